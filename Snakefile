@@ -1,0 +1,47 @@
+"""The map of the pipeline: configuration, then one file of rules per stage.
+
+`snakemake` (or `make`) runs everything that config.yaml names; `snakemake --list-target-rules` lists
+what else can be asked for.
+"""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=SETTINGS["results"],
+    data=SETTINGS["data"],
+
+
+wildcard_constraints:
+    experiment="|".join(EXPERIMENTS),
+    seed=r"\d+",
+    method="[a-z][a-z0-9_]*",
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/data.smk"
+include: "rules/pretrain.smk"
+include: "rules/unlearn.smk"
+include: "rules/evaluate.smk"
+include: "rules/summarise.smk"
+
+
+rule all:
+    """Everything that config.yaml names: tables, figures and manifests."""
+    default_target: True
+    input:
+        collect(
+            "<results>/{experiment}/{file}",
+            experiment=EXPERIMENTS,
+            file=["metrics.csv"],
+        ),

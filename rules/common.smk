@@ -1,0 +1,79 @@
+"""What all rules share: the checked configuration, and the questions that rules ask of it."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from unlearning import lock, plugins
+from unlearning.config import (
+    REFERENCES,
+    ConfigError,
+    load_experiment,
+    load_settings,
+    method_settings,
+)
+from unlearning.sources import code_hash
+
+try:
+    SETTINGS = load_settings(config)
+    EXPERIMENTS = {name: load_experiment(name) for name in SETTINGS["experiments"]}
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+FIGURES = plugins.names("figures")
+ENVIRONMENT = "../envs/pipeline.yaml"
+
+if workflow.is_main_process:
+    lock.clear_if_abandoned(Path.cwd())
+    os.environ["UNLEARNING_COMMAND"] = shlex.join(["snakemake", *sys.argv[1:]])
+
+
+onstart:
+    lock.hold(Path.cwd())
+
+
+def code(script, *kinds):
+    """A function of the wildcards: hash of a script, of its plug-ins of these kinds, and of all they import.
+
+    Among a rule's params it re-runs exactly the jobs whose code changed; see `unlearning.sources`.
+    """
+    return lambda wildcards: code_hash(
+        script,
+        *(
+            f"unlearning/{kind}/{name}.py"
+            for kind in kinds
+            for name in used(kind, wildcards)
+        ),
+    )
+
+
+def used(kind, wildcards):
+    """Names of the plug-ins of one kind that a job uses."""
+    experiment = EXPERIMENTS.get(wildcards.get("experiment"))
+    return {
+        "datasets": lambda: [wildcards.dataset],
+        "models": lambda: list(experiment["model"]),
+        "methods": lambda: [wildcards.method],
+        "metrics": lambda: experiment["evaluation"]["metrics"],
+        "figures": lambda: [wildcards.figure],
+    }[kind]()
+
+
+def prepared_dataset(wildcards):
+    """The prepared data set of an experiment."""
+    return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/prepared.safetensors"
+
+
+def compared_methods(wildcards):
+    """References and methods of an experiment, in the order of tables and figures."""
+    return [*REFERENCES, *EXPERIMENTS[wildcards.experiment]["methods"]]
+
+
+def seed_to_compare_with(wildcards):
+    """Another seed, whose retrained model a run is compared with; None where there is only one."""
+    seeds = EXPERIMENTS[wildcards.experiment]["seeds"]
+    following = seeds[(seeds.index(int(wildcards.seed)) + 1) % len(seeds)]
+    return following if len(seeds) > 1 else None

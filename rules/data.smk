@@ -1,0 +1,52 @@
+"""From original files to prepared images and the forget set."""
+
+
+rule fetch_dataset:
+    output:
+        fetched="<data>/{dataset}/fetched.json",
+    log:
+        "<data>/{dataset}/fetch_dataset.log",
+    benchmark:
+        "<data>/{dataset}/fetch_dataset.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("fetch_dataset.py", "datasets"),
+    script:
+        "../scripts/fetch_dataset.py"
+
+
+rule prepare_dataset:
+    input:
+        fetched="<data>/{dataset}/fetched.json",
+    output:
+        prepared="<data>/{dataset}/prepared.safetensors",
+        manifest="<data>/{dataset}/manifest.json",
+    log:
+        "<data>/{dataset}/prepare_dataset.log",
+    benchmark:
+        "<data>/{dataset}/prepare_dataset.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("prepare_dataset.py", "datasets"),
+    script:
+        "../scripts/prepare_dataset.py"
+
+
+rule select_forget_set:
+    input:
+        dataset=prepared_dataset,
+    output:
+        forget_set="<results>/{experiment}/forget_set.json",
+    log:
+        "<results>/{experiment}/select_forget_set.log",
+    benchmark:
+        "<results>/{experiment}/select_forget_set.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        selection=lookup(dpath="{experiment}/forget_set", within=EXPERIMENTS),
+        code=code("select_forget_set.py"),
+    script:
+        "../scripts/select_forget_set.py"

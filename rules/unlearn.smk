@@ -1,0 +1,30 @@
+"""One unlearning run per method and seed."""
+
+
+rule unlearn:
+    input:
+        dataset=prepared_dataset,
+        forget_set="<results>/{experiment}/forget_set.json",
+        judge="<results>/{experiment}/judge/model.safetensors",
+        original="<results>/{experiment}/seed{seed}/original/model.safetensors",
+    output:
+        model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
+        steps="<results>/{experiment}/seed{seed}/{method}/steps.csv",
+        measurements="<results>/{experiment}/seed{seed}/{method}/measurements.csv",
+        record="<results>/{experiment}/seed{seed}/{method}/record.json",
+    log:
+        "<results>/{experiment}/seed{seed}/{method}/unlearn.log",
+    benchmark:
+        "<results>/{experiment}/seed{seed}/{method}/unlearn.benchmark.tsv"
+    wildcard_constraints:
+        method=f"(?!({'|'.join(REFERENCES)})/)[a-z][a-z0-9_]*",
+    conda:
+        ENVIRONMENT
+    params:
+        settings=lambda wildcards: method_settings(
+            EXPERIMENTS[wildcards.experiment], wildcards.method
+        ),
+        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        code=code("unlearn.py", "models", "methods"),
+    script:
+        "../scripts/unlearn.py"

@@ -1,0 +1,31 @@
+"""Gather the metrics of all runs of an experiment into one tidy table."""
+
+import json
+from pathlib import Path
+
+from unlearning import plugins
+from unlearning.files import atomic_path
+from unlearning.job import run
+from unlearning.summary import tidy
+
+
+def main(*, experiment: str, metrics: list[str], dataset: str, code: str, results: list[Path], table: Path) -> None:
+    """Write one row per method, seed and metric.
+
+    Args:
+        experiment: name of the experiment.
+        metrics: names of the metrics' files, in the order of the table.
+        dataset: name of the data set.
+        code: hash of the code that runs.
+        results: `metrics.json` of every run, in the order of the table.
+        table: CSV file, see `unlearning.summary.COLUMNS`.
+    """
+    described = {key: value for name in metrics for key, value in plugins.describe("metrics", name).items()}
+    contents = [json.loads(path.read_text()) for path in results]
+    classes = plugins.describe("datasets", dataset)["classes"]
+    with atomic_path(table) as temporary:
+        tidy(contents, described, classes).to_csv(temporary, index=False)
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,120 @@
+"""Judge one run, a method's or a reference's, of one seed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from unlearning import models, plugins
+from unlearning.datasets import Dataset
+from unlearning.device import prepare_device
+from unlearning.evaluation import group_losses, read_columns, sample_set
+from unlearning.files import atomic_path, write_json
+from unlearning.forget_set import ForgetSet
+from unlearning.job import run
+from unlearning.judge import Judge
+from unlearning.metrics import Evidence, SampleSet, Value
+from unlearning.provenance import run_record
+from unlearning.seeding import stream
+
+
+def main(
+    *,
+    experiment: str,
+    method: str,
+    seed: int,
+    settings: dict,
+    compare_with: int | None,
+    device: str,
+    code: str,
+    dataset: Path,
+    forget_set: Path,
+    judge: Path,
+    reference: Path,
+    model: Path,
+    record: Path,
+    steps: Path | None,
+    measurements: Path | None,
+    metrics: Path,
+    samples: Path,
+) -> None:
+    """Compute the configured metrics.
+
+    Args:
+        experiment: name of the experiment.
+        method: name of the method or reference.
+        seed: of the run.
+        settings: the key `evaluation` of the experiment's configuration.
+        compare_with: seed of the retrained model to compare with, another than the run's own so that
+            `retrain` itself gets a fair value; None where there is no other.
+        device: 'cpu', 'cuda' or 'auto'.
+        code: hash of the code that runs, the metrics' files included.
+        dataset: prepared data set.
+        forget_set: groups of real images.
+        judge: classifier.
+        reference: features of the retain data and of the retrained models.
+        model: the run's weights.
+        record: what the run wrote down about itself.
+        steps: CSV file of the run's steps; None for a reference.
+        measurements: CSV file of its measurements; None for a reference.
+        metrics: JSON file of the values.
+        samples: npz file with `images` (N, C, H, W) uint8 and the judge's `classes` (N,).
+    """
+    target = prepare_device(device)
+    data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Judge.load(judge, target)
+    ran = json.loads(record.read_text())
+    diverged = ran["status"] == "diverged"
+    drawn, losses, images = None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
+    if not diverged:
+        network, *_ = models.load(model, target)
+        network.eval()
+        drawn, images = sample_set(network, classifier, settings["samples"], stream(seed, "evaluation samples", target))
+        pixels = torch.from_numpy(data.images).to(target)
+        losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
+    with safe_open(reference, framework="np") as file:
+        retain_features = file.get_tensor("retain.features")
+        retrained = None
+        if compare_with is not None:
+            retrained = SampleSet(*(file.get_tensor(f"{compare_with}.{name}") for name in ("features", "classes")))
+    evidence = Evidence(
+        samples=drawn,
+        retrained=retrained,
+        retain_features=retain_features,
+        losses=losses,
+        record=ran,
+        classes=len(data.classes),
+        forgotten_classes=groups.forgotten_classes,
+        threshold=settings["threshold"],
+        steps=read_columns(steps),
+        measurements=read_columns(measurements),
+    )
+    values = {}
+    for name in settings["metrics"]:
+        metric = plugins.load("metrics", name)
+        computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
+        values |= {key: computed.get(key, Value(None)) for key in metric.METRICS}
+
+    classes = drawn.classes if drawn else np.zeros(0, int)
+    with atomic_path(samples) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, images=images, classes=classes)
+    inputs = {"model": model, "reference": reference, "judge": judge}
+    write_json(
+        metrics,
+        {
+            "experiment": experiment,
+            "method": method,
+            "seed": seed,
+            "status": ran["status"],
+            "last_step": ran.get("last_step"),
+            "metrics": {name: value.as_json() for name, value in values.items()},
+            "class_counts": np.bincount(classes, minlength=len(data.classes)).tolist() if drawn else None,
+            "run": {key: ran[key] for key in ("config_sha256", "code", "device", "gpu", "threads", "environment")},
+            "evaluation": run_record(settings=settings, code=code, inputs=inputs),
+        },
+    )
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,26 @@
+"""Put a data set's original files into place and check them against their published checksums."""
+
+from pathlib import Path
+
+from unlearning import plugins
+from unlearning.files import write_json
+from unlearning.job import run
+
+
+def main(*, dataset: str, code: str, fetched: Path) -> None:
+    """Fetch the files into the folder `raw` beside `fetched`, and list them there.
+
+    Args:
+        dataset: name of the data set, a file in `unlearning/datasets`.
+        code: hash of the code that runs, for Snakemake's eyes only.
+        fetched: JSON file that says the original files are whole.
+
+    Raises:
+        ValueError: a file has not its published SHA-256.
+    """
+    plugins.load("datasets", dataset).fetch(fetched.parent / "raw")
+    write_json(fetched, {"dataset": dataset, "sha256": plugins.describe("datasets", dataset)["files"]})
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

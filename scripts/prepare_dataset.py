@@ -1,0 +1,46 @@
+"""Turn a data set's original files into the one format that everything else reads."""
+
+from pathlib import Path
+
+import numpy as np
+
+from unlearning import plugins
+from unlearning.datasets import verify_files
+from unlearning.files import sha256_of_file, write_json
+from unlearning.job import run
+
+
+def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Path) -> None:
+    """Read the folder `raw` beside `fetched`; write the images and a manifest of what they are.
+
+    Args:
+        dataset: name of the data set.
+        code: hash of the code that runs.
+        fetched: says that the original files are there.
+        prepared: safetensors file, see `unlearning.datasets.Dataset`.
+        manifest: JSON file with source, licence, checksums and class counts.
+
+    Raises:
+        ValueError: an original file changed since it was fetched, or the images are not as described.
+    """
+    described = plugins.describe("datasets", dataset)
+    raw = fetched.parent / "raw"
+    verify_files(raw, described["files"])
+    images = plugins.load("datasets", dataset).read(raw)
+
+    count = len(described["classes"])
+    found = {
+        "image_shape": list(images.images.shape[1:]),
+        "train_images": np.bincount(images.labels[images.train], minlength=count).tolist(),
+        "heldout_images": np.bincount(images.labels[~images.train], minlength=count).tolist(),
+    }
+    wrong = {key: value for key, value in found.items() if value != described[key]}
+    if wrong:
+        raise ValueError(f"data set {dataset}: its file describes it otherwise than found: {wrong}")
+
+    images.save(prepared)
+    write_json(manifest, {**described, "attributes": images.attribute_names, "sha256": sha256_of_file(prepared)})
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,25 @@
+"""Choose the training images to forget, and keep held-out images of the same classes apart."""
+
+from pathlib import Path
+
+from unlearning.datasets import Dataset
+from unlearning.forget_set import select
+from unlearning.job import run
+
+
+def main(*, experiment: str, selection: dict, code: str, dataset: Path, forget_set: Path) -> None:
+    """Write the forget set of an experiment.
+
+    Args:
+        experiment: name of the experiment.
+        selection: the key `forget_set` of its configuration.
+        code: hash of the code that runs.
+        dataset: prepared data set.
+        forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
+    """
+    images = Dataset.load(dataset)
+    select(selection, images.labels, images.train, images.classes).save(forget_set, selection)
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,100 @@
+"""Train the original model on all training images, or the retrained one on the retain set alone."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from unlearning import models
+from unlearning.checkpoint import Checkpoint
+from unlearning.datasets import Dataset
+from unlearning.device import describe_device, peak_memory_mib, prepare_device
+from unlearning.files import atomic_path, sha256_of, write_csv, write_json
+from unlearning.forget_set import ForgetSet
+from unlearning.images import as_float
+from unlearning.job import run
+from unlearning.provenance import run_record
+from unlearning.training import train
+
+
+def main(
+    *,
+    experiment: str,
+    method: str,
+    seed: int,
+    architecture: dict,
+    training: dict,
+    device: str,
+    code: str,
+    dataset: Path,
+    forget_set: Path | None,
+    model: Path,
+    optimizer: Path,
+    losses: Path,
+    record: Path,
+) -> None:
+    """Train one model from scratch.
+
+    Args:
+        experiment: name of the experiment.
+        method: 'original' or 'retrain'.
+        seed: of the run.
+        architecture: the key `model` of the experiment's configuration.
+        training: its key `training`.
+        device: 'cpu', 'cuda' or 'auto'.
+        code: hash of the code that runs.
+        dataset: prepared data set.
+        forget_set: images to leave out; None for the original, which must not depend on it.
+        model: safetensors file of the weights.
+        optimizer: safetensors file of Adam's state, from which training could go on.
+        losses: CSV file of the mean loss of each epoch, in nats per image.
+        record: JSON file of status, cost and provenance.
+    """
+    target = prepare_device(device)
+    settings = {"model": architecture, "training": training, "seed": seed}
+    inputs = {"dataset": dataset} | ({"forget_set": forget_set} if forget_set else {})
+    provenance = run_record(settings=settings, code=code, inputs=inputs)
+    data = Dataset.load(dataset)
+    indices = ForgetSet.load(forget_set).retain if forget_set else np.flatnonzero(data.train)
+    images = torch.from_numpy(data.images).to(target)
+    image_shape = list(images.shape[1:])
+    network = models.build(architecture, image_shape, seed).to(target)
+
+    def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return network.losses(as_float(images[chosen]), network.loss_noise(len(chosen), generator))
+
+    checkpoint = Checkpoint(
+        model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]])
+    )
+    trained = train(
+        network,
+        batch_losses,
+        torch.as_tensor(indices, device=target),
+        **training,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+
+    models.save(network, architecture, image_shape, model)
+    with atomic_path(optimizer) as temporary:
+        save_file(trained.adam, temporary)
+    write_csv(losses, ("epoch", "loss"), enumerate(trained.losses, start=1))
+    write_json(
+        record,
+        {
+            "experiment": experiment,
+            "method": method,
+            "seed": seed,
+            "status": "finished",
+            "seconds": trained.seconds,
+            "peak_memory_mib": peak_memory_mib(target),
+            **describe_device(target),
+            **provenance,
+        },
+    )
+    checkpoint.remove()
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

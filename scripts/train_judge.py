@@ -1,0 +1,73 @@
+"""Train the classifier that judges every result, and measure how often it errs."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from unlearning.checkpoint import Checkpoint
+from unlearning.datasets import Dataset
+from unlearning.device import prepare_device
+from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
+from unlearning.images import as_float, randomly_shifted
+from unlearning.job import run
+from unlearning.judge import Judge, look_at
+from unlearning.seeding import stream_seed
+from unlearning.training import train
+
+
+def main(
+    *, experiment: str, settings: dict, device: str, code: str, dataset: Path, judge: Path, accuracy: Path, losses: Path
+) -> None:
+    """Train on the whole training split, forgotten classes included; test on the held-out split.
+
+    Args:
+        experiment: name of the experiment.
+        settings: the key `judge` of its configuration.
+        device: 'cpu', 'cuda' or 'auto'.
+        code: hash of the code that runs.
+        dataset: prepared data set.
+        judge: safetensors file of the classifier.
+        accuracy: JSON file with its held-out accuracy and confusion matrix.
+        losses: CSV file of the mean loss of each epoch.
+    """
+    target = prepare_device(device)
+    data = Dataset.load(dataset)
+    images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
+    image_shape, seed = list(images.shape[1:]), settings["seed"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "initialisation"))
+        model = Judge(image_shape, len(data.classes)).to(target)
+
+    def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        shifted = randomly_shifted(as_float(images[chosen]), generator)
+        return F.cross_entropy(model(shifted), labels[chosen], reduction="none")
+
+    checkpoint = Checkpoint(judge.with_suffix(".resume"), sha256_of([settings, code, sha256_of_file(dataset)]))
+    trained = train(
+        model,
+        batch_losses,
+        torch.from_numpy(np.flatnonzero(data.train)).to(target),
+        **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate", "seed")},
+        checkpoint=checkpoint,
+    )
+    _, predicted = look_at(model, images[torch.from_numpy(~data.train)])
+    confusion = np.zeros((len(data.classes),) * 2, dtype=int)
+    np.add.at(confusion, (data.labels[~data.train], predicted.cpu().numpy()), 1)
+
+    model.save(judge, image_shape)
+    write_json(
+        accuracy,
+        {
+            "heldout_accuracy": float(confusion.trace() / confusion.sum()),
+            "heldout_images": int(confusion.sum()),
+            "confusion_true_by_predicted": confusion.tolist(),
+        },
+    )
+    write_csv(losses, ("epoch", "loss"), enumerate(trained.losses, start=1))
+    checkpoint.remove()
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,1 @@
+"""Machine unlearning in generative models: methods, training, evaluation. Knows nothing of Snakemake."""

@@ -1,0 +1,58 @@
+"""State from which an interrupted job goes on, bit for bit.
+
+It lies beside the job's outputs, is not one of them (so that it survives a failed job), states what
+it belongs to, and is removed when the outputs are whole.
+"""
+
+import logging
+import time
+from pathlib import Path
+
+import torch
+
+from unlearning.files import atomic_path
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpoint:
+    """Resume state of one job.
+
+    Args:
+        path: where it lies.
+        key: hash of all that the job depends on; a state with another key is not resumed.
+    """
+
+    def __init__(self, path: Path, key: str):
+        self.path, self._key = path, key
+        self._saved_at, self._cost = time.monotonic(), 0.02
+
+    def load(self) -> dict | None:
+        """The saved state, or None where there is none that belongs to this job."""
+        if not self.path.is_file():
+            return None
+        try:
+            content = torch.load(self.path, weights_only=True)
+        except Exception as error:  # torch raises many kinds for a damaged file
+            logger.warning("%s cannot be read (%s): starting afresh", self.path, error)
+            return None
+        if content["key"] != self._key:
+            logger.info("%s belongs to other settings: starting afresh", self.path)
+            return None
+        logger.info("resuming from %s", self.path)
+        return content["state"]
+
+    def due(self) -> bool:
+        """Whether to save now: once a second at most, and never more than 2 % of the time."""
+        return time.monotonic() - self._saved_at > max(1.0, 50 * self._cost)
+
+    def save(self, state: dict) -> None:
+        """Write tensors, numbers, strings, lists and mappings of them."""
+        started = time.monotonic()
+        with atomic_path(self.path) as temporary:
+            torch.save({"key": self._key, "state": state}, temporary)
+        self._saved_at = time.monotonic()
+        self._cost = self._saved_at - started
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)

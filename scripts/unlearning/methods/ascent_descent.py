@@ -1,0 +1,15 @@
+"""Ascent on the forget loss and descent on the retain loss, on alternate steps.
+
+The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712).
+"""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+
+PARAMETERS = {}
+
+
+def direction(step: Step) -> Tensor:
+    """−g_f on odd steps, g_r on even steps."""
+    return -step.forget.gradient if step.number % 2 else step.retain.gradient

@@ -1,0 +1,12 @@
+"""Fine-tuning on the retain set alone: d = g_r. The control that every other method must beat."""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+
+PARAMETERS = {}
+
+
+def direction(step: Step) -> Tensor:
+    """g_r."""
+    return step.retain.gradient

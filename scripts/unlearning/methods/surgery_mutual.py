@@ -1,0 +1,20 @@
+"""Ascent and descent, each projected against the other where they conflict, then summed.
+
+The restricted gradient of Ko et al. (NeurIPS 2024, "Boosting alignment for post-unlearning
+text-to-image generative models"), which is PCGrad (Yu et al. 2020) on the two tasks "forget", with
+gradient −g_f, and "retain", with gradient g_r. They conflict where c > 0.
+"""
+
+import torch
+from torch import Tensor
+
+from unlearning.gradients import Step
+
+PARAMETERS = {}
+
+
+def direction(step: Step) -> Tensor:
+    """−(g_f − (c⁺/b) g_r) + (g_r − (c⁺/a) g_f) with c⁺ = max(c, 0)."""
+    g_r, g_f = step.retain.gradient, step.forget.gradient
+    conflict = torch.clamp(g_f @ g_r, min=0)
+    return (g_r - conflict / (g_f @ g_f) * g_f) - (g_f - conflict / (g_r @ g_r) * g_r)

@@ -1,0 +1,17 @@
+"""Gradient surgery on the retain gradient: descent along its part that is orthogonal to g_f.
+
+The reading behind the "gradient surgery" rows of the UNO paper (Mandal & Gottwald 2025, "S" in its
+released code); compare `surgery_forget`, which projects the other gradient.
+"""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+
+PARAMETERS = {}
+
+
+def direction(step: Step) -> Tensor:
+    """g_r − (c/a) g_f, orthogonal to g_f."""
+    g_r, g_f = step.retain.gradient, step.forget.gradient
+    return g_r - (g_f @ g_r) / (g_f @ g_f) * g_f

@@ -1,0 +1,13 @@
+"""UNO-S: UNO on odd steps, `surgery_retain` on even steps (Mandal & Gottwald 2025)."""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+from unlearning.methods import surgery_retain, uno
+
+PARAMETERS = uno.PARAMETERS
+
+
+def direction(step: Step, orthogonality_weight: float) -> Tensor:
+    """UNO's direction on odd steps, g_r − (c/a) g_f on even steps."""
+    return uno.direction(step, orthogonality_weight) if step.number % 2 else surgery_retain.direction(step)

@@ -1,0 +1,79 @@
+"""Metrics, one file each: pure functions of arrays.
+
+A metric's file holds the literal `METRICS`, which describes every metric that the file computes
+
+    {name: {"label": ..., "unit": ..., "table": ..., "description": ...}}
+
+(`unit` is '' for a pure number; `table` says whether the main table has a column for it), the
+constant `NEEDS`, one of 'samples', 'losses', 'trajectory' or 'cost', and a function
+`compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what
+the file needs; the others have no value.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number, with the 95 % interval where one is known.
+
+    `value` is None where the metric does not exist for a run. `censored`: the event was not seen
+    by the end of the run, and `value` is only a lower bound.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    censored: bool = False
+
+    def as_json(self) -> dict:
+        """The fields as JSON can hold them; 'inf' and 'nan', which a ruined model can reach, as text."""
+        return {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """Generated images as the judge sees them: features (N, F) and class numbers (N,)."""
+
+    features: np.ndarray
+    classes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of one run, and what it is compared with.
+
+    samples: of the run's model; None if the run diverged.
+    retrained: samples of a retrained model of another seed; None if there is no other seed.
+    retain_features: (N, F) of the retained training images.
+    losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
+    steps: per-step arrays by column, see `unlearning_run.STEP_COLUMNS`; empty for a reference.
+    measurements: arrays `step`, `forgotten`, `samples`; empty where nothing was measured.
+    record: what the training or unlearning job wrote down about itself.
+    """
+
+    samples: SampleSet | None
+    retrained: SampleSet | None
+    retain_features: np.ndarray
+    losses: dict[str, np.ndarray]
+    record: dict
+    classes: int
+    forgotten_classes: list[int]
+    threshold: float
+    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    measurements: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def has(self, needed: str) -> bool:
+        """Whether the run has what a metric needs."""
+        return {
+            "samples": self.samples is not None,
+            "losses": bool(self.losses),
+            "trajectory": bool(self.steps),
+            "cost": True,
+        }[needed]

@@ -1,0 +1,56 @@
+"""Variational autoencoder with one hidden layer on each side (Kingma & Welling 2014).
+
+The architecture of the UNO paper's MNIST experiment (Mandal & Gottwald 2025): linear layers, batch
+normalisation, ReLU, Bernoulli pixels.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PARAMETERS = {
+    "hidden_units": {"type": "integer", "minimum": 1, "description": "width of the hidden layers"},
+    "latent_dimensions": {"type": "integer", "minimum": 1, "description": "dimensions of the latent space"},
+}
+
+
+class Model(nn.Module):
+    """VAE on images (C, H, W) in [0, 1] with a standard normal prior."""
+
+    def __init__(self, image_shape: list[int], hidden_units: int, latent_dimensions: int):
+        super().__init__()
+        pixels = math.prod(image_shape)
+        self.latent_dimensions = latent_dimensions
+        self.encoder = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, hidden_units), nn.BatchNorm1d(hidden_units), nn.ReLU()
+        )
+        self.mean = nn.Linear(hidden_units, latent_dimensions)
+        self.log_variance = nn.Linear(hidden_units, latent_dimensions)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dimensions, hidden_units),
+            nn.BatchNorm1d(hidden_units),
+            nn.ReLU(),
+            nn.Linear(hidden_units, pixels),
+            nn.Unflatten(1, tuple(image_shape)),
+        )
+
+    def latents(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw (count, latent_dimensions) from the prior."""
+        return torch.randn(count, self.latent_dimensions, generator=generator, device=generator.device)
+
+    loss_noise = latents
+
+    def losses(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Negative ELBO of each image in nats, (B,): reconstruction at one posterior draw, plus KL."""
+        hidden = self.encoder(images)
+        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+        logits = self.decoder(mean + noise * torch.exp(log_variance / 2))
+        reconstruction = F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(1)
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return reconstruction + kl
+
+    def samples(self, latents: Tensor) -> Tensor:
+        """Pixel means (B, C, H, W) in [0, 1] for latents (B, latent_dimensions)."""
+        return torch.sigmoid(self.decoder(latents))

@@ -1,0 +1,44 @@
+"""Statistics that the evaluation rests on."""
+
+import math
+
+import numpy as np
+
+
+def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share of `hits` in `total` (Wilson 1927)."""
+    share = hits / total
+    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def trimmed_mean(values: np.ndarray) -> float:
+    """Mean without the lowest and the highest tenth: neither a hiccup of the machine nor, as a median
+    would, one of two alternating kinds of step decides it."""
+    cut = len(values) // 10
+    return float(np.sort(values)[cut : len(values) - cut].mean())
+
+
+def kaplan_meier(times: np.ndarray, censored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Product-limit estimate of the share of runs that have not yet reached an event (Kaplan & Meier 1958).
+
+    Args:
+        times: (n,) when the event came, or when watching ended.
+        censored: (n,) True where watching ended first.
+
+    Returns:
+        Times (k,) at which the share falls, in growing order, and the share (k,) from then on.
+    """
+    from scipy.stats import CensoredData, ecdf
+
+    curve = ecdf(CensoredData(uncensored=times[~censored], right=times[censored])).sf
+    falls = np.flatnonzero(np.diff(curve.probabilities, prepend=1.0) < 0)
+    return curve.quantiles[falls], curve.probabilities[falls]
+
+
+def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None:
+    """The first time by which half of the runs reached the event; None if fewer ever did."""
+    falls, shares = kaplan_meier(times, censored)
+    reached = np.flatnonzero(shares <= 0.5)
+    return float(falls[reached[0]]) if len(reached) else None

@@ -1,0 +1,137 @@
+"""From the metrics of single runs to one tidy table and the main table of an experiment."""
+
+import numpy as np
+import pandas as pd
+
+from unlearning.statistics import kaplan_meier_median
+
+COLUMNS = [
+    "experiment",
+    "method",
+    "seed",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "censored",
+    "normalised",
+    "unit",
+    "status",
+    "last_step",
+    "config_sha256",
+    "commit",
+]
+
+
+def tidy(results: list[dict], described: dict[str, dict], classes: list[str]) -> pd.DataFrame:
+    """One row per experiment, method, seed and metric, in the order of the results.
+
+    Args:
+        results: contents of `metrics.json` files.
+        described: label and unit of each metric, in the order of the table.
+        classes: names of the classes; their shares among samples become metrics `class_share_{name}`.
+
+    Returns:
+        A table with `COLUMNS`. `value`, `low` and `high` are NaN where a run has no such metric.
+    """
+    rows = []
+    for result in results:
+        values = {name: result["metrics"][name] for name in described}
+        if counts := result["class_counts"]:
+            shares = 100 * np.array(counts) / sum(counts)
+            values |= {f"class_share_{name}": {"value": share} for name, share in zip(classes, shares, strict=True)}
+        for metric, value in values.items():
+            rows.append(
+                {
+                    **{key: result[key] for key in ("experiment", "method", "seed", "status", "last_step")},
+                    "metric": metric,
+                    **{key: _number(value.get(key)) for key in ("value", "low", "high")},
+                    "censored": value.get("censored", False),
+                    "unit": described[metric]["unit"] if metric in described else "%",
+                    "config_sha256": result["run"]["config_sha256"],
+                    "commit": result["run"]["environment"]["commit"],
+                }
+            )
+    table = pd.DataFrame(rows)
+    table["normalised"] = normalised(table)
+    return table[COLUMNS]
+
+
+def normalised(table: pd.DataFrame) -> pd.Series:
+    """Each value on the scale where 0 is the mean original and 1 the mean retrained model.
+
+    NaN where the two references differ by less than the sum of their standard deviations over the
+    seeds: there is no scale to speak of. NaN for metrics that the references do not have.
+    """
+    scale = {}
+    for metric, values in table.groupby("metric"):
+        original = values.loc[values["method"] == "original", "value"]
+        retrain = values.loc[values["method"] == "retrain", "value"]
+        distance = retrain.mean() - original.mean()
+        noise = np.nansum([original.std(), retrain.std()])
+        scale[metric] = (original.mean(), distance if abs(distance) > noise else np.nan)
+    zero = table["metric"].map(lambda metric: scale[metric][0])
+    distance = table["metric"].map(lambda metric: scale[metric][1])
+    return (table["value"] - zero) / distance
+
+
+def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
+    """Means ± standard deviations over seeds, one row per method, as text.
+
+    A metric with a censored value is given as its Kaplan–Meier median over the seeds and how many of
+    them reached the event. Runs that diverged have no samples to judge: the column 'Runs' counts
+    them, and the means are over the others.
+
+    Args:
+        table: see `tidy`.
+        described: metrics of the table, in its order.
+    """
+    rows = {}
+    for method, runs in table.groupby("method", sort=False):
+        by_seed = runs.drop_duplicates("seed")
+        cells = {"Runs": _runs(by_seed)}
+        for metric, description in described.items():
+            values = runs[(runs["metric"] == metric) & runs["value"].notna()]
+            unit = f" ({description['unit']})" if description["unit"] else ""
+            cells[description["label"] + unit] = _cell(values, timed="crossing" in metric)
+        rows[method] = cells
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
+
+
+def _runs(by_seed: pd.DataFrame) -> str:
+    diverged = by_seed[by_seed["status"] == "diverged"]
+    total = len(by_seed)
+    if diverged.empty:
+        return str(total)
+    steps = ", ".join(str(int(step)) for step in diverged["last_step"])
+    return f"{total}, {len(diverged)} diverged (step {steps})"
+
+
+def _cell(values: pd.DataFrame, timed: bool) -> str:
+    if values.empty:
+        return "–"
+    numbers = values["value"].to_numpy(float)
+    if timed:
+        censored = values["censored"].to_numpy(bool)
+        median = kaplan_meier_median(numbers, censored)
+        shown = f"> {_digits(numbers.max())}" if median is None else _digits(median)
+        return f"{shown} ({(~censored).sum()}/{len(numbers)})"
+    spread = f" ± {_digits(numbers.std(ddof=1))}" if len(numbers) > 1 else ""
+    return _digits(numbers.mean()) + spread
+
+
+def _digits(number: float) -> str:
+    """Three significant digits, but never fewer than the integer part has."""
+    if not np.isfinite(number):
+        return "∞" if number > 0 else str(number)
+    if abs(number) >= 1e6:
+        return f"{number:.1e}"
+    if abs(number) >= 100:
+        return f"{number:.0f}"
+    if abs(number) >= 10:
+        return f"{number:.1f}"
+    return f"{number:.2f}"
+
+
+def _number(value: float | str | None) -> float:
+    return np.nan if value is None else float(value)

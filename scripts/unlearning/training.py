@@ -1,0 +1,100 @@
+"""The training loop of models from scratch: the original, the retrained model and the judge."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from unlearning.checkpoint import Checkpoint
+from unlearning.gradients import trainable
+from unlearning.seeding import stream
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves beside the model.
+
+    losses: the mean loss of each epoch. adam: Adam's moments and step count, by parameter name.
+    seconds: of the loop, over all the processes that it took.
+    """
+
+    losses: list[float]
+    adam: dict[str, Tensor]
+    seconds: float
+
+
+def train(
+    model: nn.Module,
+    losses: Callable[[Tensor, torch.Generator], Tensor],
+    indices: Tensor,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> Trained:
+    """Train with Adam on full batches, in a new order each epoch; the model is left in eval mode.
+
+    Args:
+        model: changed in place.
+        losses: the loss of each image, (B,), for image indices (B,) and a generator for noise.
+        indices: (N,) images to train on. What is left of an epoch after full batches waits for
+            another epoch; fewer images than a batch make one batch.
+        seed: of the run; order and noise have streams of their own.
+        checkpoint: resumes and saves.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    optimizer = torch.optim.Adam(trainable(model), lr=learning_rate)
+    noise = stream(seed, "training noise", indices.device)
+    size = min(batch_size, len(indices))
+    per_epoch = len(indices) // size
+    curve = torch.zeros(epochs, device=indices.device)
+    first, seconds_before, started = 0, 0.0, time.perf_counter()
+    if state := checkpoint.load():
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        noise.set_state(state["noise"])
+        curve.copy_(state["curve"])
+        first, seconds_before = state["steps"], state["seconds"]
+
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> Tensor:
+        return indices[torch.randperm(len(indices), generator=stream(seed, f"training order {epoch}")).to(indices.device)]
+
+    model.train()
+    for step in tqdm(range(first, epochs * per_epoch), "training", epochs * per_epoch, initial=first, mininterval=5):
+        epoch, position = divmod(step, per_epoch)
+        loss = losses(order(epoch)[position * size : (position + 1) * size], noise).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        curve[epoch] += loss.detach() / per_epoch
+        if position == per_epoch - 1 and not curve[epoch].isfinite():
+            raise FloatingPointError(f"training diverged in epoch {epoch + 1}: lower the learning rate")
+        if checkpoint.due():
+            checkpoint.save(
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "noise": noise.get_state(),
+                    "curve": curve,
+                    "steps": step + 1,
+                    "seconds": seconds_before + time.perf_counter() - started,
+                }
+            )
+    model.eval()
+    losses_by_epoch = curve.tolist()  # waits for the device, so the clock below has seen all the work
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    adam = {
+        f"{names[index]}.{key}": tensor
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, tensor in moments.items()
+    }
+    return Trained(losses_by_epoch, adam, seconds_before + time.perf_counter() - started)
