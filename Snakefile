@@ -43,5 +43,5 @@ rule all:
         collect(
             "<results>/{experiment}/{file}",
             experiment=EXPERIMENTS,
-            file=["metrics.csv"],
+            file=["table.md", "manifest.json", *FIGURES],
         ),

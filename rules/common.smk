@@ -23,7 +23,10 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-FIGURES = plugins.names("figures")
+# For the captions of the report.
+config.update(SETTINGS, experiments=EXPERIMENTS)
+
+FIGURES = [f"figures/{name}.pdf" for name in plugins.names("figures")]
 ENVIRONMENT = "../envs/pipeline.yaml"
 
 if workflow.is_main_process:
@@ -67,9 +70,24 @@ def prepared_dataset(wildcards):
     return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/prepared.safetensors"
 
 
-def compared_methods(wildcards):
-    """References and methods of an experiment, in the order of tables and figures."""
-    return [*REFERENCES, *EXPERIMENTS[wildcards.experiment]["methods"]]
+def dataset_manifest(wildcards):
+    """The manifest of an experiment's data set."""
+    return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/manifest.json"
+
+
+def run_files(*names, references=True):
+    """A function of the wildcards: these files of every run, in the order of tables and figures."""
+
+    def files(wildcards):
+        experiment = EXPERIMENTS[wildcards.experiment]
+        return [
+            f"<results>/{wildcards.experiment}/seed{seed}/{method}/{name}"
+            for method in [*(REFERENCES if references else ()), *experiment["methods"]]
+            for seed in experiment["seeds"]
+            for name in names
+        ]
+
+    return files
 
 
 def seed_to_compare_with(wildcards):

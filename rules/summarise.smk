@@ -3,11 +3,7 @@
 
 rule aggregate:
     input:
-        results=collect(
-            "<results>/{{experiment}}/seed{seed}/{method}/metrics.json",
-            method=compared_methods,
-            seed=lookup(dpath="{experiment}/seeds", within=EXPERIMENTS),
-        ),
+        results=run_files("metrics.json"),
     output:
         table="<results>/{experiment}/metrics.csv",
     log:
@@ -22,3 +18,83 @@ rule aggregate:
         code=code("aggregate.py", "metrics"),
     script:
         "../scripts/aggregate.py"
+
+
+rule write_tables:
+    input:
+        table="<results>/{experiment}/metrics.csv",
+        accuracy="<results>/{experiment}/judge/accuracy.json",
+        forget_set="<results>/{experiment}/forget_set.json",
+    output:
+        markdown="<results>/{experiment}/table.md",
+        csv="<results>/{experiment}/table.csv",
+        latex="<results>/{experiment}/table.tex",
+        html=report(
+            "<results>/{experiment}/table.html",
+            caption="../report/caption.rst",
+            category="{experiment}",
+            labels={"result": "table"},
+        ),
+        caption_file="<results>/{experiment}/table.rst",
+    log:
+        "<results>/{experiment}/write_tables.log",
+    benchmark:
+        "<results>/{experiment}/write_tables.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        code=code("write_tables.py", "metrics"),
+    script:
+        "../scripts/write_tables.py"
+
+
+rule draw_figure:
+    input:
+        table="<results>/{experiment}/metrics.csv",
+        results=run_files("metrics.json"),
+        trajectories=run_files("steps.csv", "measurements.csv", references=False),
+        samples=run_files("samples.npz"),
+        accuracy="<results>/{experiment}/judge/accuracy.json",
+        forget_set="<results>/{experiment}/forget_set.json",
+    output:
+        pdf="<results>/{experiment}/figures/{figure}.pdf",
+        svg=report(
+            "<results>/{experiment}/figures/{figure}.svg",
+            caption="../report/caption.rst",
+            category="{experiment}",
+            labels={"result": "{figure}"},
+        ),
+        caption="<results>/{experiment}/figures/{figure}.rst",
+    log:
+        "<results>/{experiment}/figures/draw_figure.{figure}.log",
+    benchmark:
+        "<results>/{experiment}/figures/draw_figure.{figure}.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        code=code("draw_figure.py", "figures", "metrics"),
+    script:
+        "../scripts/draw_figure.py"
+
+
+rule write_manifest:
+    input:
+        results=run_files("metrics.json"),
+        dataset=dataset_manifest,
+        forget_set="<results>/{experiment}/forget_set.json",
+        accuracy="<results>/{experiment}/judge/accuracy.json",
+    output:
+        manifest="<results>/{experiment}/manifest.json",
+    log:
+        "<results>/{experiment}/write_manifest.log",
+    benchmark:
+        "<results>/{experiment}/write_manifest.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        code=code("write_manifest.py"),
+    script:
+        "../scripts/write_manifest.py"

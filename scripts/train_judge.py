@@ -4,15 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
-from unlearning.images import as_float, randomly_shifted
+from unlearning.images import as_float
 from unlearning.job import run
-from unlearning.judge import Judge, look_at
+from unlearning.judge import Judge, judge_losses, look_at
 from unlearning.seeding import stream_seed
 from unlearning.training import train
 
@@ -41,8 +40,7 @@ def main(
         model = Judge(image_shape, len(data.classes)).to(target)
 
     def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        shifted = randomly_shifted(as_float(images[chosen]), generator)
-        return F.cross_entropy(model(shifted), labels[chosen], reduction="none")
+        return judge_losses(model, as_float(images[chosen]), labels[chosen], generator)
 
     checkpoint = Checkpoint(judge.with_suffix(".resume"), sha256_of([settings, code, sha256_of_file(dataset)]))
     trained = train(

@@ -5,21 +5,24 @@ Fréchet distance where Inception features would be meaningless, as on 8×8 digi
 """
 
 import json
+import math
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unlearning.files import atomic_path
 from unlearning.images import CHUNK, as_float
 
 FEATURES = 64
+NOISE = 0.2
 
 
 class Judge(nn.Module):
-    """Two convolutions, one hidden layer of 64 features, one output per class.
+    """Two hidden layers of 256 and 64 units, the second of them the features; one output per class.
 
     Args:
         image_shape: (C, H, W).
@@ -28,14 +31,11 @@ class Judge(nn.Module):
 
     def __init__(self, image_shape: list[int], classes: int):
         super().__init__()
-        channels, height, width = image_shape
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 16, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, padding=1, stride=2),
-            nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(32 * ((height + 1) // 2) * ((width + 1) // 2), FEATURES),
+            nn.Linear(math.prod(image_shape), 256),
+            nn.ReLU(),
+            nn.Linear(256, FEATURES),
             nn.ReLU(),
         )
         self.output = nn.Linear(FEATURES, classes)
@@ -56,6 +56,16 @@ class Judge(nn.Module):
             judge = cls(**header)
             judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         return judge.to(device).eval()
+
+
+def judge_losses(judge: Judge, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Cross-entropy (B,) on float images (B, C, H, W) with Gaussian noise of standard deviation 0.2.
+
+    The noise keeps the judge from resting on single pixels, which the blurred samples of a VAE do
+    not have: with it, held-out accuracy and the agreement with a kernel classifier on samples rise.
+    """
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return F.cross_entropy(judge(images + NOISE * noise), labels, reduction="none")
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
 COLUMNS = [
@@ -135,3 +136,30 @@ def _digits(number: float) -> str:
 
 def _number(value: float | str | None) -> float:
     return np.nan if value is None else float(value)
+
+
+def caption(results: Results, described: dict[str, dict]) -> str:
+    """What the main table's numbers are, computed from configuration and results."""
+    evaluation = results.experiment["evaluation"]
+    columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
+    return (
+        f"{results.conditions()} Mean ± standard deviation over seeds; crossings of the forget fraction's threshold "
+        f"({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in brackets how many seeds got there, '>' where "
+        f"fewer than half did. {evaluation['samples']} samples per model. {columns}."
+    )
+
+
+def to_latex(table: pd.DataFrame, text: str) -> str:
+    """A booktabs `tabular`, ready to be \\input into a paper, with the caption as a comment above it."""
+    symbols = {"±": "$\\pm$", "–": "--", "−": "$-$", "×": "$\\times$", "∞": "$\\infty$", "> ": "$>$\\,"}
+
+    def escape(cell: str) -> str:
+        for character in "&%_#":
+            cell = cell.replace(character, f"\\{character}")
+        for symbol, command in symbols.items():
+            cell = cell.replace(symbol, command)
+        return cell
+
+    escaped = table.reset_index().map(escape).rename(columns=escape)
+    tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
+    return f"% {text}\n{tabular}"

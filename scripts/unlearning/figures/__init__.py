@@ -1,0 +1,5 @@
+"""Figures, one file each.
+
+A figure's file holds a function `draw(results)` that takes `unlearning.results.Results` and returns a
+matplotlib figure and its caption, one paragraph of reStructuredText.
+"""

@@ -1,0 +1,56 @@
+"""Draw one figure of an experiment, for papers and for the report, with its caption."""
+
+from pathlib import Path
+
+from unlearning import plugins
+from unlearning.files import atomic_path
+from unlearning.job import run
+from unlearning.plotting import save, use_style
+from unlearning.results import Results
+
+
+def main(
+    *,
+    experiment: str,
+    figure: str,
+    configuration: dict,
+    code: str,
+    table: Path,
+    results: list[Path],
+    trajectories: list[Path],
+    samples: list[Path],
+    accuracy: Path,
+    forget_set: Path,
+    pdf: Path,
+    svg: Path,
+    caption: Path,
+) -> None:
+    """Draw.
+
+    Args:
+        experiment: name of the experiment.
+        figure: name of the figure, a file in `unlearning/figures`.
+        configuration: the whole configuration of the experiment.
+        code: hash of the code that runs.
+        table: `metrics.csv`.
+        results: `metrics.json` of every run.
+        trajectories: `steps.csv` and `measurements.csv` of every run, beside its `metrics.json`.
+        samples: `samples.npz` of every run, likewise.
+        accuracy: of the judge.
+        forget_set: as selected.
+        pdf: the figure for papers.
+        svg: the same for the report.
+        caption: reStructuredText file of its caption, computed from configuration and results.
+    """
+    use_style()
+    drawn, text = plugins.load("figures", figure).draw(
+        Results.read(configuration, table, results, accuracy, forget_set)
+    )
+    save(drawn, pdf)
+    save(drawn, svg)
+    with atomic_path(caption) as temporary:
+        temporary.write_text(text + "\n")
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

@@ -1,0 +1,36 @@
+"""Forget fraction against the step of unlearning."""
+
+import matplotlib.pyplot as plt
+
+from unlearning.plotting import colors, panels
+from unlearning.results import Results
+
+
+def draw(results: Results) -> tuple[plt.Figure, str]:
+    """A panel per method: each seed thin, their mean thick; the threshold and the retrained models."""
+    unlearning, evaluation = results.experiment["unlearning"], results.experiment["evaluation"]
+    figure, axes = panels(results.methods)
+    measured = results.trajectory("measurements.csv")
+    measured["percent"] = 100 * measured["forgotten"] / measured["samples"]
+    retrain = results.values("forget_fraction", "retrain")["value"]
+    for method, axis in axes.items():
+        runs = measured[measured["method"] == method]
+        color = colors(results.methods)[method]
+        for _, run in runs.groupby("seed"):
+            axis.plot(run["step"], run["percent"], color=color, lw=0.6, alpha=0.7)
+        mean = runs.groupby("step")["percent"].mean()
+        axis.plot(mean.index, mean, color=color, lw=1.8)
+        axis.axhline(100 * evaluation["threshold"], color="black", lw=0.8, ls="--")
+        if len(retrain):
+            axis.axhspan(retrain.min(), retrain.max(), color="0.75", lw=0)
+        axis.set_xscale("symlog", linthresh=10)
+        axis.set_xlim(0, unlearning["steps"])
+        axis.set_ylim(bottom=0)
+    figure.supxlabel("step")
+    figure.supylabel("forget fraction (%)")
+    caption = (
+        f"Share of {unlearning['samples']} fresh samples that the judge takes for a forgotten class, against the "
+        "step (linear up to 10, logarithmic from there). Thin lines: single seeds; thick line: their mean; dashed: "
+        f"the threshold of {100 * evaluation['threshold']:g} %; grey: range of the retrained models. {results.conditions()}"
+    )
+    return figure, caption

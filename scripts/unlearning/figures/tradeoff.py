@@ -1,0 +1,56 @@
+"""Image quality against time to unlearn: the trade-off at a glance."""
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from unlearning.plotting import colors, markers
+from unlearning.results import Results
+from unlearning.statistics import kaplan_meier_median
+
+
+def draw(results: Results) -> tuple[plt.Figure, str]:
+    """A point per method with the range over seeds; hollow where not every seed unlearned in time."""
+    figure, axis = plt.subplots(figsize=(5.6, 3.4))
+    for method in results.methods:
+        times = results.values("sustained_crossing_seconds", method)
+        fid = results.values("fid_retain", method)["value"]
+        if times.empty or fid.empty:
+            continue
+        seconds, censored = times["value"].to_numpy(), times["censored"].to_numpy(bool)
+        median = kaplan_meier_median(seconds, censored)
+        x, y = (seconds.max() if median is None else median), fid.mean()
+        color = colors(results.methods)[method]
+        axis.errorbar(
+            x,
+            y,
+            xerr=[[max(0, x - seconds.min())], [max(0, seconds.max() - x)]],
+            yerr=[[y - fid.min()], [fid.max() - y]],
+            fmt=markers(results.methods)[method],
+            color=color,
+            mfc="white" if censored.any() else color,
+            ms=6,
+            lw=0.8,
+            label=method + (f" ({(~censored).sum()}/{len(censored)})" if censored.any() else ""),
+        )
+        if median is None:
+            axis.annotate("", (x * 1.25, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})
+    for method, style in (("original", ":"), ("retrain", "-")):
+        values = results.values("fid_retain", method)["value"]
+        axis.axhline(values.mean(), color=colors([])[method], ls=style, lw=1, label=method)
+        axis.axhspan(values.min(), values.max(), color=colors([])[method], alpha=0.15, lw=0)
+    axis.set(xscale="log", yscale="log")
+    for scaled in (axis.xaxis, axis.yaxis):
+        scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
+        scaled.set_minor_formatter(NullFormatter())
+    axis.set_xlabel("time to unlearn for good (s of steps)")
+    axis.set_ylabel("FID to retain data (judge features)")
+    figure.legend(loc="outside right center", frameon=False)
+    threshold = 100 * results.experiment["evaluation"]["threshold"]
+    caption = (
+        "Fréchet distance of the final model's samples to the retain data, on the judge's features (mean and range over "
+        f"seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–Meier median "
+        "and range); lines and bands: the references. Hollow: not every seed got there, in brackets how many did; "
+        f"arrow: fewer than half, the time is a lower bound. Lower left is better. {results.conditions()}"
+    )
+    return figure, caption
