@@ -1,13 +1,11 @@
 """What all rules share: the checked configuration, and the questions that rules ask of it."""
 
-import os
-import shlex
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import lock, plugins
+from unlearning import lock, plugins, provenance
 from unlearning.config import (
     REFERENCES,
     ConfigError,
@@ -31,7 +29,7 @@ ENVIRONMENT = "../envs/pipeline.yaml"
 
 if workflow.is_main_process:
     lock.clear_if_abandoned(Path.cwd())
-    os.environ["UNLEARNING_COMMAND"] = shlex.join(["snakemake", *sys.argv[1:]])
+    provenance.remember_command(["snakemake", *sys.argv[1:]])
 
 
 onstart:
@@ -45,11 +43,7 @@ def code(script, *kinds):
     """
     return lambda wildcards: code_hash(
         script,
-        *(
-            f"unlearning/{kind}/{name}.py"
-            for kind in kinds
-            for name in used(kind, wildcards)
-        ),
+        *(f"unlearning/{kind}/{name}.py" for kind in kinds for name in used(kind, wildcards)),
     )
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-
 from unlearning import models
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device

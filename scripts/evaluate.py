@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-
 from unlearning import models, plugins
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-
 from unlearning import models
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset
@@ -64,9 +63,7 @@ def main(
     def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return network.losses(as_float(images[chosen]), network.loss_noise(len(chosen), generator))
 
-    checkpoint = Checkpoint(
-        model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]])
-    )
+    checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]]))
     trained = train(
         network,
         batch_losses,

@@ -1,12 +1,11 @@
 """Record where the results of an experiment come from."""
 
 import json
-import os
 from pathlib import Path
 
 from unlearning.files import sha256_of, write_json
 from unlearning.job import run
-from unlearning.provenance import environment
+from unlearning.provenance import command, environment
 
 
 def main(
@@ -40,7 +39,7 @@ def main(
         manifest,
         {
             "experiment": experiment,
-            "command": os.environ.get("UNLEARNING_COMMAND"),
+            "command": command(),
             "commit": here["commit"],
             "dirty": here["dirty"],
             "environment": here,
@@ -50,7 +49,9 @@ def main(
             "forget_set": {
                 "selection": chosen["selection"],
                 "sha256": chosen["sha256"],
-                "images": {group: len(chosen[group]) for group in ("forget", "retain", "heldout_forget", "heldout_retain")},
+                "images": {
+                    group: len(chosen[group]) for group in ("forget", "retain", "heldout_forget", "heldout_retain")
+                },
             },
             "judge": json.loads(accuracy.read_text()),
             # A result is reused until its cause changes, so runs may be older than this file.

@@ -43,23 +43,23 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def read_yaml(path: Path) -> dict:
+def read_yaml(name: str, root: Path = ROOT) -> dict:
     """Read one YAML mapping.
 
+    Args:
+        name: of the file, relative to the root of the repository.
+
     Raises:
-        ConfigError: the file is missing, does not parse, repeats a key or is not a mapping.
+        ConfigError: the file does not parse, repeats a key or is not a mapping.
     """
-    if not path.is_file():
-        near = _nearest(path.stem, [other.stem for other in path.parent.glob("*.yaml")])
-        raise ConfigError(f"{path}: no such file{near}")
     try:
-        content = yaml.load(path.read_text(), Loader=_StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        content = yaml.load((root / name).read_bytes(), Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not valid YAML: {error.problem}") from None
+        raise ConfigError(f"{name}{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must be a mapping of keys to values, but holds {content!r}")
+        raise ConfigError(f"{name}: must be a mapping of keys to values, but holds {content!r}")
     return content
 
 
@@ -69,13 +69,12 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     Raises:
         ConfigError: any value outside `schemas/config.schema.yaml`, or an experiment without a file.
     """
-    path = root / "config.yaml"
-    settings = read_yaml(path) | overrides
-    schema = read_yaml(root / "schemas" / "config.schema.yaml")
+    settings = read_yaml("config.yaml", root) | overrides
+    schema = read_yaml("schemas/config.schema.yaml", root)
     schema["properties"]["experiments"]["items"]["enum"] = sorted(
         file.stem for file in (root / "configs").glob("*.yaml")
     )
-    _refuse(path.name, _violations(settings, schema))
+    _refuse("config.yaml", _violations(settings, schema))
     return settings
 
 
@@ -85,13 +84,12 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     Raises:
         ConfigError: every problem of the file in one message, one line each.
     """
-    path = root / "configs" / f"{name}.yaml"
-    experiment = read_yaml(path)
-    label = path.relative_to(root).as_posix()
-    _refuse(label, _violations(experiment, experiment_schema(root)))
+    file = f"configs/{name}.yaml"
+    experiment = read_yaml(file, root)
+    _refuse(file, _violations(experiment, experiment_schema(root)))
     dataset = plugins.describe("datasets", experiment["dataset"])
     _refuse(
-        label,
+        file,
         [
             *check_selection(experiment["forget_set"], dataset),
             *_check_schedule(experiment["unlearning"]),
@@ -102,7 +100,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
 
 def experiment_schema(root: Path = ROOT) -> dict:
     """The closed schema of an experiment: the fixed part plus what each plugin file declares."""
-    schema = read_yaml(root / "schemas" / "experiment.schema.yaml")
+    schema = read_yaml("schemas/experiment.schema.yaml", root)
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
     properties["dataset"]["enum"] = plugins.names("datasets")
@@ -181,19 +179,21 @@ def _explain(error) -> list[str]:
     if error.validator == "enum":
         allowed = [str(item) for item in limit]
         return [f"{path} = {value!r}: must be one of {', '.join(allowed)}{_nearest(str(value), allowed)}"]
+    if error.validator == "type":
+        limit = " or ".join([limit] if isinstance(limit, str) else limit)
     meaning = {
-        "type": f"must be of type {limit if isinstance(limit, str) else ' or '.join(limit or [])}",
-        "minimum": f"must be at least {limit}",
-        "exclusiveMinimum": f"must be greater than {limit}",
-        "maximum": f"must be at most {limit}",
-        "exclusiveMaximum": f"must be less than {limit}",
-        "minItems": f"must have at least {limit} item(s)",
-        "minProperties": f"must have at least {limit} key(s)",
-        "maxProperties": f"must have at most {limit} key(s)",
+        "type": "must be of type {}",
+        "minimum": "must be at least {}",
+        "exclusiveMinimum": "must be greater than {}",
+        "maximum": "must be at most {}",
+        "exclusiveMaximum": "must be less than {}",
+        "minLength": "must have at least {} character(s)",
+        "minItems": "must have at least {} item(s)",
+        "minProperties": "must have at least {} key(s)",
+        "maxProperties": "must have at most {} key(s)",
         "uniqueItems": "must not repeat an item",
-        "pattern": f"must match {limit}",
     }.get(error.validator, error.message)
-    return [f"{path} = {value!r}: {meaning}{described}"]
+    return [f"{path} = {value!r}: {meaning.format(limit)}{described}"]
 
 
 def _join(path: str, key: str) -> str:

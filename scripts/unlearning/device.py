@@ -20,7 +20,9 @@ def prepare_device(name: str) -> torch.device:
         RuntimeError: 'cuda' is asked for and there is no GPU.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("device: cuda, but torch sees no GPU here; set device to cpu or auto in the experiment's file")
+        raise RuntimeError(
+            "device: cuda, but torch sees no GPU here; set device to cpu or auto in the experiment's file"
+        )
     torch.set_num_threads(1)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)

@@ -22,7 +22,9 @@ def sample_set(model: nn.Module, judge: Judge, count: int, generator: torch.Gene
 
 
 @torch.no_grad()
-def group_losses(model: nn.Module, images: Tensor, groups: dict[str, list[int]], draws: int, seed: int) -> dict[str, np.ndarray]:
+def group_losses(
+    model: nn.Module, images: Tensor, groups: dict[str, list[int]], draws: int, seed: int
+) -> dict[str, np.ndarray]:
     """The loss of each image, averaged over `draws` draws of noise, by group.
 
     Args:

@@ -65,17 +65,13 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     names, counts = dataset["classes"], dataset["train_images"]
     total = sum(counts)
     if ("indices" in selection) == ("classes" in selection):
-        return [
-            f"forget_set = {selection!r}: give either 'classes' (a list, or 'all') or 'indices', and not both"
-        ]
+        return [f"forget_set = {selection!r}: give either 'classes' (a list, or 'all') or 'indices', and not both"]
     if "indices" in selection:
         if "fraction" in selection:
             return [f"forget_set.fraction = {selection['fraction']!r}: goes with 'classes', not with 'indices'"]
         outside = [index for index in selection["indices"] if index >= total]
         if outside:
-            return [
-                f"forget_set.indices = {outside[0]}: the training split has {total} images, so 0 to {total - 1} are allowed"
-            ]
+            return [f"forget_set.indices = {outside[0]}: must be a number in the training split, 0 to {total - 1}"]
         pool = chosen = len(selection["indices"])
     else:
         wanted = selection["classes"]
@@ -86,7 +82,8 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
         unknown = [] if wanted == "all" else [name for name in wanted if str(name) not in names]
         if unknown:
             return [
-                f"forget_set.classes = {unknown[0]!r}: not a class of {dataset['name']}; its classes: {', '.join(names)}"
+                f"forget_set.classes = {unknown[0]!r}: not a class of {dataset['name']}; "
+                f"its classes: {', '.join(names)}"
             ]
         pool = sum(counts[number] for number in _class_numbers(wanted, names))
         chosen = round(pool * selection.get("fraction", 1))
@@ -128,7 +125,9 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
     retain = np.setdiff1d(training, forget)
     if not len(forget) or not len(retain):
-        raise ValueError(f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain")
+        raise ValueError(
+            f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain"
+        )
     return ForgetSet(
         forget=forget.tolist(),
         retain=retain.tolist(),

@@ -14,7 +14,8 @@ import psutil
 def run(main: Callable, snakemake) -> None:
     """Call `main` with the rule's named inputs and outputs (as paths), params and wildcards.
 
-    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A name that the rule gives and `main` does not take, or the other way round, is a TypeError.
+    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A name
+    that the rule gives and `main` does not take, or the other way round, is a TypeError.
 
     Args:
         main: the script's function, keyword-only.

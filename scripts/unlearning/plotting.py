@@ -6,12 +6,12 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  the backend is chosen before
-import seaborn as sns  # noqa: E402
+import matplotlib.pyplot as plt
+import seaborn as sns
 
-from unlearning.files import atomic_path  # noqa: E402
+from unlearning.files import atomic_path
 
-MARKERS = "osD^vP<>X*hd"
+MARKERS = "osD^vP<>X*h"
 # seaborn's colour-blind palette without its grey, which the references have, and with a yellow that shows on white.
 PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949400", "#7a3b8f"]
 REFERENCE_COLORS = {"original": "0.6", "retrain": "black"}

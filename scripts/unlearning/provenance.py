@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +11,7 @@ from pathlib import Path
 from unlearning.files import sha256_of, sha256_of_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+COMMAND = "UNLEARNING_COMMAND"
 PACKAGES = (
     "snakemake",
     "torch",
@@ -35,6 +37,16 @@ def environment() -> dict:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
     }
+
+
+def remember_command(arguments: list[str]) -> None:
+    """Let the jobs that this process starts know the command that started it."""
+    os.environ[COMMAND] = shlex.join(arguments)
+
+
+def command() -> str | None:
+    """The command that started the workflow; None in a job that was started by hand."""
+    return os.environ.get(COMMAND)
 
 
 def git_state() -> dict:

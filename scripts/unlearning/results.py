@@ -86,9 +86,10 @@ class Results:
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""
         seeds = len(self.experiment["seeds"])
-        forgotten = f"class {', '.join(self.forgotten)}" if self.forgotten else f"{len(self.forget_set['forget'])} images"
+        of = f" of class {', '.join(self.forgotten)}" if self.forgotten else ""
         return (
-            f"{self.experiment['title']}: {len(self.forget_set['forget'])} training images of {forgotten} to forget, "
+            f"{self.experiment['title']}: {len(self.forget_set['forget'])} training images{of} to forget, "
             f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "
-            f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on {self.judge['heldout_images']} held-out images."
+            f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on "
+            f"{self.judge['heldout_images']} held-out images."
         )

@@ -47,6 +47,7 @@ def _imports(file: Path) -> list[Path]:
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module)
             modules.update(f"{node.module}.{alias.name}" for alias in node.names)
-    candidates = (SCRIPTS / Path(*module.split(".")) for module in modules if module)
-    found = [path for stem in candidates for path in (stem.with_suffix(".py"), stem / "__init__.py")]
+    stems = {Path(*module.split(".")) for module in modules if module}
+    stems |= {package for stem in stems for package in stem.parents}  # importing a.b.c runs a and a.b
+    found = [path for stem in stems for path in (SCRIPTS / f"{stem}.py", SCRIPTS / stem / "__init__.py")]
     return sorted(path for path in found if path.is_file())

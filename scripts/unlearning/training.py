@@ -66,7 +66,9 @@ def train(
 
     @lru_cache(maxsize=1)
     def order(epoch: int) -> Tensor:
-        return indices[torch.randperm(len(indices), generator=stream(seed, f"training order {epoch}")).to(indices.device)]
+        return indices[
+            torch.randperm(len(indices), generator=stream(seed, f"training order {epoch}")).to(indices.device)
+        ]
 
     model.train()
     for step in tqdm(range(first, epochs * per_epoch), "training", epochs * per_epoch, initial=first, mininterval=5):

@@ -101,7 +101,11 @@ def unlearn(
     measure(0)
     model.train()
     progress = tqdm(
-        range(len(run.steps) + 1, settings["steps"] + 1), "unlearning", settings["steps"], initial=len(run.steps), mininterval=5
+        range(len(run.steps) + 1, settings["steps"] + 1),
+        "unlearning",
+        settings["steps"],
+        initial=len(run.steps),
+        mininterval=5,
     )
     for number in progress:
         step = Step(
@@ -168,9 +172,6 @@ def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, set
 def descend(optimizer: torch.optim.Optimizer, direction: Tensor) -> None:
     """Let the optimiser take one step along −`direction`, (P,)."""
     parameters = optimizer.param_groups[0]["params"]
-    size = sum(parameter.numel() for parameter in parameters)
-    if direction.shape != (size,):
-        raise ValueError(f"the method's direction has shape {tuple(direction.shape)}, but must have ({size},)")
     for parameter, part in zip(parameters, unflatten(direction, parameters), strict=True):
         parameter.grad = part
     optimizer.step()
@@ -189,6 +190,8 @@ def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
     """The values of `STEP_COLUMNS` that are known before the parameters change."""
     with unchanged_buffers(model):
         g_r, g_f = step.retain.gradient, step.forget.gradient
+    if direction.shape != g_r.shape:
+        raise ValueError(f"the method's direction has shape {tuple(direction.shape)}, but must have {tuple(g_r.shape)}")
     return torch.stack(
         [
             step.retain.value,

@@ -29,7 +29,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             axis.bar(positions, mean, color=colors(results.methods)[method], yerr=spread, error_kw={"lw": 0.8})
         else:
             axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
-        axis.step(np.append(positions, len(names)) - 0.5, np.append(retrain, retrain[-1]), where="post", color="black", lw=0.9)
+        axis.step(
+            np.append(positions, len(names)) - 0.5, np.append(retrain, retrain[-1]), where="post", color="black", lw=0.9
+        )
         axis.set_xticks(positions, names)
     figure.supxlabel("class, by the judge")
     figure.supylabel("share of samples (%)")

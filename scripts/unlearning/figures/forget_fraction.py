@@ -31,6 +31,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     caption = (
         f"Share of {unlearning['samples']} fresh samples that the judge takes for a forgotten class, against the "
         "step (linear up to 10, logarithmic from there). Thin lines: single seeds; thick line: their mean; dashed: "
-        f"the threshold of {100 * evaluation['threshold']:g} %; grey: range of the retrained models. {results.conditions()}"
+        f"the threshold of {100 * evaluation['threshold']:g} %; grey: range of the retrained models. "
+        f"{results.conditions()}"
     )
     return figure, caption

@@ -40,7 +40,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             mean = runs["normalised"].mean()
             outside = not LIMITS[0] <= mean <= LIMITS[1]
             marker = (">" if mean > 0 else "<") if outside else markers(results.methods)[method]
-            axis.plot(np.clip(mean, *LIMITS), positions[method], marker, color=color, ms=5, mfc="white" if outside else color)
+            axis.plot(
+                np.clip(mean, *LIMITS), positions[method], marker, color=color, ms=5, mfc="white" if outside else color
+            )
         axis.set_title(description["label"], fontsize="medium")
         axis.set_xlim(LIMITS[0] - 0.15, LIMITS[1] + 0.15)
         axis.set_xticks([-1, 0, 1, 2, 3])

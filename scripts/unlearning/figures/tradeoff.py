@@ -39,6 +39,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         axis.axhline(values.mean(), color=colors([])[method], ls=style, lw=1, label=method)
         axis.axhspan(values.min(), values.max(), color=colors([])[method], alpha=0.15, lw=0)
     axis.set(xscale="log", yscale="log")
+    axis.margins(x=0.12)
     for scaled in (axis.xaxis, axis.yaxis):
         scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
         scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -48,9 +49,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure.legend(loc="outside right center", frameon=False)
     threshold = 100 * results.experiment["evaluation"]["threshold"]
     caption = (
-        "Fréchet distance of the final model's samples to the retain data, on the judge's features (mean and range over "
-        f"seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–Meier median "
-        "and range); lines and bands: the references. Hollow: not every seed got there, in brackets how many did; "
-        f"arrow: fewer than half, the time is a lower bound. Lower left is better. {results.conditions()}"
+        "Fréchet distance of the final model's samples to the retain data, on the judge's features (mean and range "
+        f"over seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–Meier "
+        "median and range); lines and bands: the references. Hollow: not every seed got there, in brackets how many "
+        f"did; arrow: fewer than half, the time is a lower bound. Lower left is better. {results.conditions()}"
     )
     return figure, caption

@@ -1,0 +1,32 @@
+# make         install into .venv, run everything that config.yaml names, make the report, show the results
+# make report  the HTML report of what has been run
+# make test    the whole test suite
+# make readme  put the table and a figure of the default run into README.md
+PYTHON ?= python3
+# `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
+RUN := .venv/bin/python
+INSTALLED := .venv/installed
+REPORT := results/report.html
+
+.PHONY: all run report test readme
+
+all: run report
+	@$(RUN) scripts/show_results.py $(REPORT)
+
+run: $(INSTALLED)
+	$(RUN) -m snakemake
+
+report: $(INSTALLED)
+	$(RUN) -m snakemake --report $(REPORT)
+
+test: $(INSTALLED)
+	$(RUN) -m pytest
+
+readme: run
+	$(RUN) scripts/update_readme.py
+
+$(INSTALLED): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --disable-pip-version-check -r requirements.txt
+	touch $@

@@ -1,0 +1,200 @@
+"""Configuration: what is right passes, what is wrong is named with file, key, value and cure."""
+
+import copy
+import shutil
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unlearning import plugins
+from unlearning.config import (
+    ROOT,
+    ConfigError,
+    experiment_schema,
+    load_experiment,
+    load_settings,
+    method_settings,
+    read_yaml,
+)
+
+DIGITS = read_yaml("configs/digits.yaml")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A copy of what a configuration is read from."""
+    for name in ("configs", "schemas"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refused(root):
+    """Write an experiment and return the message it is refused with."""
+
+    def refuse(text):
+        (root / "configs" / "bad.yaml").write_text(text)
+        with pytest.raises(ConfigError) as error:
+            load_experiment("bad", root)
+        return str(error.value)
+
+    return refuse
+
+
+def changed(path, value):
+    """The digits experiment with the key at a dotted path set, or deleted if the value is ..."""
+    experiment = copy.deepcopy(DIGITS)
+    *parents, last = path.split(".")
+    place = experiment
+    for part in parents:
+        place = place[part]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return yaml.safe_dump(experiment, sort_keys=False)
+
+
+def test_every_experiment_in_the_repository_is_right():
+    for path in (ROOT / "configs").glob("*.yaml"):
+        load_experiment(path.stem)
+    load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "methods.uno",
+            {"orthogonality_wieght": 1000},
+            ["orthogonality_wieght = 1000", "did you mean 'orthogonality_weight'"],
+        ),
+        ("methods.fintune", {}, ["methods.fintune = {}", "unknown key", "did you mean 'finetune'"]),
+        ("methods.uno.orthogonality_weight", "large", ["= 'large'", "must be of type number", "λ"]),
+        ("methods.uno.orthogonality_weight", -1, ["= -1", "at least 0"]),
+        ("methods", {}, ["methods = {}", "at least 1"]),
+        ("dataset", "digist", ["dataset = 'digist'", "must be one of", "did you mean 'digits'"]),
+        ("forget_set", {"classes": [11]}, ["forget_set.classes = 11", "its classes: 0, 1, 2"]),
+        ("forget_set", {"classes": ["1"], "fraction": 1e-4, "seed": 0}, ["chooses none of 146"]),
+        ("forget_set", {"classes": list(range(10))}, ["retain set would be empty"]),
+        ("forget_set", {"classes": ["1"], "fraction": 0.5}, ["forget_set", "'seed'"]),
+        ("unlearning.steps", -5, ["unlearning.steps = -5", "at least 1"]),
+        ("unlearning.steps", 10.5, ["unlearning.steps = 10.5", "integer"]),
+        ("unlearning.steps", True, ["unlearning.steps = True", "integer"]),
+        ("unlearning.steps", 9999, ["unlearning.measure", "ends at step 500", "9999"]),
+        ("unlearning.measure", [{"until": 500, "every": 5}, {"until": 500, "every": 1}], ["must grow"]),
+        ("unlearning.loss_reduction", "summ", ["sum, mean", "did you mean 'sum'"]),
+        ("training.learning_rate", 0, ["training.learning_rate = 0", "greater than 0"]),
+        ("seeds", [0, 0], ["seeds = [0, 0]", "must not repeat"]),
+        ("seeds", [], ["seeds = []", "at least 1"]),
+        ("evaluation.metrics", ["fid", "fdi"], ["evaluation.metrics.1 = 'fdi'", "did you mean 'fid'"]),
+        ("evaluation", ..., ["evaluation: missing"]),
+        ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
+        ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
+        ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
+        ("device", "gpu", ["device = 'gpu'", "cpu, cuda, auto"]),
+        ("trainig", {"epochs": 3}, ["trainig", "unknown key", "did you mean 'training'"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_what_is_allowed(refused, path, value, said):
+    message = refused(changed(path, value))
+    assert message.startswith("configs/bad.yaml: ")
+    for part in said:
+        assert part in message
+
+
+def test_all_problems_come_in_one_message(refused):
+    experiment = copy.deepcopy(DIGITS)
+    experiment["seeds"], experiment["device"], experiment["colour"] = [-1], "tpu", "red"
+    message = refused(yaml.safe_dump(experiment))
+    assert [key in message for key in ("seeds.0", "device", "colour")] == [True] * 3
+    assert len(message.splitlines()) == 3
+
+
+def test_two_methods_of_one_name_are_refused(refused):
+    message = refused((ROOT / "configs" / "digits.yaml").read_text().replace("  uno_s:\n", "  uno:\n"))
+    assert "'uno' occurs twice" in message
+    assert "line" in message
+
+
+def test_yaml_that_does_not_parse_is_refused_with_its_place(refused):
+    assert "configs/bad.yaml, line 3, column 1: not valid YAML" in refused("title: x\nseeds: [0, 1\n")
+
+
+def test_yaml_tags_that_would_run_code_are_refused(refused):
+    assert "not valid YAML" in refused("title: !!python/object/apply:os.system ['true']\n")
+
+
+def test_a_file_that_is_not_a_mapping_is_refused(refused):
+    assert "must be a mapping" in refused("- 1\n- 2\n")
+
+
+def test_an_experiment_without_a_file_is_refused_with_the_nearest_name(root):
+    with pytest.raises(ConfigError, match="did you mean 'digits'"):
+        load_settings({"experiments": ["digit"]}, root)
+
+
+def test_an_unknown_setting_on_the_command_line_is_refused(root):
+    with pytest.raises(ConfigError, match=r"config.yaml: result = 'x': unknown key; .*did you mean 'results'"):
+        load_settings({"result": "x"}, root)
+
+
+def test_numbers_may_be_written_as_people_write_them(tmp_path):
+    (tmp_path / "numbers.yaml").write_text("a: 1e-3\nb: 1E3\nc: 1.5e+2\nd: 1e-3x\n")
+    assert read_yaml("numbers.yaml", tmp_path) == {"a": 1e-3, "b": 1e3, "c": 150.0, "d": "1e-3x"}
+
+
+def test_a_method_may_set_its_own_learning_rate():
+    experiment = copy.deepcopy(DIGITS)
+    experiment["methods"]["uno"]["learning_rate"] = 0.5
+    settings = method_settings(experiment, "uno")
+    assert settings["learning_rate"] == 0.5
+    assert settings["steps"] == DIGITS["unlearning"]["steps"]
+    assert settings["parameters"] == {"orthogonality_weight": 1e3}
+    assert method_settings(experiment, "finetune")["learning_rate"] == DIGITS["unlearning"]["learning_rate"]
+
+
+def test_no_parameter_of_a_method_hides_a_setting_of_the_loop():
+    for method in plugins.names("methods"):
+        assert not set(plugins.describe("methods", method)) & set(DIGITS["unlearning"])
+
+
+def test_every_key_is_described_and_every_mapping_is_closed():
+    def walk(schema, path):
+        if schema.get("type") == "object":
+            assert schema.get("additionalProperties") is False, path
+        for key, value in schema.get("properties", {}).items():
+            where = f"{path}.{key}"
+            assert path in (".methods", ".model") or value.get("description"), where
+            walk(value, where)
+        if "items" in schema:
+            walk(schema["items"], f"{path}[]")
+
+    walk(experiment_schema(), "")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.sampled_from([*DIGITS, *(f"unlearning.{key}" for key in DIGITS["unlearning"]), "methods.uno", "new_key"]),
+)
+def test_whatever_stands_in_a_key_the_answer_is_a_message_or_a_valid_experiment(tmp_path_factory, value, path):
+    root = tmp_path_factory.mktemp("fuzz")
+    shutil.copytree(ROOT / "schemas", root / "schemas")
+    (root / "configs").mkdir()
+    (root / "configs" / "fuzz.yaml").write_text(changed(path, value))
+    try:
+        assert load_experiment("fuzz", root)["methods"]
+    except ConfigError as error:
+        message = str(error)
+    else:
+        assert path != "new_key"
+        return
+    assert message.startswith("configs/fuzz.yaml")
+    assert path.split(".")[-1] in message

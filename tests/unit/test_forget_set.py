@@ -1,0 +1,131 @@
+"""Selection of the forget set, over all kinds of selections (hypothesis)."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unlearning.forget_set import ForgetSet, check_selection, select
+
+CLASSES = ["zero", "one", "two", "three"]
+
+
+@st.composite
+def labelled(draw):
+    """Labels of a small data set with every class in the training split, and its split."""
+    labels = draw(st.lists(st.integers(0, 3), min_size=4, max_size=60).map(lambda rest: [0, 1, 2, 3, *rest]))
+    train = [True] * 4 + draw(st.lists(st.booleans(), min_size=len(labels) - 4, max_size=len(labels) - 4))
+    return np.array(labels), np.array(train)
+
+
+selections = st.one_of(
+    st.fixed_dictionaries({"classes": st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3, unique=True)}),
+    st.fixed_dictionaries(
+        {
+            "classes": st.lists(st.sampled_from(CLASSES), min_size=1, unique=True) | st.just("all"),
+            "fraction": st.floats(0.01, 0.99),
+            "seed": st.integers(0, 5),
+        }
+    ),
+    st.fixed_dictionaries({"indices": st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True)}),
+)
+
+
+def described(labels, train):
+    counts = np.bincount(labels[train], minlength=4).tolist()
+    return {"name": "made up", "classes": CLASSES, "train_images": counts}
+
+
+@given(labelled(), selections)
+def test_groups_split_the_images_and_hold_what_was_asked_for(data, selection):
+    labels, train = data
+    if check_selection(selection, described(labels, train)):
+        return
+    chosen = select(selection, labels, train, CLASSES)
+    training = chosen.forget + chosen.retain
+    heldout = chosen.heldout_forget + chosen.heldout_retain
+    # `indices` count the training split, which comes first in a prepared data set but not in this one.
+    assert sorted(training) == np.flatnonzero(train).tolist()
+    assert sorted(heldout) == np.flatnonzero(~train).tolist()
+    assert chosen.forget
+    assert chosen.retain
+    assert set(chosen.forgotten_classes) == set(labels[chosen.forget]) - set(labels[chosen.retain])
+    if "indices" in selection:
+        assert chosen.forget == sorted(selection["indices"])
+    else:
+        named = CLASSES if selection["classes"] == "all" else selection["classes"]
+        numbers = [CLASSES.index(name) for name in named]
+        pool = np.isin(labels, numbers) & train
+        assert pool[chosen.forget].all()
+        assert len(chosen.forget) == round(pool.sum() * selection.get("fraction", 1))
+        assert set(labels[chosen.heldout_forget]) <= set(numbers)
+
+
+@given(labelled(), selections)
+def test_a_selection_that_the_check_lets_pass_never_fails_and_one_that_it_refuses_always_would(data, selection):
+    labels, train = data
+    if check_selection(selection, described(labels, train)):
+        with pytest.raises(ValueError, match="forget_set"):
+            select(selection, labels, train, CLASSES)
+    else:
+        select(selection, labels, train, CLASSES)
+
+
+@given(labelled(), selections)
+def test_the_same_selection_gives_the_same_set(data, selection):
+    labels, train = data
+    if not check_selection(selection, described(labels, train)):
+        first, second = (select(selection, labels, train, CLASSES) for _ in range(2))
+        assert first == second
+        assert first.sha256 == second.sha256
+
+
+def test_another_seed_draws_another_fraction():
+    labels, train = np.repeat([0, 1, 2, 3], 50), np.ones(200, bool)
+    first, second = (
+        select({"classes": ["one"], "fraction": 0.5, "seed": seed}, labels, train, CLASSES) for seed in (0, 1)
+    )
+    assert first.forget != second.forget
+    assert first.forgotten_classes == []
+
+
+def test_held_out_images_of_the_forgotten_classes_are_kept_apart():
+    labels, train = np.tile([0, 1, 2, 3], 10), np.arange(40) < 30
+    chosen = select({"classes": ["one", "three"]}, labels, train, CLASSES)
+    assert chosen.heldout_forget == [i for i in range(30, 40) if labels[i] in (1, 3)]
+    assert chosen.forgotten_classes == [1, 3]
+
+
+def test_an_altered_file_is_refused(tmp_path):
+    labels, train = np.tile([0, 1, 2, 3], 10), np.arange(40) < 30
+    path = tmp_path / "forget_set.json"
+    chosen = select({"classes": ["one"]}, labels, train, CLASSES)
+    chosen.save(path, {"classes": ["one"]})
+    assert ForgetSet.load(path) == chosen
+    content = json.loads(path.read_text())
+    content["forget"].pop()
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="changed after selection"):
+        ForgetSet.load(path)
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        ({"classes": ["ten"]}, "not a class of made up; its classes: zero, one, two, three"),
+        ({"classes": "ones"}, "must be a list of class names, or 'all'"),
+        ({"classes": "all"}, "the retain set would be empty"),
+        ({"classes": CLASSES}, "the retain set would be empty"),
+        ({"classes": ["one"], "fraction": 0.001, "seed": 0}, "chooses none of 10 images"),
+        ({"indices": [40]}, "must be a number in the training split, 0 to 39"),
+        ({"indices": list(range(40))}, "the retain set would be empty"),
+        ({"indices": [1], "fraction": 0.5, "seed": 0}, "goes with 'classes'"),
+        ({"indices": [1], "classes": ["one"]}, "and not both"),
+        ({}, "either 'classes'"),
+    ],
+)
+def test_impossible_selections_are_refused_before_any_job(selection, said):
+    (problem,) = check_selection(selection, {"name": "made up", "classes": CLASSES, "train_images": [10] * 4})
+    assert problem.startswith("forget_set")
+    assert said in problem

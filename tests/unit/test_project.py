@@ -1,0 +1,129 @@
+"""The project itself: pins, style, size of the README, quick parsing."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command, **options):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
+
+
+def pins(path):
+    lines = (line.split("#")[0].strip() for line in (ROOT / path).read_text().splitlines())
+    return dict(line.lower().split("==") for line in lines if "==" in line)
+
+
+def test_conda_environments_carry_the_pins_of_the_requirements():
+    required = pins("requirements.txt")
+    environments = list((ROOT / "envs").glob("*.yaml"))
+    assert environments
+    for path in environments:
+        (pip,) = (part["pip"] for part in yaml.safe_load(path.read_text())["dependencies"] if isinstance(part, dict))
+        for requirement in pip:
+            name, version = requirement.lower().split("==")
+            assert required[name] == version, f"{path.name}: {requirement}"
+
+
+def test_constraints_agree_with_the_requirements():
+    constraints = {name.replace("_", "-"): version for name, version in pins("constraints.txt").items()}
+    for name, version in pins("requirements.txt").items():
+        assert constraints[name] == version, name
+
+
+def test_every_package_that_the_library_imports_is_required():
+    conda = (ROOT / "envs" / "pipeline.yaml").read_text().lower()
+    named = {"sklearn": "scikit-learn", "yaml": "pyyaml", "pytorch_fid": "pytorch-fid"}
+    required = pins("requirements.txt")
+    for path in (ROOT / "scripts").rglob("*.py"):
+        for module in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.M):
+            if module in sys.stdlib_module_names or module == "unlearning":
+                continue
+            package = named.get(module, module).lower()
+            assert package in required, f"{path}: {module}"
+            # Configuration is read by Snakemake's own process, not in a rule's environment.
+            assert package in conda or package in ("jsonschema", "pyyaml"), f"{path}: {module}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["snakefmt", "--check", "Snakefile", "rules"],
+        ["snakemake", "--lint"],
+    ],
+    ids=" ".join,
+)
+def test_style(command):
+    done = run(sys.executable, "-m", *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_parsing_the_workflow_imports_no_heavy_library():
+    code = (
+        "import sys; sys.argv = ['snakemake', '-n', '--quiet', 'all']\n"
+        "from snakemake.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('heavy:', sorted({'torch', 'matplotlib', 'scipy', 'sklearn', 'torchvision'} & set(sys.modules)))"
+    )
+    done = run(sys.executable, "-c", code)
+    assert "heavy: []" in done.stdout, done.stdout + done.stderr
+
+
+def test_each_rule_has_a_script_a_log_and_a_benchmark_of_its_name():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.M):
+            assert f'"../scripts/{name}.py"' in body, name
+            assert (ROOT / "scripts" / f"{name}.py").is_file()
+            for directive, suffix in (("log", r"(\.\{\w+\})?\.log"), ("benchmark", r"(\.\{\w+\})?\.benchmark\.tsv")):
+                assert re.search(rf"    {directive}:\n        \"[^\"]*/{name}{suffix}\"", body), (name, directive)
+
+
+def test_no_file_names_a_path_of_this_machine():
+    tracked = run("git", "ls-files").stdout.split()
+    home = str(ROOT)
+    for name in tracked:
+        content = (ROOT / name).read_bytes()
+        assert home.encode() not in content, name
+
+
+def test_readme_is_short_and_its_commands_exist():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"`make (\w+)`", text)) <= targets
+
+
+def test_files_for_others_are_there():
+    assert "MIT License" in (ROOT / "LICENSE").read_text()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "title", "authors", "message"} <= set(citation)
+    assert "## " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_latex_table_compiles(tmp_path):
+    if not shutil.which("pdflatex"):
+        pytest.skip("reason: pdflatex is not installed")
+    import pandas as pd
+    from unlearning.summary import to_latex
+
+    table = pd.DataFrame({"FID (%)": ["4.1 ± 0.2", "> 3"]}, index=pd.Index(["uno_s", "a&b"], name="Method"))
+    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}"
+    (tmp_path / "table.tex").write_text(document % to_latex(table, "caption"))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        env=os.environ,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -1,0 +1,77 @@
+"""The hash of the code that a job runs."""
+
+import pytest
+from unlearning import plugins, sources
+from unlearning.sources import code_hash
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """A small library in which one script imports one module through another."""
+    monkeypatch.setattr(sources, "SCRIPTS", tmp_path)
+    (tmp_path / "library" / "sub").mkdir(parents=True)
+    (tmp_path / "job.py").write_text("from library import first\n\ndef f():\n    import library.lazy\n")
+    (tmp_path / "library" / "__init__.py").write_text("")
+    (tmp_path / "library" / "first.py").write_text("from library.sub.second import thing\nimport json\n")
+    (tmp_path / "library" / "sub" / "__init__.py").write_text("")
+    (tmp_path / "library" / "sub" / "second.py").write_text("thing = 1\n")
+    (tmp_path / "library" / "lazy.py").write_text("x = 1\n")
+    (tmp_path / "library" / "unused.py").write_text("x = 1\n")
+
+    def fresh_hash():
+        for function in (code_hash, sources._content, sources._imports):
+            function.cache_clear()
+        return code_hash("job.py")
+
+    return tmp_path, fresh_hash
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "job.py",
+        "library/__init__.py",
+        "library/first.py",
+        "library/sub/__init__.py",
+        "library/sub/second.py",
+        "library/lazy.py",
+    ],
+)
+def test_an_edit_of_what_a_script_imports_changes_its_hash_and_a_revert_restores_it(scripts, name):
+    folder, fresh_hash = scripts
+    before, content = fresh_hash(), (folder / name).read_text()
+    (folder / name).write_text(content + "# edited\n")
+    assert fresh_hash() != before
+    (folder / name).write_text(content)
+    assert fresh_hash() == before
+
+
+def test_an_edit_of_what_a_script_does_not_import_changes_nothing(scripts):
+    folder, fresh_hash = scripts
+    before = fresh_hash()
+    (folder / "library" / "unused.py").write_text("x = 2\n")
+    assert fresh_hash() == before
+
+
+def test_a_method_enters_the_hash_of_its_own_run_alone():
+    runs = {name: code_hash("unlearn.py", f"unlearning/methods/{name}.py") for name in plugins.names("methods")}
+    assert len(set(runs.values())) == len(runs)
+
+
+def test_plugins_describe_themselves_without_being_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(plugins, "LIBRARY", tmp_path)
+    plugins.describe.cache_clear()
+    (tmp_path / "methods").mkdir()
+    for name, text in {
+        "fine": "import nonsense_that_does_not_exist\nPARAMETERS = {'a': {'type': 'number'}}\n",
+        "borrowed": "from methods import fine\nPARAMETERS = fine.PARAMETERS\n",
+        "missing": "x = 1\n",
+        "computed": "PARAMETERS = dict(a=1)\n",
+        "broken": "PARAMETERS = {\n",
+    }.items():
+        (tmp_path / "methods" / f"{name}.py").write_text(text)
+    assert plugins.describe("methods", "fine") == plugins.describe("methods", "borrowed") == {"a": {"type": "number"}}
+    for name in ("missing", "computed", "broken"):
+        with pytest.raises(ValueError, match=rf"{name}.py: must assign PARAMETERS = \{{...\}}, once and as a literal"):
+            plugins.describe("methods", name)
+    plugins.describe.cache_clear()

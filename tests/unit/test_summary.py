@@ -1,0 +1,198 @@
+"""The tidy table, the main table and the figures, from made-up results whose answers are known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from unlearning import plugins
+from unlearning.config import ROOT, load_experiment
+from unlearning.plotting import colors, markers, save, use_style
+from unlearning.results import Results
+from unlearning.summary import COLUMNS, caption, main_table, tidy, to_latex
+from unlearning.unlearning_run import STEP_COLUMNS
+
+CLASSES = plugins.describe("datasets", "digits")["classes"]
+EXPERIMENT = load_experiment("digits") | {"seeds": [0, 1, 2]}
+METHODS = ["original", "retrain", *EXPERIMENT["methods"]]
+DESCRIBED = {
+    key: value
+    for name in EXPERIMENT["evaluation"]["metrics"]
+    for key, value in plugins.describe("metrics", name).items()
+}
+
+
+def made_up(method, seed):
+    """Metrics of a run: the original at 10, the retrained model at 2, methods in between; `ascent` diverges."""
+    diverged = method == "ascent"
+    base = {"original": 10.0, "retrain": 2.0}.get(method, 4.0) + 0.1 * seed
+    metrics = {
+        name: {"value": None if diverged else base, "low": None, "high": None, "censored": False} for name in DESCRIBED
+    }
+    for name in DESCRIBED:
+        if "crossing" in name:
+            metrics[name]["value"] = None if method in ("original", "retrain") else 100.0 * (seed + 1)
+            metrics[name]["censored"] = method == "uno" or (method == "uno_s" and seed == 2)
+    return {
+        "experiment": "digits",
+        "method": method,
+        "seed": seed,
+        "status": "diverged" if diverged else "finished",
+        "last_step": 37 + seed if diverged else 500,
+        "metrics": metrics,
+        "class_counts": None if diverged else [10] * 10,
+        "run": {"config_sha256": "abc", "environment": {"commit": "def"}},
+    }
+
+
+@pytest.fixture(scope="module")
+def contents():
+    return [made_up(method, seed) for method in METHODS for seed in EXPERIMENT["seeds"]]
+
+
+@pytest.fixture(scope="module")
+def table(contents):
+    return tidy(contents, DESCRIBED, CLASSES)
+
+
+def test_tidy_has_one_row_per_method_seed_and_metric(table):
+    assert list(table.columns) == COLUMNS
+    assert not table.duplicated(["experiment", "method", "seed", "metric"]).any()
+    finished = table[table["method"] != "ascent"]
+    assert len(finished) == (len(METHODS) - 1) * 3 * (len(DESCRIBED) + 10)
+    assert set(table[table["method"] == "ascent"]["status"]) == {"diverged"}
+    assert len(table[table["method"] == "ascent"]) == 3 * len(DESCRIBED)
+
+
+def test_shares_of_classes_add_up(table):
+    shares = table[table["metric"].str.startswith("class_share_")]
+    np.testing.assert_allclose(shares.groupby(["method", "seed"])["value"].sum(), 100)
+
+
+def test_scale_runs_from_the_original_to_the_retrained_model(table):
+    fid = table[table["metric"] == "fid_retain"].groupby("method")["normalised"].mean()
+    assert fid["original"] == pytest.approx(0)
+    assert fid["retrain"] == pytest.approx(1)
+    assert fid["uno"] == pytest.approx(0.75)
+
+
+def test_no_scale_where_the_references_cannot_be_told_apart(contents):
+    close = json.loads(json.dumps(contents))
+    for result in close:
+        if result["method"] in ("original", "retrain"):
+            result["metrics"]["fid_retain"]["value"] = 5 + 0.1 * result["seed"]
+    table = tidy(close, DESCRIBED, CLASSES)
+    assert table.loc[table["metric"] == "fid_retain", "normalised"].isna().all()
+    assert table.loc[(table["metric"] == "fid_retrain") & (table["method"] == "uno"), "normalised"].notna().all()
+
+
+def test_text_of_values_that_are_not_finite_becomes_numbers(contents):
+    ruined = json.loads(json.dumps(contents))
+    ruined[-1]["metrics"]["fid_retain"]["value"] = "inf"
+    table = tidy(ruined, DESCRIBED, CLASSES)
+    assert np.isinf(table.loc[table["metric"] == "fid_retain", "value"].iloc[-1])
+    assert "∞" in main_table(table, DESCRIBED).loc["uno_s", "FID to retain data"]
+
+
+def test_main_table_by_hand(table):
+    formatted = main_table(table, DESCRIBED)
+    assert list(formatted.index) == METHODS
+    assert formatted.loc["finetune", "FID to retain data"] == "4.10 ± 0.10"
+    assert formatted.loc["ascent", "Runs"] == "3, 3 diverged (step 37, 38, 39)"
+    assert formatted.loc["ascent", "FID to retain data"] == "–"
+    assert formatted.loc["original", "Steps to unlearn (steps)"] == "–"
+    # Kaplan-Meier medians: all reached; none; two of three, the last watched until 300.
+    assert formatted.loc["finetune", "Steps to unlearn (steps)"] == "200 (3/3)"
+    assert formatted.loc["uno", "Steps to unlearn (steps)"] == "> 300 (0/3)"
+    assert formatted.loc["uno_s", "Steps to unlearn (steps)"] == "200 (2/3)"
+
+
+def test_a_single_seed_has_no_spread(contents):
+    table = tidy([result for result in contents if result["seed"] == 0], DESCRIBED, CLASSES)
+    assert main_table(table, DESCRIBED).loc["finetune", "FID to retain data"] == "4.00"
+    assert table.loc[table["metric"] == "fid_retain", "normalised"].notna().any()
+
+
+def test_latex_is_a_booktabs_tabular_without_bare_special_characters(table):
+    latex = to_latex(main_table(table, DESCRIBED), "a caption of 100 %")
+    assert latex.startswith("% a caption")
+    body = latex.split("\n", 1)[1]
+    for part in (r"\begin{tabular}{l", r"\toprule", r"\bottomrule", r"surgery\_forget", r"4.10 $\pm$ 0.10", r"(\%)"):
+        assert part in body
+    assert body.isascii()
+    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert len({line.count("&") for line in rows}) == 1
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, contents, table):
+    """Files as the workflow leaves them."""
+    folder = tmp_path_factory.mktemp("digits")
+    generator = np.random.default_rng(0)
+    paths = []
+    for result in contents:
+        run = folder / f"seed{result['seed']}" / result["method"]
+        run.mkdir(parents=True)
+        paths.append(run / "metrics.json")
+        count = 0 if result["status"] == "diverged" else 30
+        images = generator.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
+        np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10)
+        if result["method"] not in ("original", "retrain"):
+            steps = np.arange(1, 51)
+            columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
+            pd.DataFrame({"step": steps, **columns, "seconds": 0.1, "pace_seconds": 0.1}).to_csv(run / "steps.csv")
+            counts = {"step": [0, 1, 10, 50], "forgotten": [10, 5, 3, 1], "samples": 100}
+            pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
+    table.to_csv(folder / "metrics.csv", index=False)
+    (folder / "accuracy.json").write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
+    forget_set = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
+    (folder / "forget_set.json").write_text(json.dumps(forget_set))
+    return Results.read(EXPERIMENT, folder / "metrics.csv", paths, folder / "accuracy.json", folder / "forget_set.json")
+
+
+@pytest.mark.parametrize("name", plugins.names("figures"))
+def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(results, tmp_path, name):
+    use_style()
+    written = []
+    for attempt in range(2):
+        figure, text = plugins.load("figures", name).draw(results)
+        for suffix in ("svg", "pdf"):
+            save(figure, tmp_path / f"{attempt}.{suffix}")
+        written.append([(tmp_path / f"{attempt}.{suffix}").read_bytes() for suffix in ("svg", "pdf")])
+        texts = " ".join(artist.get_text() for artist in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+        shown = [method for method in EXPERIMENT["methods"] if method != "ascent" or name != "tradeoff"]
+        assert all(method in texts for method in shown)
+        assert "3 seeds" in text
+        assert "98.0 %" in text
+    assert written[0] == written[1]
+    assert written[0][1].startswith(b"%PDF")
+
+
+def test_a_method_looks_the_same_everywhere_and_like_no_other():
+    many = [f"method{number}" for number in range(40)]
+    looks = list(
+        zip([colors(many)[method] for method in many], [markers(many)[method] for method in many], strict=True)
+    )
+    assert len(set(looks)) == 40
+    assert colors(many)["original"] not in [colors(many)[method] for method in many]
+    assert colors(many[:3])["method2"] == colors(many)["method2"]
+
+
+def test_caption_of_the_table_names_conditions_and_columns(results):
+    text = caption(results, DESCRIBED)
+    for part in (
+        "3 seeds",
+        "98.0 % right on 360",
+        "10000 samples",
+        "(2 %)",
+        "class 0",
+        "Kaplan–Meier",
+        "FID to retain data: ",
+    ):
+        assert part in text
+
+
+def test_snakefile_draws_every_figure_file():
+    assert {path.stem for path in (ROOT / "scripts/unlearning/figures").glob("*.py")} - {"__init__"} == set(
+        plugins.names("figures")
+    )

@@ -1,0 +1,198 @@
+"""The loop that methods run on: what it logs, when it measures, how it stops and resumes."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from unlearning import models, plugins, unlearning_run
+from unlearning.checkpoint import Checkpoint
+from unlearning.gradients import trainable
+from unlearning.judge import Judge, look_at
+from unlearning.models import draw_samples
+from unlearning.seeding import stream
+from unlearning.unlearning_run import STEP_COLUMNS, measured_steps, unlearn
+
+SETTINGS = {
+    "steps": 12,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "loss_reduction": "sum",
+    "samples": 50,
+    "measure": [{"until": 4, "every": 1}, {"until": 12, "every": 3}],
+}
+
+
+@pytest.fixture
+def parts():
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "retain": (torch.rand(40, 1, 4, 4, generator=generator) * 255).to(torch.uint8),
+        "forget": (torch.rand(10, 1, 4, 4, generator=generator) * 128).to(torch.uint8),
+        "judge": Judge([1, 4, 4], 3).eval(),
+    }
+
+
+def build():
+    return models.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 4, 4], seed=0)
+
+
+def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), rule=None, **changes):
+    model = build()
+    parameters = dict.fromkeys(plugins.describe("methods", method), 10.0)
+    run = unlearn(
+        model,
+        rule or partial(plugins.load("methods", method).direction, **parameters),
+        parts["retain"],
+        parts["forget"],
+        judge=parts["judge"],
+        forgotten_classes=list(forgotten),
+        settings=SETTINGS | changes,
+        seed=5,
+        checkpoint=checkpoint or Checkpoint(tmp_path / "state", "key"),
+    )
+    return model, run
+
+
+def test_measured_steps_are_dense_at_first_and_end_with_the_last():
+    schedule = [{"until": 4, "every": 1}, {"until": 10, "every": 3}, {"until": 100, "every": 50}]
+    assert sorted(measured_steps(schedule, 99)) == [1, 2, 3, 4, 7, 10, 60, 99]
+
+
+@pytest.mark.parametrize("method", plugins.names("methods"))
+def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_path, method):
+    _, run = start(parts, tmp_path, method)
+    assert run.status == "finished"
+    assert [row["step"] for row in run.steps] == list(range(1, 13))
+    for row in run.steps:
+        assert all(np.isfinite(row[column]) for column in STEP_COLUMNS)
+        assert row["seconds"] > 0
+        assert -1.0001 <= row["cosine_after"] <= 1.0001
+    assert [row["step"] for row in run.steps if row["pace_seconds"]] == [5, 10]
+    assert [row["step"] for row in run.measurements] == [0, 1, 2, 3, 4, 7, 10, 12]
+    assert all(0 <= row["forgotten"] <= row["samples"] == 50 for row in run.measurements)
+
+
+def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
+    _, run = start(parts, tmp_path, "surgery_retain")
+    assert max(abs(row["direction_forget_cosine"]) for row in run.steps) < 1e-4
+    _, run = start(parts, tmp_path, "surgery_forget")
+    assert max(abs(row["direction_retain_cosine"]) for row in run.steps) < 1e-4
+    _, run = start(parts, tmp_path, "finetune")
+    assert min(row["direction_retain_cosine"] for row in run.steps) > 0.9999
+    for row in run.steps:
+        assert row["direction_forget_cosine"] == pytest.approx(row["cosine"], abs=1e-5)
+
+
+def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path):
+    """The loop's watching (gradients of the forget loss, measurements, the pacer) changes nothing."""
+    ours, _ = start(parts, tmp_path)
+    model = build().train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    generator = stream(5, "unlearning retain")
+    for _ in range(12):
+        chosen = torch.randint(40, (8,), generator=generator)
+        noise = torch.randn(8, 2, generator=generator)
+        optimizer.zero_grad()
+        model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
+        optimizer.step()
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_all_methods_see_the_same_batches(parts, tmp_path):
+    first = [start(parts, tmp_path, method)[1].steps[0] for method in ("finetune", "ascent", "uno_s")]
+    for column in ("retain_loss", "forget_loss", "cosine"):
+        assert first[0][column] == pytest.approx(first[1][column]) == pytest.approx(first[2][column])
+
+
+def test_how_often_is_measured_changes_nothing_else(parts, tmp_path):
+    often, _ = start(parts, tmp_path, "uno")
+    seldom, run = start(parts, tmp_path, "uno", measure=[{"until": 12, "every": 12}])
+    assert [row["step"] for row in run.measurements] == [0, 12]
+    assert all(
+        torch.equal(a, b) for a, b in zip(often.state_dict().values(), seldom.state_dict().values(), strict=True)
+    )
+
+
+def test_measurements_count_the_judges_classes_of_fresh_samples(parts, tmp_path):
+    _, run = start(parts, tmp_path)
+    model = build().eval()
+    _, classes = look_at(parts["judge"], draw_samples(model, 50, stream(5, "unlearning samples")))
+    assert run.measurements[0]["forgotten"] == (classes == 1).sum()
+
+
+def test_nothing_is_measured_where_no_class_is_forgotten(parts, tmp_path):
+    assert start(parts, tmp_path, forgotten=())[1].measurements == []
+
+
+def test_a_run_that_diverges_stops_and_says_at_which_step(parts, tmp_path):
+    model, run = start(parts, tmp_path, "ascent", learning_rate=1e30)
+    assert run.status == "diverged"
+    assert len(run.steps) < 12
+    assert run.steps[-1]["step"] == len(run.steps)
+    last = [run.steps[-1][column] for column in STEP_COLUMNS]
+    assert not (np.isfinite(last).all() and all(torch.isfinite(p).all() for p in trainable(model)))
+    assert all(np.isfinite([row[column] for column in STEP_COLUMNS]).all() for row in run.steps[:-1])
+
+
+def test_a_direction_that_is_not_finite_counts_as_divergence(parts, tmp_path):
+    _, run = start(parts, tmp_path, rule=lambda step: step.retain.gradient * float("nan"))
+    assert (run.status, len(run.steps)) == ("diverged", 1)
+
+
+def test_a_direction_of_the_wrong_shape_is_an_error_that_says_so(parts, tmp_path):
+    with pytest.raises(ValueError, match=r"direction has shape \(3,\), but must have"):
+        start(parts, tmp_path, rule=lambda step: torch.zeros(3))
+
+
+@pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s"])
+@pytest.mark.parametrize("interrupted_after", [1, 5, 11])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(parts, tmp_path, method, interrupted_after):
+    class Interrupting(Checkpoint):
+        left = interrupted_after
+
+        def due(self):
+            return True
+
+        def save(self, state):
+            super().save(state)
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+    whole, expected = start(parts, tmp_path, method)
+    with pytest.raises(KeyboardInterrupt):
+        start(parts, tmp_path, method, checkpoint=Interrupting(tmp_path / "cut", "key"))
+    resumed, run = start(parts, tmp_path, method, checkpoint=Checkpoint(tmp_path / "cut", "key"))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert run.measurements == expected.measurements
+    clocks = ("seconds", "pace_seconds")
+    for ours, theirs in zip(run.steps, expected.steps, strict=True):
+        assert {k: v for k, v in ours.items() if k not in clocks} == {
+            k: v for k, v in theirs.items() if k not in clocks
+        }
+
+
+def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeypatch):
+    """Each reading of the clock is a tick, and watching costs a thousand: no step may count one of those."""
+    clock = {"now": 0.0}
+
+    def tick(device):
+        clock["now"] += 1
+        return clock["now"]
+
+    def costly(function):
+        def wrapped(*arguments):
+            clock["now"] += 1000
+            return function(*arguments)
+
+        return wrapped
+
+    monkeypatch.setattr(unlearning_run, "now", tick)
+    for name in ("inspect", "inspect_after", "draw_samples"):
+        monkeypatch.setattr(unlearning_run, name, costly(getattr(unlearning_run, name)))
+    _, run = start(parts, tmp_path)
+    assert {row["seconds"] for row in run.steps} == {2.0}

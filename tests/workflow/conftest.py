@@ -1,0 +1,117 @@
+"""Real runs of the whole workflow on a small experiment, each in a copy of the repository."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": {"orthogonality_weight": 1e3}}
+
+
+@dataclass
+class Clone:
+    """A copy of the repository that the workflow is run in."""
+
+    path: Path
+
+    @classmethod
+    def make(cls, path):
+        """Copy what Git would: tracked files, and new ones that are not ignored."""
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        for name in listed.stdout.splitlines():
+            if (ROOT / name).is_file():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, path / name)
+        return cls(path)
+
+    def write_experiment(self, name="tiny", **changes):
+        """Write `configs/{name}.yaml`, digits made small, and let config.yaml name it alone.
+
+        Args:
+            name: of the experiment.
+            changes: keys to set, nested ones with a double underscore.
+        """
+        experiment = yaml.load((ROOT / "configs" / "digits.yaml").read_text(), Loader=_Loader)
+        standard = {
+            "seeds": [0, 1],
+            "training__epochs": 3,
+            "judge__epochs": 5,
+            "unlearning__steps": 10,
+            "unlearning__samples": 200,
+            "unlearning__measure": [{"until": 10, "every": 5}],
+            "evaluation__samples": 200,
+            "evaluation__elbo_draws": 2,
+            "methods": METHODS,
+        }
+        for key, value in (standard | changes).items():
+            *parents, last = key.split("__")
+            place = experiment
+            for part in parents:
+                place = place[part]
+            place[last] = value
+        (self.path / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
+        settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"experiments": [name]}
+        (self.path / "config.yaml").write_text(yaml.safe_dump(settings))
+
+    def command(self, *arguments):
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    def snakemake(self, *arguments, cwd=None):
+        return subprocess.run(
+            self.command(*arguments), cwd=cwd or self.path, capture_output=True, text=True, check=False
+        )
+
+    def run(self, *arguments):
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def pending(self, *arguments, cwd=None):
+        """How many jobs of each rule a run would execute; empty if there is nothing to be done."""
+        done = self.snakemake("--dry-run", *arguments, cwd=cwd)
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, output
+        if "Nothing to be done" in output:
+            return {}
+        stats = output.rsplit("Job stats:", 1)[1].split("total", 1)[0]
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M) if rule != "all"}
+
+    def replace(self, file, old, new):
+        path = self.path / file
+        assert old in path.read_text(), (file, old)
+        path.write_text(path.read_text().replace(old, new))
+
+
+class _Loader(yaml.SafeLoader):
+    """The project's own reader is under test: this one only knows 1e-3 for a number as well."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^\d+(\.\d+)?[eE][-+]?\d+$"), list("0123456789"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The small experiment, run to its end on two cores. Not to be changed: take a `copy`."""
+    clone = Clone.make(tmp_path_factory.mktemp("finished") / "clone")
+    clone.write_experiment()
+    clone.run("--cores", "2")
+    return clone
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the finished experiment, with the times of its files, to do things to."""
+    shutil.copytree(finished.path, tmp_path / "copy", symlinks=True)
+    return Clone(tmp_path / "copy")

@@ -1,0 +1,110 @@
+"""What runs again, and what does not, after each kind of change to a finished run."""
+
+import os
+import random
+import shutil
+
+import pytest
+
+from unlearning import plugins
+
+FIGURES = len(plugins.names("figures"))
+SUMMARY = {"aggregate": 1, "write_tables": 1, "draw_figure": FIGURES, "write_manifest": 1}
+ONE_METHOD = {"unlearn": 2, "evaluate": 2, **SUMMARY}
+
+
+def test_nothing_after_nothing(copy):
+    assert copy.pending() == {}
+    assert "Nothing to be done" in copy.run()
+
+
+def test_nothing_after_touching_every_file(copy):
+    files = [path for path in copy.path.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
+    random.Random(0).shuffle(files)
+    for number, path in enumerate(files):
+        time = path.stat().st_mtime + 1000 + number
+        os.utime(path, (time, time))
+    assert copy.pending() == {}
+
+
+def test_nothing_after_moving_the_clone(copy, tmp_path):
+    shutil.move(copy.path, tmp_path / "elsewhere")
+    copy.path = tmp_path / "elsewhere"
+    assert copy.pending() == {}
+
+
+def test_nothing_from_another_directory(copy, tmp_path):
+    arguments = ("--snakefile", str(copy.path / "Snakefile"), "--directory", str(copy.path))
+    assert copy.pending(*arguments, cwd=tmp_path) == {}
+
+
+def test_nothing_for_results_that_lie_elsewhere(copy, tmp_path):
+    """`--directory` with another working directory than the repository: its results are found there."""
+    for name in ("results", "data", ".snakemake"):
+        shutil.move(copy.path / name, tmp_path / "work" / name)
+    arguments = ("--snakefile", str(copy.path / "Snakefile"), "--directory", str(tmp_path / "work"))
+    assert copy.pending(*arguments, cwd=tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "file", ["README.md", "tests/unit/conftest.py", "scripts/unlearning/methods/surgery_mutual.py"]
+)
+def test_nothing_after_an_edit_of_what_the_experiment_does_not_use(copy, file):
+    (copy.path / file).write_text((copy.path / file).read_text() + "\n")
+    assert copy.pending() == {}
+
+
+def test_an_edit_of_a_method_runs_that_method_and_what_follows_and_its_revert_nothing(copy):
+    file = copy.path / "scripts" / "unlearning" / "methods" / "uno.py"
+    before = file.read_text()
+    copy.replace(file.relative_to(copy.path), "return g_r + ", "return 1.0 * g_r + ")
+    assert copy.pending() == ONE_METHOD
+    file.write_text(before)
+    assert copy.pending() == {}
+
+
+def test_a_changed_value_of_a_method_runs_that_method_and_what_follows(copy):
+    copy.replace("configs/tiny.yaml", "orthogonality_weight: 1000.0", "orthogonality_weight: 10.0")
+    assert copy.pending() == ONE_METHOD
+    before = {path: path.read_bytes() for path in copy.path.glob("results/tiny/seed*/finetune/*")}
+    copy.run()
+    assert {path: path.read_bytes() for path in before} == before
+    assert copy.pending() == {}
+
+
+def test_another_learning_rate_of_one_method_runs_that_method_alone(copy):
+    copy.replace("configs/tiny.yaml", "finetune: {}", "finetune: {learning_rate: 1e-5}")
+    assert copy.pending() == ONE_METHOD
+
+
+def test_a_new_threshold_evaluates_again_and_trains_nothing(copy):
+    copy.replace("configs/tiny.yaml", "threshold: 0.02", "threshold: 0.05")
+    assert copy.pending() == {"evaluate": 10, **SUMMARY}
+
+
+def test_an_edit_of_a_metric_evaluates_again_and_trains_nothing(copy):
+    copy.replace("scripts/unlearning/metrics/cost.py", "What a whole run costs", "The cost of a whole run")
+    assert copy.pending() == {"evaluate": 10, **SUMMARY}
+
+
+def test_an_edit_of_a_figure_draws_that_figure(copy):
+    copy.replace("scripts/unlearning/figures/tradeoff.py", "ms=6", "ms=7")
+    assert copy.pending() == {"draw_figure": 1}
+
+
+def test_another_forget_set_leaves_the_originals_and_the_judge(copy):
+    copy.replace("configs/tiny.yaml", "  - 0\nseeds", "  - 1\nseeds")
+    expected = {"select_forget_set": 1, "train": 2, "unlearn": 6, "build_reference": 1, "evaluate": 10, **SUMMARY}
+    assert copy.pending() == expected
+
+
+def test_another_seed_trains_that_seed_alone(copy):
+    copy.replace("configs/tiny.yaml", "seeds:\n- 0\n- 1\n", "seeds:\n- 0\n- 1\n- 2\n")
+    # Evaluations depend on the reference, which then holds one more retrained model.
+    assert copy.pending() == {"train": 2, "unlearn": 3, "build_reference": 1, "evaluate": 15, **SUMMARY}
+
+
+def test_a_lost_result_is_made_again_and_nothing_else(copy):
+    (copy.path / "results" / "tiny" / "seed1" / "uno" / "model.safetensors").unlink()
+    assert copy.pending("--forcerun", "evaluate") != {}
+    assert set(copy.pending()) <= {"unlearn", *ONE_METHOD}

@@ -1,0 +1,148 @@
+"""What a finished run leaves: every promised file, with what it promises."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+from unlearning import plugins
+from unlearning.files import sha256_of, sha256_of_file
+
+ROWS = ["original", "retrain", "finetune", "ascent", "uno"]
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return finished.path / "results" / "tiny"
+
+
+def test_table_has_every_method_in_order_and_shows_the_diverged_runs(results):
+    markdown = (results / "table.md").read_text()
+    assert re.findall(r"^\| (\w+)", markdown, re.M)[1:] == ROWS
+    (ascent,) = (line for line in markdown.splitlines() if line.startswith("| ascent"))
+    assert re.search(r"2, 2 diverged \(step \d+, \d+\)", ascent)
+    table = pd.read_csv(results / "table.csv", index_col="Method")
+    assert list(table.index) == ROWS
+    assert (results / "table.tex").read_text().count(r"\\") == len(ROWS) + 1
+
+
+def test_metrics_name_their_origin_and_agree_with_the_files_of_the_runs(results, finished):
+    table = pd.read_csv(results / "metrics.csv")
+    assert set(table["method"]) == set(ROWS)
+    assert set(table["seed"]) == {0, 1}
+    for method in ROWS:
+        for seed in (0, 1):
+            run = results / f"seed{seed}" / method
+            metrics = json.loads((run / "metrics.json").read_text())
+            record = json.loads((run / "record.json").read_text())
+            assert metrics["run"]["config_sha256"] == record["config_sha256"] == sha256_of(record["settings"])
+            assert metrics["evaluation"]["inputs_sha256"]["model"] == sha256_of_file(run / "model.safetensors")
+            assert record["environment"]["packages"]["torch"]
+            rows = table[(table["method"] == method) & (table["seed"] == seed)].set_index("metric")
+            for name, value in metrics["metrics"].items():
+                np.testing.assert_equal(rows.loc[name, "value"], np.nan if value["value"] is None else value["value"])
+
+
+def test_forget_fraction_of_a_run_is_that_of_its_samples(results):
+    for method in ("original", "uno"):
+        metrics = json.loads((results / "seed0" / method / "metrics.json").read_text())
+        samples = np.load(results / "seed0" / method / "samples.npz")
+        assert samples["images"].shape == (200, 1, 8, 8)
+        assert metrics["metrics"]["forget_fraction"]["value"] == 100 * (samples["classes"] == 0).mean()
+        assert metrics["class_counts"] == np.bincount(samples["classes"], minlength=10).tolist()
+
+
+def test_a_diverged_run_has_no_numbers_but_its_trajectory(results):
+    metrics = json.loads((results / "seed0" / "ascent" / "metrics.json").read_text())
+    assert metrics["status"] == "diverged"
+    assert metrics["metrics"]["fid_retain"]["value"] is None
+    assert metrics["metrics"]["sustained_crossing_steps"] == {
+        "value": metrics["last_step"],
+        "low": None,
+        "high": None,
+        "censored": True,
+    }
+    with (results / "seed0" / "ascent" / "steps.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == metrics["last_step"]
+
+
+def test_judge_is_measured_on_held_out_images(results):
+    accuracy = json.loads((results / "judge" / "accuracy.json").read_text())
+    confusion = np.array(accuracy["confusion_true_by_predicted"])
+    assert accuracy["heldout_images"] == confusion.sum() == 360
+    assert accuracy["heldout_accuracy"] == confusion.trace() / 360 > 0.8
+
+
+def test_retrained_models_never_saw_the_forget_set_and_originals_do_not_depend_on_it(results):
+    retrain = json.loads((results / "seed0" / "retrain" / "record.json").read_text())
+    original = json.loads((results / "seed0" / "original" / "record.json").read_text())
+    assert set(retrain["inputs_sha256"]) == {"dataset", "forget_set"}
+    assert set(original["inputs_sha256"]) == {"dataset"}
+    forget_set = json.loads((results / "forget_set.json").read_text())
+    assert forget_set["forgotten_classes"] == [0]
+    assert len(forget_set["forget"]) == 142
+
+
+def test_models_carry_their_configuration_and_adams_state(results):
+    folder = results / "seed0" / "original"
+    with safe_open(folder / "model.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["model"]) == {"vae": {"hidden_units": 128, "latent_dimensions": 8}}
+        weights = {name for name in file.keys() if "running" not in name and "tracked" not in name}  # noqa: SIM118
+    with safe_open(folder / "optimizer.safetensors", framework="np") as file:
+        moments = set(file.keys())
+    assert moments == {f"{name}.{part}" for name in weights for part in ("exp_avg", "exp_avg_sq", "step")}
+    assert len((folder / "losses.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_manifest_says_what_was_run_with_what(results, finished):
+    manifest = json.loads((results / "manifest.json").read_text())
+    assert manifest["command"] == "snakemake --cores 2"
+    assert manifest["configuration"]["seeds"] == [0, 1]
+    assert manifest["configuration_sha256"] == sha256_of(manifest["configuration"])
+    assert manifest["data"]["sha256"] == sha256_of_file(finished.path / "data" / "digits" / "prepared.safetensors")
+    assert manifest["data"]["licence"]
+    assert manifest["environment"]["cpu"]
+    assert {(run["method"], run["seed"]) for run in manifest["runs"]} == {
+        (row, seed) for row in ROWS for seed in (0, 1)
+    }
+    assert all(run["threads"] == 1 and run["device"] == "cpu" and run["packages"]["torch"] for run in manifest["runs"])
+
+
+def test_every_figure_is_there_in_both_formats_with_its_caption(results):
+    for name in plugins.names("figures"):
+        for suffix in (".pdf", ".svg", ".rst"):
+            assert (results / "figures" / f"{name}{suffix}").stat().st_size > 100
+
+
+def test_every_file_of_the_tree_is_documented(finished):
+    documented = (finished.path / "results" / "README.md").read_text()
+    for path in [*(finished.path / "results").rglob("*"), *(finished.path / "data").rglob("*")]:
+        if path.is_file() and path.name != "README.md":
+            name = re.sub(r"^(" + "|".join(plugins.names("figures")) + r")\.", "{figure}.", path.name)
+            name = re.sub(r"^draw_figure\.\w+\.", "draw_figure.{figure}.", name)
+            name = re.sub(r"^.*\.(log|benchmark\.tsv)$", r"{rule}.\1", name)
+            assert f"`{name}`" in documented, path
+
+
+def test_nothing_half_written_is_left(finished):
+    leftovers = [path for path in finished.path.rglob("*") if path.suffix in (".tmp", ".resume")]
+    assert leftovers == []
+
+
+def test_shown_results_name_table_figures_and_report(finished):
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "scripts/show_results.py", "results/report.html"],
+        cwd=finished.path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for part in (*ROWS, "results/tiny/table.md", "results/tiny/figures", "results/report.html"):
+        assert part in done.stdout
