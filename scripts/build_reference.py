@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+
 from unlearning import models
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import sample_set
-from unlearning.files import atomic_path
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
 from unlearning.judge import Judge, look_at
 from unlearning.seeding import stream
+from unlearning.tensors import write_tensors
 
 
 def main(
@@ -47,15 +47,14 @@ def main(
     classifier = Judge.load(judge, target)
     images = torch.from_numpy(Dataset.load(dataset).images)
     features, _ = look_at(classifier, images[ForgetSet.load(forget_set).retain].to(target))
-    tensors = {"retain.features": features.cpu()}
+    tensors = {"retain.features": features}
     for seed, path in zip(seeds, retrained, strict=True):
         network, *_ = models.load(path, target)
         # A stream of its own: the retrained model's own evaluation must not see these very samples.
         drawn, _ = sample_set(network.eval(), classifier, samples, stream(seed, "reference samples", target))
-        tensors[f"{seed}.features"] = torch.from_numpy(drawn.features)
-        tensors[f"{seed}.classes"] = torch.from_numpy(drawn.classes)
-    with atomic_path(reference) as temporary:
-        save_file(tensors, temporary)
+        tensors[f"{seed}.features"] = drawn.features
+        tensors[f"{seed}.classes"] = drawn.classes
+    write_tensors(reference, tensors)
 
 
 if "snakemake" in globals():

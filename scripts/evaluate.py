@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+
 from unlearning import models, plugins
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
@@ -17,6 +17,7 @@ from unlearning.judge import Judge
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.provenance import run_record
 from unlearning.seeding import stream
+from unlearning.tensors import read_tensors
 
 
 def main(
@@ -72,15 +73,14 @@ def main(
         drawn, images = sample_set(network, classifier, settings["samples"], stream(seed, "evaluation samples", target))
         pixels = torch.from_numpy(data.images).to(target)
         losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    with safe_open(reference, framework="np") as file:
-        retain_features = file.get_tensor("retain.features")
-        retrained = None
-        if compare_with is not None:
-            retrained = SampleSet(*(file.get_tensor(f"{compare_with}.{name}") for name in ("features", "classes")))
+    compared, _ = read_tensors(reference)
+    retrained = None
+    if compare_with is not None:
+        retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
     evidence = Evidence(
         samples=drawn,
         retrained=retrained,
-        retain_features=retain_features,
+        retain_features=compared["retain.features"],
         losses=losses,
         record=ran,
         classes=len(data.classes),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from unlearning import plugins
 from unlearning.datasets import verify_files
 from unlearning.files import sha256_of_file, write_json

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+
 from unlearning.config import load_settings
 
 

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+
 from unlearning import models
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset
 from unlearning.device import describe_device, peak_memory_mib, prepare_device
-from unlearning.files import atomic_path, sha256_of, write_csv, write_json
+from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.images import as_float
 from unlearning.job import run
 from unlearning.provenance import run_record
+from unlearning.tensors import write_tensors
 from unlearning.training import train
 
 
@@ -74,8 +75,7 @@ def main(
     )
 
     models.save(network, architecture, image_shape, model)
-    with atomic_path(optimizer) as temporary:
-        save_file(trained.adam, temporary)
+    write_tensors(optimizer, trained.adam)
     write_csv(losses, ("epoch", "loss"), enumerate(trained.losses, start=1))
     write_json(
         record,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device

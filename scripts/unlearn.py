@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+
 from unlearning import models, plugins
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset

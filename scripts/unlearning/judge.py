@@ -4,18 +4,15 @@ It tells the class of generated images, and its last hidden layer serves as the 
 Fréchet distance where Inception features would be meaningless, as on 8×8 digits.
 """
 
-import json
 import math
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearning.files import atomic_path
 from unlearning.images import CHUNK, as_float
+from unlearning.tensors import read_tensors, write_tensors
 
 FEATURES = 64
 NOISE = 0.2
@@ -45,16 +42,14 @@ class Judge(nn.Module):
         return self.output(self.features(images))
 
     def save(self, path: Path, image_shape: list[int]) -> None:
-        header = {"image_shape": json.dumps(image_shape), "classes": str(self.output.out_features)}
-        with atomic_path(path) as temporary:
-            save_file({name: tensor.cpu() for name, tensor in self.state_dict().items()}, temporary, metadata=header)
+        header = {"image_shape": image_shape, "classes": self.output.out_features}
+        write_tensors(path, self.state_dict(), header)
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> "Judge":
-        with safe_open(path, framework="pt") as file:
-            header = {name: json.loads(text) for name, text in file.metadata().items()}
-            judge = cls(**header)
-            judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        weights, header = read_tensors(path)
+        judge = cls(**header)
+        judge.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         return judge.to(device).eval()
 
 

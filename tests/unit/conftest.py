@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from unlearning import models
 from unlearning.gradients import BatchLoss, Step
 

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
 from unlearning import plugins
 from unlearning.datasets import Dataset, digits, verify_files
 

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from unlearning import lock
 from unlearning.files import atomic_path, sha256_of, write_json
+from unlearning.tensors import read_tensors
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -92,3 +94,18 @@ def test_a_job_ends_when_the_process_above_its_shell_is_killed(monkeypatch):
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_the_same_tensors_give_the_same_bytes_in_every_process(tmp_path):
+    code = (
+        "import sys, pathlib, numpy\nfrom unlearning.tensors import write_tensors\n"
+        "tensors, header = {'b': numpy.ones(2), 'a': numpy.array(3)}, {'x': 1, 'y': [2], 'z': {}}\n"
+        "write_tensors(pathlib.Path(sys.argv[1]), tensors, header)"
+    )
+    for number in range(4):
+        assert python(code, str(tmp_path / str(number))).wait() == 0
+    assert len({(tmp_path / str(number)).read_bytes() for number in range(4)}) == 1
+    arrays, header = read_tensors(tmp_path / "0")
+    assert arrays["a"].shape == ()
+    assert arrays["b"].tolist() == [1, 1]
+    assert header == {"x": 1, "y": [2], "z": {}}

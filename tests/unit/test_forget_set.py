@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from unlearning.forget_set import ForgetSet, check_selection, select
 
 CLASSES = ["zero", "one", "two", "three"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from unlearning.gradients import BatchLoss, cosine, flatten, trainable, unflatten
 
 

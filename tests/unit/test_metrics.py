@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.linalg import sqrtm
+
 from unlearning import plugins
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.metrics.class_histogram_kl import smoothed_histogram

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from unlearning import models
 from unlearning.seeding import stream
 

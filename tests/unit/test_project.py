@@ -114,6 +114,7 @@ def test_latex_table_compiles(tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("reason: pdflatex is not installed")
     import pandas as pd
+
     from unlearning.summary import to_latex
 
     table = pd.DataFrame({"FID (%)": ["4.1 ± 0.2", "> 3"]}, index=pd.Index(["uno_s", "a&b"], name="Method"))

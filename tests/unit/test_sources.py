@@ -1,6 +1,7 @@
 """The hash of the code that a job runs."""
 
 import pytest
+
 from unlearning import plugins, sources
 from unlearning.sources import code_hash
 

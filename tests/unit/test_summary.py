@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from unlearning import plugins
 from unlearning.config import ROOT, load_experiment
 from unlearning.plotting import colors, markers, save, use_style

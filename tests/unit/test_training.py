@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from unlearning import models
 from unlearning.checkpoint import Checkpoint
 from unlearning.training import train

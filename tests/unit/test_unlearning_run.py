@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+
 from unlearning import models, plugins, unlearning_run
 from unlearning.checkpoint import Checkpoint
 from unlearning.gradients import trainable

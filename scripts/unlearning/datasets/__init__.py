@@ -5,15 +5,13 @@ image_shape, classes, images per class in each split) and two functions: `fetch(
 original files into the folder `raw`, and `read(raw)` turns them into a `Dataset`.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
-from unlearning.files import atomic_path, sha256_of_file
+from unlearning.files import sha256_of_file
+from unlearning.tensors import read_tensors, write_tensors
 
 
 @dataclass(frozen=True)
@@ -32,16 +30,14 @@ class Dataset:
     attribute_names: list[str]
 
     def save(self, path: Path) -> None:
-        tensors = {name: getattr(self, name) for name in ("images", "labels", "attributes", "train")}
-        names = {name: json.dumps(getattr(self, name)) for name in ("classes", "attribute_names")}
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata=names)
+        names = ("images", "labels", "attributes", "train")
+        header = {"classes": self.classes, "attribute_names": self.attribute_names}
+        write_tensors(path, {name: getattr(self, name) for name in names}, header)
 
     @classmethod
     def load(cls, path: Path) -> "Dataset":
-        with safe_open(path, framework="np") as file:
-            names = {name: json.loads(text) for name, text in file.metadata().items()}
-            return cls(**{name: file.get_tensor(name) for name in file.keys()}, **names)  # noqa: SIM118
+        arrays, header = read_tensors(path)
+        return cls(**arrays, **header)
 
 
 def verify_files(raw: Path, checksums: dict[str, str]) -> None:

@@ -9,18 +9,15 @@ class `Model(image_shape, **parameters)`, a `torch.nn.Module` that answers three
 * `parameters()`: those with `requires_grad` are what training and unlearning may change.
 """
 
-import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unlearning import plugins
-from unlearning.files import atomic_path
 from unlearning.images import CHUNK
 from unlearning.seeding import stream_seed
+from unlearning.tensors import read_tensors, write_tensors
 
 
 def build(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
@@ -39,18 +36,14 @@ def build(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
 
 def save(model: nn.Module, configuration: dict, image_shape: list[int], path: Path) -> None:
     """Write weights together with what is needed to build the model again."""
-    header = {"model": json.dumps(configuration), "image_shape": json.dumps(image_shape)}
-    with atomic_path(path) as temporary:
-        save_file({name: tensor.cpu() for name, tensor in model.state_dict().items()}, temporary, metadata=header)
+    write_tensors(path, model.state_dict(), {"model": configuration, "image_shape": image_shape})
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> tuple[nn.Module, dict, list[int]]:
     """Read a model, its configuration and its image shape."""
-    with safe_open(path, framework="pt") as file:
-        header = {name: json.loads(text) for name, text in file.metadata().items()}
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights, header = read_tensors(path)
     model = build(header["model"], header["image_shape"], seed=0)
-    model.load_state_dict(weights)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return model.to(device), header["model"], header["image_shape"]
 
 

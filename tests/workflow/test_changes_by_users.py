@@ -1,0 +1,76 @@
+"""What users do first: bad input, other forget sets, and a method of their own as the README says."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from unlearning import plugins
+
+from .conftest import ROOT, Clone
+
+
+@pytest.fixture
+def clone(tmp_path):
+    made = Clone.make(tmp_path / "clone")
+    made.write_experiment()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("configs/tiny.yaml", "  uno:", "  unoo:", ["configs/tiny.yaml: methods.unoo", "did you mean 'uno'"]),
+        ("configs/tiny.yaml", "steps: 10", "steps: -10", ["unlearning.steps = -10: must be at least 1"]),
+        ("configs/tiny.yaml", "  - 0\nseeds", "  - 12\nseeds", ["forget_set.classes = 12: not a class of digits"]),
+        ("configs/tiny.yaml", "seeds:", "seeds: [", ["configs/tiny.yaml, line", "not valid YAML"]),
+        ("config.yaml", "- tiny", "- tinny", ["config.yaml: experiments.0 = 'tinny'", "did you mean 'tiny'"]),
+    ],
+)
+def test_bad_input_ends_with_one_message_before_any_job(clone, file, old, new, said):
+    clone.replace(file, old, new)
+    done = clone.snakemake("--cores", "1")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in said:
+        assert part in output
+    assert "Traceback" not in output
+    assert not (clone.path / "data").exists()
+
+
+def test_a_fraction_of_everything_with_a_single_seed(clone):
+    """No class is forgotten as a whole and no other seed is there to compare with: gaps, not failures."""
+    selection = {"classes": "all", "fraction": 0.1, "seed": 3}
+    clone.write_experiment(forget_set=selection, seeds=[4], methods={"surgery_forget": {}})
+    clone.run("--cores", "2")
+    results = clone.path / "results" / "tiny"
+    forget_set = json.loads((results / "forget_set.json").read_text())
+    assert (len(forget_set["forget"]), forget_set["forgotten_classes"]) == (144, [])
+    table = pd.read_csv(results / "metrics.csv").set_index(["method", "metric"])["value"]
+    for metric in ("forget_fraction", "fid_retrain", "sustained_crossing_steps", "negative_elbo_heldout_forget"):
+        assert pd.isna(table["surgery_forget", metric]), metric
+    for metric in ("fid_retain", "negative_elbo_forget", "negative_elbo_heldout_retain", "ms_per_step"):
+        assert table["surgery_forget", metric] > 0, metric
+
+
+def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
+    readme = (ROOT / "README.md").read_text()
+    code, entry = (
+        re.search(rf"```{language}\n(.*?)```", readme, re.DOTALL).group(1) for language in ("python", "yaml")
+    )
+    unindented = re.sub(r"^   ", "", code, flags=re.M)
+    (copy.path / "scripts" / "unlearning" / "methods" / "negative_gradient.py").write_text(unindented)
+    weight = re.search(r"forget_weight: ([\d.]+)", entry).group(1)
+    copy.replace("configs/tiny.yaml", "  uno:\n", f"  negative_gradient:\n    forget_weight: {weight}\n  uno:\n")
+    before = {path: path.stat().st_mtime_ns for path in copy.path.glob("results/tiny/seed*/*/model.safetensors")}
+    copy.run("--cores", "2")
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+    results = copy.path / "results" / "tiny"
+    for table in ("table.md", "table.csv", "table.html", "metrics.csv", "manifest.json"):
+        assert "negative_gradient" in (results / table).read_text(), table
+    assert r"negative\_gradient" in (results / "table.tex").read_text()
+    for figure in plugins.names("figures"):
+        svg = (results / "figures" / f"{figure}.svg").read_text()
+        assert "<!-- negative_gradient" in svg, figure

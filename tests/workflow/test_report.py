@@ -1,0 +1,49 @@
+"""The HTML report, opened in a headless browser."""
+
+import shutil
+
+import pytest
+
+from unlearning import plugins
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def page(copy):
+    if BROWSER is None:
+        pytest.skip("reason: no Chromium on this machine (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    copy.run("--report", "results/report.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        page.problems, page.requests = [], []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.goto((copy.path / "results" / "report.html").as_uri())
+        yield page
+        browser.close()
+
+
+def test_report_shows_every_figure_and_the_table_with_their_captions_and_the_rules(page):
+    page.get_by_text("Machine unlearning, regenerated").wait_for()
+    text = page.inner_text("body")
+    assert "finetune, ascent, uno" in text
+    assert "2 seeds" in text
+    page.locator("canvas, svg").first.wait_for()  # the rule graph
+
+    page.get_by_text("Results").first.click()
+    page.get_by_text("tiny").first.click()
+    for name in [*plugins.names("figures"), "table"]:
+        page.get_by_text(name, exact=True).first.wait_for()
+
+    # The info button of a figure shows its caption, the eye the figure itself.
+    row = page.locator("tr, li, div").filter(has_text="tradeoff").last
+    row.locator("xpath=ancestor-or-self::*[.//a or .//button][1]").locator("a, button").last.click()
+    page.get_by_text("Fréchet distance of the final model's samples").first.wait_for()
+    assert page.problems == []
+    assert [url for url in page.requests if not url.startswith(("file:", "data:", "blob:"))] == []
