@@ -36,6 +36,26 @@ include: "rules/evaluate.smk"
 include: "rules/summarise.smk"
 
 
+rule data:
+    """Fetch and prepare the data sets: the only step that may need a network."""
+    input:
+        collect(
+            "<data>/{dataset}/prepared.safetensors",
+            dataset=sorted({experiment["dataset"] for experiment in EXPERIMENTS.values()}),
+        ),
+
+
+rule models:
+    """Train the originals and the retrained models."""
+    input:
+        [
+            f"<results>/{name}/seed{seed}/{method}/model.safetensors"
+            for name, experiment in EXPERIMENTS.items()
+            for seed in experiment["seeds"]
+            for method in REFERENCES
+        ],
+
+
 rule all:
     """Everything that config.yaml names: tables, figures and manifests."""
     default_target: True

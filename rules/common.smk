@@ -8,7 +8,6 @@ from snakemake.exceptions import WorkflowError
 from unlearning import lock, plugins, provenance
 from unlearning.config import (
     REFERENCES,
-    ConfigError,
     load_experiment,
     load_settings,
     method_settings,
@@ -18,7 +17,7 @@ from unlearning.sources import code_hash
 try:
     SETTINGS = load_settings(config)
     EXPERIMENTS = {name: load_experiment(name) for name in SETTINGS["experiments"]}
-except ConfigError as error:
+except ValueError as error:  # a ConfigError, or a plug-in file that cannot be read
     raise WorkflowError(str(error)) from None
 
 # For the captions of the report.

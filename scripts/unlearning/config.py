@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import plugins
 from unlearning.forget_set import check_selection
@@ -104,12 +104,8 @@ def experiment_schema(root: Path = ROOT) -> dict:
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
     properties["dataset"]["enum"] = plugins.names("datasets")
-    properties["model"]["properties"] = {
-        name: _closed(plugins.describe("models", name)) for name in plugins.names("models")
-    }
-    properties["methods"]["properties"] = {
-        name: _closed(plugins.describe("methods", name), optional=row) for name in plugins.names("methods")
-    }
+    properties["model"]["properties"] = _described("models")
+    properties["methods"]["properties"] = _described("methods", optional=row)
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugins.names("metrics")
     return schema
 
@@ -125,13 +121,25 @@ def method_settings(experiment: dict, method: str) -> dict:
     }
 
 
-def _closed(properties: dict, optional: dict | None = None) -> dict:
-    return {
-        "type": "object",
-        "properties": {**properties, **(optional or {})},
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+def _described(kind: str, optional: dict | None = None) -> dict:
+    """A closed schema for each plug-in of a kind: its own parameters, all of them required."""
+    schemas = {}
+    for name in plugins.names(kind):
+        parameters = plugins.describe(kind, name)
+        schemas[name] = {
+            "type": "object",
+            "properties": {**parameters, **(optional or {})},
+            "required": list(parameters),
+            "additionalProperties": False,
+        }
+        try:
+            Draft202012Validator.check_schema(schemas[name])
+        except SchemaError as error:
+            where = ".".join(str(part) for part in list(error.absolute_path)[1:])
+            raise ConfigError(
+                f"scripts/unlearning/{kind}/{name}.py: PARAMETERS.{where}: no JSON schema: {error.message}"
+            ) from None
+    return schemas
 
 
 def _check_schedule(unlearning: dict) -> list[str]:

@@ -24,10 +24,12 @@ def prepare_device(name: str) -> torch.device:
             "device: cuda, but torch sees no GPU here; set device to cpu or auto in the experiment's file"
         )
     torch.set_num_threads(1)
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")  # one thread is deterministic, and the switch below costs a second of imports
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False
-    return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
+    return torch.device("cuda")
 
 
 def describe_device(device: torch.device) -> dict:

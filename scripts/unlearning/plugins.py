@@ -1,4 +1,4 @@
-"""Datasets, models, methods and metrics: one file each, found by its name.
+"""Datasets, models, methods, metrics and figures: one file each, found by its name.
 
 `describe` reads the literal at the top of such a file without running it, so that the workflow is
 parsed without importing torch; `load` imports the file in the job that uses it.
@@ -12,34 +12,55 @@ from types import ModuleType
 
 LIBRARY = Path(__file__).parent
 LITERAL = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
+DEFINITIONS = {
+    "datasets": ("fetch", "read"),
+    "models": ("Model",),
+    "methods": ("direction",),
+    "metrics": ("compute",),
+    "figures": ("draw",),
+}
 
 
 def names(kind: str) -> list[str]:
-    """The known names of a kind ('datasets', 'models', 'methods' or 'metrics'), sorted."""
+    """The known names of a kind, one of the keys of `DEFINITIONS`, sorted."""
     return sorted(file.stem for file in (LIBRARY / kind).glob("*.py") if file.stem != "__init__")
 
 
 @cache
 def describe(kind: str, name: str) -> dict:
-    """The self-description of one plugin file, read without running it.
+    """The self-description of one plug-in file, read without running it.
 
     Raises:
-        ValueError: the file does not assign the literal, or not a literal.
+        ValueError: the file does not parse, does not assign the literal, or lacks a definition; for a
+            method, also if the parameters of `direction` are not those that it declares.
     """
     path, literal = LIBRARY / kind / f"{name}.py", LITERAL[kind]
     try:
-        (value,) = (
-            node.value
-            for node in ast.parse(path.read_text()).body
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == literal
-        )
+        body = ast.parse(path.read_text()).body
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
+    values = [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == literal]
+    try:
+        (value,) = values
         if isinstance(value, ast.Attribute):  # as in `PARAMETERS = uno.PARAMETERS`
-            return describe(kind, ast.unparse(value.value))
-        return ast.literal_eval(value)
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{path}: must assign {literal} = {{...}}, once and as a literal ({error})") from None
+            described = describe(kind, ast.unparse(value.value))
+        else:
+            described = ast.literal_eval(value)
+    except ValueError:
+        raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
+
+    definitions = {node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for needed in DEFINITIONS[kind]:
+        if needed not in definitions:
+            raise ValueError(f"{path}: must define {needed}, see {path.parent / '__init__.py'}")
+    if kind == "methods":
+        arguments = definitions["direction"].args
+        taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
+        if set(taken) != set(described):
+            raise ValueError(f"{path}: direction takes {taken} besides the step, but PARAMETERS has {list(described)}")
+    return described
 
 
 def load(kind: str, name: str) -> ModuleType:
-    """Import one plugin file."""
+    """Import one plug-in file."""
     return importlib.import_module(f"unlearning.{kind}.{name}")

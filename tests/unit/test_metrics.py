@@ -72,6 +72,7 @@ def test_frechet_distance_of_a_set_to_itself_is_zero_and_it_is_symmetric():
     assert frechet_distance(first, second) == pytest.approx(frechet_distance(second, first))
 
 
+@pytest.mark.filterwarnings("ignore:Matrix is singular", "ignore:invalid value encountered:RuntimeWarning")
 def test_frechet_distance_bears_dead_features_and_constant_samples():
     """ReLU features can be zero throughout, and a ruined model can draw one image over and over."""
     first = np.column_stack([gaussian([0, 0], np.eye(2), 500, 0), np.zeros(500)])

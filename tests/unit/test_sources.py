@@ -1,8 +1,11 @@
 """The hash of the code that a job runs."""
 
+import shutil
+
 import pytest
 
 from unlearning import plugins, sources
+from unlearning.config import ConfigError, experiment_schema
 from unlearning.sources import code_hash
 
 
@@ -59,20 +62,49 @@ def test_a_method_enters_the_hash_of_its_own_run_alone():
     assert len(set(runs.values())) == len(runs)
 
 
-def test_plugins_describe_themselves_without_being_run(tmp_path, monkeypatch):
+@pytest.fixture
+def method(tmp_path, monkeypatch):
+    """Write a method's file and describe it."""
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path)
     plugins.describe.cache_clear()
     (tmp_path / "methods").mkdir()
-    for name, text in {
-        "fine": "import nonsense_that_does_not_exist\nPARAMETERS = {'a': {'type': 'number'}}\n",
-        "borrowed": "from methods import fine\nPARAMETERS = fine.PARAMETERS\n",
-        "missing": "x = 1\n",
-        "computed": "PARAMETERS = dict(a=1)\n",
-        "broken": "PARAMETERS = {\n",
-    }.items():
+
+    def describe(name, text):
         (tmp_path / "methods" / f"{name}.py").write_text(text)
-    assert plugins.describe("methods", "fine") == plugins.describe("methods", "borrowed") == {"a": {"type": "number"}}
-    for name in ("missing", "computed", "broken"):
-        with pytest.raises(ValueError, match=rf"{name}.py: must assign PARAMETERS = \{{...\}}, once and as a literal"):
-            plugins.describe("methods", name)
+        return plugins.describe("methods", name)
+
+    yield describe
+    plugins.describe.cache_clear()
+
+
+def test_plugins_describe_themselves_without_being_run(method):
+    direction = "def direction(step, a): pass\n"
+    fine = method("fine", "import nonsense_that_does_not_exist\nPARAMETERS = {'a': {'type': 'number'}}\n" + direction)
+    assert fine == method("borrowed", "PARAMETERS = fine.PARAMETERS\n" + direction) == {"a": {"type": "number"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def direction(step): pass\n", r"must assign PARAMETERS = \{...\} at its top level"),
+        ("PARAMETERS = dict(a=1)\ndef direction(step, a): pass\n", "once and as a literal"),
+        ("PARAMETERS = {}\n", "must define direction, see"),
+        ("PARAMETERS = {}\ndef direction(step, w): pass\n", r"direction takes \['w'\] .* PARAMETERS has \[\]"),
+        ("PARAMETERS = {\n", "wrong.py, line 1: not valid Python"),
+    ],
+)
+def test_a_plugin_file_that_cannot_work_is_named_before_any_job(method, text, said):
+    with pytest.raises(ValueError, match=said):
+        method("wrong", text)
+
+
+def test_parameters_that_are_no_schema_are_named_before_any_job(tmp_path, monkeypatch):
+    shutil.copytree(plugins.LIBRARY, tmp_path / "library")
+    monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
+    plugins.describe.cache_clear()
+    (tmp_path / "library" / "methods" / "wrong.py").write_text(
+        "PARAMETERS = {'w': {'type': 'nmber'}}\ndef direction(step, w): pass\n"
+    )
+    with pytest.raises(ConfigError, match=r"methods/wrong.py: PARAMETERS.w.type: no JSON schema: 'nmber'"):
+        experiment_schema()
     plugins.describe.cache_clear()

@@ -87,6 +87,7 @@ def test_no_scale_where_the_references_cannot_be_told_apart(contents):
     assert table.loc[(table["metric"] == "fid_retrain") & (table["method"] == "uno"), "normalised"].notna().all()
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_text_of_values_that_are_not_finite_becomes_numbers(contents):
     ruined = json.loads(json.dumps(contents))
     ruined[-1]["metrics"]["fid_retain"]["value"] = "inf"
