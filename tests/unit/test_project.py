@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
+
+from unlearning import plugins
+from unlearning.summary import to_latex
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,12 +116,10 @@ def test_files_for_others_are_there():
 
 def test_latex_table_compiles(tmp_path):
     if not shutil.which("pdflatex"):
-        pytest.skip("reason: pdflatex is not installed")
-    import pandas as pd
-
-    from unlearning.summary import to_latex
-
-    table = pd.DataFrame({"FID (%)": ["4.1 ± 0.2", "> 3"]}, index=pd.Index(["uno_s", "a&b"], name="Method"))
+        pytest.skip("reason: pdflatex is not installed (Debian: apt install texlive-latex-recommended)")
+    described = [entry for name in plugins.names("metrics") for entry in plugins.describe("metrics", name).values()]
+    columns = {f"{entry['label']} ({entry['unit']})": ["4.1 ± 0.2", "> 3 (0/3)", "– ∞ −"] for entry in described}
+    table = pd.DataFrame(columns, index=pd.Index(["uno_s", "a&b", "50 %"], name="Method"))
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}"
     (tmp_path / "table.tex").write_text(document % to_latex(table, "caption"))
     done = subprocess.run(
