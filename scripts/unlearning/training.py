@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
-from unlearning.gradients import trainable
+from unlearning.gradients import flatten, trainable, unflatten
 from unlearning.seeding import stream
 
 
@@ -18,7 +19,7 @@ from unlearning.seeding import stream
 class Trained:
     """What training leaves beside the model.
 
-    losses: the mean loss of each epoch. adam: Adam's moments and step count, by parameter name.
+    losses: the mean loss of each epoch. adam: Adam's moments by parameter name, and its step count.
     seconds: of the loop, over all the processes that it took.
     """
 
@@ -51,7 +52,7 @@ def train(
     Raises:
         FloatingPointError: the loss is not finite.
     """
-    optimizer = torch.optim.Adam(trainable(model), lr=learning_rate)
+    parameters, optimizer = trainable(model), Adam(model, learning_rate)
     noise = stream(seed, "training noise", indices.device)
     size = min(batch_size, len(indices))
     per_epoch = len(indices) // size
@@ -59,7 +60,7 @@ def train(
     first, seconds_before, started = 0, 0.0, time.perf_counter()
     if state := checkpoint.load():
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizer.load_state(state["optimizer"])
         noise.set_state(state["noise"])
         curve.copy_(state["curve"])
         first, seconds_before = state["steps"], state["seconds"]
@@ -74,9 +75,7 @@ def train(
     for step in tqdm(range(first, epochs * per_epoch), "training", epochs * per_epoch, initial=first, mininterval=5):
         epoch, position = divmod(step, per_epoch)
         loss = losses(order(epoch)[position * size : (position + 1) * size], noise).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        optimizer.descend(flatten(torch.autograd.grad(loss, parameters)))
         curve[epoch] += loss.detach() / per_epoch
         if position == per_epoch - 1 and not curve[epoch].isfinite():
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: lower the learning rate")
@@ -84,7 +83,7 @@ def train(
             checkpoint.save(
                 {
                     "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    "optimizer": optimizer.state,
                     "noise": noise.get_state(),
                     "curve": curve,
                     "steps": step + 1,
@@ -93,10 +92,10 @@ def train(
             )
     model.eval()
     losses_by_epoch = curve.tolist()  # waits for the device, so the clock below has seen all the work
+    seconds = seconds_before + time.perf_counter() - started
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    adam = {
-        f"{names[index]}.{key}": tensor
-        for index, moments in optimizer.state_dict()["state"].items()
-        for key, tensor in moments.items()
-    }
-    return Trained(losses_by_epoch, adam, seconds_before + time.perf_counter() - started)
+    adam = {"step": optimizer.state["step"]}
+    for moment in ("exp_avg", "exp_avg_sq"):
+        parts = unflatten(optimizer.state[moment], parameters)
+        adam |= {f"{name}.{moment}": part for name, part in zip(names, parts, strict=True)}
+    return Trained(losses_by_epoch, adam, seconds)

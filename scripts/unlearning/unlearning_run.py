@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
-from unlearning.gradients import BatchLoss, Step, cosine, trainable, unflatten
+from unlearning.gradients import BatchLoss, Step, cosine, trainable
 from unlearning.images import as_float
 from unlearning.judge import Judge, look_at
 from unlearning.methods import finetune
@@ -79,13 +80,13 @@ def unlearn(
         ValueError: the method's direction has not the shape of the parameters.
     """
     device = retain.device
-    optimizer = torch.optim.Adam(trainable(model), lr=settings["learning_rate"])
+    optimizer = Adam(model, settings["learning_rate"])
     pacer = Pacer(model, retain, settings)
     streams = {name: stream(seed, f"unlearning {name}", device) for name in ("retain", "forget", "samples")}
     run = Run("finished", [], [])
     if state := checkpoint.load():
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizer.load_state(state["optimizer"])
         for name, generator in streams.items():
             generator.set_state(state["streams"][name])
         run = Run("finished", state["steps"], state["measurements"])
@@ -118,7 +119,7 @@ def unlearn(
         seconds = now(device) - started
         before = inspect(model, step, direction)
         started = now(device)
-        descend(optimizer, direction)
+        optimizer.descend(direction)
         seconds += now(device) - started
 
         values = torch.cat([before, inspect_after(model, step)])
@@ -135,7 +136,7 @@ def unlearn(
             checkpoint.save(
                 {
                     "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
+                    "optimizer": optimizer.state,
                     "streams": {name: generator.get_state() for name, generator in streams.items()},
                     "steps": run.steps,
                     "measurements": run.measurements,
@@ -167,14 +168,6 @@ def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, set
         return as_float(images[chosen]), model.loss_noise(settings["batch_size"], generator)
 
     return BatchLoss(model, draw, settings["loss_reduction"])
-
-
-def descend(optimizer: torch.optim.Optimizer, direction: Tensor) -> None:
-    """Let the optimiser take one step along −`direction`, (P,)."""
-    parameters = optimizer.param_groups[0]["params"]
-    for parameter, part in zip(parameters, unflatten(direction, parameters), strict=True):
-        parameter.grad = part
-    optimizer.step()
 
 
 @contextmanager
@@ -219,7 +212,7 @@ class Pacer:
 
     def __init__(self, model: nn.Module, retain: Tensor, settings: dict):
         self._model = copy.deepcopy(model).train()
-        self._optimizer = torch.optim.Adam(trainable(self._model), lr=settings["learning_rate"])
+        self._optimizer = Adam(self._model, settings["learning_rate"])
         self._retain, self._settings = retain, settings
         self._generator = stream(0, "pacer", retain.device)
         self.seconds()  # the first step pays for set-up that no later one does
@@ -228,7 +221,7 @@ class Pacer:
         """Take one plain retain step and return its seconds."""
         loss = batch_loss(self._model, self._retain, self._generator, self._settings)
         started = now(self._retain.device)
-        descend(self._optimizer, finetune.direction(Step(0, retain=loss, forget=loss)))
+        self._optimizer.descend(finetune.direction(Step(0, retain=loss, forget=loss)))
         return now(self._retain.device) - started
 
 
