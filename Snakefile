@@ -48,18 +48,14 @@ rule data:
 rule models:
     """Train the originals and the retrained models."""
     input:
-        [
-            f"<results>/{name}/seed{seed}/{method}/model.safetensors"
-            for name, experiment in EXPERIMENTS.items()
-            for seed in experiment["seeds"]
-            for method in REFERENCES
-        ],
+        [paths_of_runs(name, "model.safetensors", methods=REFERENCES) for name in EXPERIMENTS],
 
 
 rule all:
-    """Everything that config.yaml names: tables, figures and manifests."""
+    """Everything that config.yaml names: every run, tables, figures and manifests."""
     default_target: True
     input:
+        [paths_of_runs(name, "model.safetensors", "metrics.json") for name in EXPERIMENTS],
         collect(
             "<results>/{experiment}/{file}",
             experiment=EXPERIMENTS,

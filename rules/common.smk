@@ -68,19 +68,26 @@ def dataset_manifest(wildcards):
     return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/manifest.json"
 
 
-def run_files(*names, references=True):
-    """A function of the wildcards: these files of every run, in the order of tables and figures."""
+def paths_of_runs(experiment, *names, methods=None):
+    """These files of every run of an experiment, references first, in the order of tables and figures."""
+    configuration = EXPERIMENTS[experiment]
+    return [
+        f"<results>/{experiment}/seed{seed}/{method}/{name}"
+        for method in methods or [*REFERENCES, *configuration["methods"]]
+        for seed in configuration["seeds"]
+        for name in names
+    ]
 
-    def files(wildcards):
-        experiment = EXPERIMENTS[wildcards.experiment]
-        return [
-            f"<results>/{wildcards.experiment}/seed{seed}/{method}/{name}"
-            for method in [*(REFERENCES if references else ()), *experiment["methods"]]
-            for seed in experiment["seeds"]
-            for name in names
-        ]
 
-    return files
+def run_files(*names):
+    """A function of the wildcards: these files of every run, see `paths_of_runs`."""
+    return lambda wildcards: paths_of_runs(wildcards.experiment, *names)
+
+
+def trajectory_files(wildcards):
+    """Steps and measurements of every unlearning run."""
+    methods = EXPERIMENTS[wildcards.experiment]["methods"]
+    return paths_of_runs(wildcards.experiment, "steps.csv", "measurements.csv", methods=methods)
 
 
 def seed_to_compare_with(wildcards):

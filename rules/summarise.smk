@@ -53,7 +53,7 @@ rule draw_figure:
     input:
         table="<results>/{experiment}/metrics.csv",
         results=run_files("metrics.json"),
-        trajectories=run_files("steps.csv", "measurements.csv", references=False),
+        trajectories=trajectory_files,
         samples=run_files("samples.npz"),
         accuracy="<results>/{experiment}/judge/accuracy.json",
         forget_set="<results>/{experiment}/forget_set.json",
