@@ -5,7 +5,7 @@ from pathlib import Path
 from unlearning.files import atomic_path
 from unlearning.job import run
 from unlearning.results import Results
-from unlearning.summary import caption, main_table, to_latex
+from unlearning.summary import caption, main_table, to_html, to_latex
 
 
 def main(
@@ -44,7 +44,7 @@ def main(
         (markdown, formatted.to_markdown() + f"\n\n{text}\n"),
         (csv, formatted.to_csv()),
         (latex, to_latex(formatted, text)),
-        (html, formatted.reset_index().to_html(index=False, border=0)),
+        (html, to_html(formatted)),
         (caption_file, text + "\n"),
     ):
         with atomic_path(path) as temporary:

@@ -117,21 +117,19 @@ def _cell(values: pd.DataFrame, timed: bool) -> str:
         median = kaplan_meier_median(numbers, censored)
         shown = f"> {_digits(numbers.max())}" if median is None else _digits(median)
         return f"{shown} ({(~censored).sum()}/{len(numbers)})"
-    spread = f" ± {_digits(numbers.std(ddof=1))}" if len(numbers) > 1 else ""
-    return _digits(numbers.mean()) + spread
+    mean = numbers.mean()
+    spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
+    return _digits(mean) + spread
 
 
-def _digits(number: float) -> str:
-    """Three significant digits, but never fewer than the integer part has."""
+def _digits(number: float, like: float | None = None) -> str:
+    """Three significant digits, or as many decimals as `like` has then, but never less than the integer part."""
     if not np.isfinite(number):
         return "∞" if number > 0 else str(number)
-    if abs(number) >= 1e6:
+    size = abs(number if like is None or not np.isfinite(like) else like)
+    if size >= 1e6:
         return f"{number:.1e}"
-    if abs(number) >= 100:
-        return f"{number:.0f}"
-    if abs(number) >= 10:
-        return f"{number:.1f}"
-    return f"{number:.2f}"
+    return f"{number:.{2 if size < 10 else 1 if size < 100 else 0}f}"
 
 
 def _number(value: float | str | None) -> float:
@@ -163,3 +161,14 @@ def to_latex(table: pd.DataFrame, text: str) -> str:
     escaped = table.reset_index().map(escape).rename(columns=escape)
     tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
     return f"% {text}\n{tabular}"
+
+
+def to_html(table: pd.DataFrame) -> str:
+    """The table as a page of its own, for the report."""
+    style = (
+        "body { font: 14px sans-serif; } table { border-collapse: collapse; }"
+        " th, td { padding: 4px 10px; text-align: left; } td { white-space: nowrap; }"
+        " th { vertical-align: bottom; border-bottom: 1px solid; } tr:nth-child(even) td { background: #f3f3f3; }"
+    )
+    body = table.reset_index().to_html(index=False, border=0, justify="left")
+    return f"<!DOCTYPE html><meta charset='utf-8'><style>{style}</style>\n{body}\n"
