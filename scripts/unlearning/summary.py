@@ -94,7 +94,7 @@ def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
         for metric, description in described.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
             unit = f" ({description['unit']})" if description["unit"] else ""
-            cells[description["label"] + unit] = _cell(values, timed="crossing" in metric)
+            cells[description["label"] + unit] = _cell(values)
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
@@ -108,28 +108,29 @@ def _runs(by_seed: pd.DataFrame) -> str:
     return f"{total}, {len(diverged)} diverged (step {steps})"
 
 
-def _cell(values: pd.DataFrame, timed: bool) -> str:
+def _cell(values: pd.DataFrame) -> str:
     if values.empty:
         return "–"
     numbers = values["value"].to_numpy(float)
-    if timed:
+    if "crossing" in values["metric"].iloc[0]:
         censored = values["censored"].to_numpy(bool)
         median = kaplan_meier_median(numbers, censored)
-        shown = f"> {_digits(numbers.max())}" if median is None else _digits(median)
-        return f"{shown} ({(~censored).sum()}/{len(numbers)})"
+        bound = numbers.max() if median is None else median
+        shown = f"{bound:.0f}" if values["unit"].iloc[0] == "steps" else _digits(bound)
+        return f"{'> ' if median is None else ''}{shown} ({(~censored).sum()}/{len(numbers)})"
     mean = numbers.mean()
     spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
     return _digits(mean) + spread
 
 
 def _digits(number: float, like: float | None = None) -> str:
-    """Three significant digits, or as many decimals as `like` has then, but never less than the integer part."""
+    """Two decimals, fewer for large numbers; those of `like` where a spread stands beside its mean."""
     if not np.isfinite(number):
         return "∞" if number > 0 else str(number)
     size = abs(number if like is None or not np.isfinite(like) else like)
     if size >= 1e6:
         return f"{number:.1e}"
-    return f"{number:.{2 if size < 10 else 1 if size < 100 else 0}f}"
+    return f"{number:.{2 if size < 100 else 1 if size < 1000 else 0}f}"
 
 
 def _number(value: float | str | None) -> float:
