@@ -98,8 +98,11 @@ def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path):
         optimizer.zero_grad()
         model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
         optimizer.step()
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(ours.state_dict()[name], tensor, rtol=1e-5, atol=1e-6)
+    # A bias before batch normalisation has no effect: its gradient is rounding noise, which differs from
+    # processor to processor, and which Adam scales up to the size of any other step.
+    without_effect = {"encoder.1.bias", "encoder.2.running_mean", "decoder.0.bias", "decoder.1.running_mean"}
+    for name in model.state_dict().keys() - without_effect:
+        torch.testing.assert_close(ours.state_dict()[name], model.state_dict()[name], rtol=1e-4, atol=1e-6)
 
 
 def test_all_methods_see_the_same_batches(parts, tmp_path):
