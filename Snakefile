@@ -13,6 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 
 
 pathvars:

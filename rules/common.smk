@@ -1,11 +1,14 @@
 """What all rules share: the checked configuration, and the questions that rules ask of it."""
 
+import os
 import sys
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import lock, plugins, provenance
+from unlearning import gpus, lock, plugins, provenance, slurm
 from unlearning.config import (
     REFERENCES,
     load_experiment,
@@ -26,13 +29,38 @@ config.update(SETTINGS, experiments=EXPERIMENTS)
 FIGURES = [f"figures/{name}.pdf" for name in plugins.names("figures")]
 ENVIRONMENT = "../envs/pipeline.yaml"
 
+os.environ[gpus.SLOTS_VARIABLE] = str(SETTINGS["gpu_slots"])  # for the jobs
 if workflow.is_main_process:
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
 
 
 onstart:
-    lock.hold(Path.cwd())
+    prepare_run()
+
+
+def prepare_run():
+    """What must hold before the first job starts, and is not needed to look at the workflow."""
+    try:
+        lock.hold(Path.cwd())
+        lock.own(Path(SETTINGS["results"]))
+        if on_slurm():
+            # Resources of one job of each rule: they may have queues of their own.
+            asked = [
+                job.resources
+                for job in {job.rule.name: job for job in workflow.dag.needrun_jobs()}.values()
+                if not job.is_local
+            ]
+            for account, partition in {
+                (each.get("slurm_account"), each.get("slurm_partition")) for each in asked
+            }:
+                slurm.check_submission(account, partition, workflow.executor_settings.qos)
+            slurm.cancel_orphans(Path.cwd())
+        elif wants_gpu() and "gpu" not in workflow.global_resources:
+            # So that no job waits for a card while it holds a core.
+            workflow.register_resource("gpu", max(1, cards()) * SETTINGS["gpu_slots"])
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def code(script, *kinds):
@@ -44,6 +72,12 @@ def code(script, *kinds):
         script,
         *(f"unlearning/{kind}/{name}.py" for kind in kinds for name in used(kind, wildcards)),
     )
+
+
+def setting(*keys):
+    """A function of the wildcards: what stands under these keys of the experiment's configuration."""
+    # Not Snakemake's `lookup`, which walks through all experiments at every call.
+    return lambda wildcards: reduce(getitem, keys, EXPERIMENTS[wildcards.experiment])
 
 
 def used(kind, wildcards):
@@ -82,12 +116,6 @@ def paths_of_runs(experiment, *names, methods=None):
 def run_files(*names):
     """A function of the wildcards: these files of every run, see `paths_of_runs`."""
     return lambda wildcards: paths_of_runs(wildcards.experiment, *names)
-
-
-def trajectory_files(wildcards):
-    """Steps and measurements of every unlearning run."""
-    methods = EXPERIMENTS[wildcards.experiment]["methods"]
-    return paths_of_runs(wildcards.experiment, "steps.csv", "measurements.csv", methods=methods)
 
 
 def seed_to_compare_with(wildcards):

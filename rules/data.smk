@@ -1,6 +1,11 @@
 """From original files to prepared images and the forget set."""
 
 
+# The only step that may need a network, which compute nodes may not have.
+localrules:
+    fetch_dataset,
+
+
 rule fetch_dataset:
     output:
         fetched="<data>/{dataset}/fetched.json",
@@ -46,7 +51,7 @@ rule select_forget_set:
     conda:
         ENVIRONMENT
     params:
-        selection=lookup(dpath="{experiment}/forget_set", within=EXPERIMENTS),
+        selection=setting("forget_set"),
         code=code("select_forget_set.py"),
     script:
         "../scripts/select_forget_set.py"

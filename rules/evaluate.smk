@@ -8,7 +8,7 @@ rule build_reference:
         judge="<results>/{experiment}/judge/model.safetensors",
         retrained=collect(
             "<results>/{{experiment}}/seed{seed}/retrain/model.safetensors",
-            seed=lookup(dpath="{experiment}/seeds", within=EXPERIMENTS),
+            seed=setting("seeds"),
         ),
     output:
         reference="<results>/{experiment}/reference.safetensors",
@@ -18,10 +18,14 @@ rule build_reference:
         "<results>/{experiment}/build_reference.benchmark.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("build_reference"),
     params:
-        seeds=lookup(dpath="{experiment}/seeds", within=EXPERIMENTS),
-        samples=lookup(dpath="{experiment}/evaluation/samples", within=EXPERIMENTS),
-        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        seeds=setting("seeds"),
+        samples=setting("evaluation", "samples"),
+        device=setting("device"),
         code=code("build_reference.py", "models"),
     script:
         "../scripts/build_reference.py"
@@ -53,10 +57,14 @@ rule evaluate:
         "<results>/{experiment}/seed{seed}/{method}/evaluate.benchmark.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("evaluate"),
     params:
-        settings=lookup(dpath="{experiment}/evaluation", within=EXPERIMENTS),
+        settings=setting("evaluation"),
         compare_with=seed_to_compare_with,
-        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        device=setting("device"),
         code=code("evaluate.py", "models", "metrics"),
     script:
         "../scripts/evaluate.py"

@@ -14,9 +14,13 @@ rule train_judge:
         "<results>/{experiment}/judge/train_judge.benchmark.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("train_judge"),
     params:
-        settings=lookup(dpath="{experiment}/judge", within=EXPERIMENTS),
-        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        settings=setting("judge"),
+        device=setting("device"),
         code=code("train_judge.py"),
     script:
         "../scripts/train_judge.py"
@@ -43,10 +47,14 @@ rule train:
         method="|".join(REFERENCES),
     conda:
         ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("train"),
     params:
-        architecture=lookup(dpath="{experiment}/model", within=EXPERIMENTS),
-        training=lookup(dpath="{experiment}/training", within=EXPERIMENTS),
-        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        architecture=setting("model"),
+        training=setting("training"),
+        device=setting("device"),
         code=code("train.py", "models"),
     script:
         "../scripts/train.py"

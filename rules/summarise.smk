@@ -13,8 +13,8 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        metrics=lookup(dpath="{experiment}/evaluation/metrics", within=EXPERIMENTS),
-        dataset=lookup(dpath="{experiment}/dataset", within=EXPERIMENTS),
+        metrics=setting("evaluation", "metrics"),
+        dataset=setting("dataset"),
         code=code("aggregate.py", "metrics"),
     script:
         "../scripts/aggregate.py"
@@ -43,7 +43,7 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        configuration=setting(),
         code=code("write_tables.py", "metrics"),
     script:
         "../scripts/write_tables.py"
@@ -51,10 +51,9 @@ rule write_tables:
 
 rule draw_figure:
     input:
+        # It names the hash of every metrics.json, which names those of the run's other files: they
+        # need not be listed here again for each figure.
         table="<results>/{experiment}/metrics.csv",
-        results=run_files("metrics.json"),
-        trajectories=trajectory_files,
-        samples=run_files("samples.npz"),
         accuracy="<results>/{experiment}/judge/accuracy.json",
         forget_set="<results>/{experiment}/forget_set.json",
     output:
@@ -73,7 +72,7 @@ rule draw_figure:
     conda:
         ENVIRONMENT
     params:
-        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        configuration=setting(),
         code=code("draw_figure.py", "figures", "metrics"),
     script:
         "../scripts/draw_figure.py"
@@ -81,7 +80,7 @@ rule draw_figure:
 
 rule write_manifest:
     input:
-        results=run_files("metrics.json"),
+        table="<results>/{experiment}/metrics.csv",
         dataset=dataset_manifest,
         forget_set="<results>/{experiment}/forget_set.json",
         accuracy="<results>/{experiment}/judge/accuracy.json",
@@ -94,7 +93,7 @@ rule write_manifest:
     conda:
         ENVIRONMENT
     params:
-        configuration=lookup(dpath="{experiment}", within=EXPERIMENTS),
+        configuration=setting(),
         code=code("write_manifest.py"),
     script:
         "../scripts/write_manifest.py"

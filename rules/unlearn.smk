@@ -20,11 +20,15 @@ rule unlearn:
         method=f"(?!({'|'.join(REFERENCES)})/)[a-z][a-z0-9_]*",
     conda:
         ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("unlearn"),
     params:
         settings=lambda wildcards: method_settings(
             EXPERIMENTS[wildcards.experiment], wildcards.method
         ),
-        device=lookup(dpath="{experiment}/device", within=EXPERIMENTS),
+        device=setting("device"),
         code=code("unlearn.py", "models", "methods"),
     script:
         "../scripts/unlearn.py"

@@ -1,10 +1,9 @@
 """Gather the metrics of all runs of an experiment into one tidy table."""
 
-import json
 from pathlib import Path
 
 from unlearning import plugins
-from unlearning.files import atomic_path
+from unlearning.files import atomic_path, read_json, sha256_of_file
 from unlearning.job import run
 from unlearning.summary import tidy
 
@@ -21,7 +20,7 @@ def main(*, experiment: str, metrics: list[str], dataset: str, code: str, result
         table: CSV file, see `unlearning.summary.COLUMNS`.
     """
     described = {key: value for name in metrics for key, value in plugins.describe("metrics", name).items()}
-    contents = [json.loads(path.read_text()) for path in results]
+    contents = [read_json(path) | {"metrics_sha256": sha256_of_file(path)} for path in results]
     classes = plugins.describe("datasets", dataset)["classes"]
     with atomic_path(table) as temporary:
         tidy(contents, described, classes).to_csv(temporary, index=False)

@@ -8,6 +8,7 @@ from unlearning import models
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import sample_set
+from unlearning.files import sha256_of_file
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
 from unlearning.judge import Judge, look_at
@@ -54,7 +55,7 @@ def main(
         drawn, _ = sample_set(network.eval(), classifier, samples, stream(seed, "reference samples", target))
         tensors[f"{seed}.features"] = drawn.features
         tensors[f"{seed}.classes"] = drawn.classes
-    write_tensors(reference, tensors)
+    write_tensors(reference, tensors, {"judge_sha256": sha256_of_file(judge)})
 
 
 if "snakemake" in globals():

@@ -16,9 +16,6 @@ def main(
     configuration: dict,
     code: str,
     table: Path,
-    results: list[Path],
-    trajectories: list[Path],
-    samples: list[Path],
     accuracy: Path,
     forget_set: Path,
     pdf: Path,
@@ -32,10 +29,7 @@ def main(
         figure: name of the figure, a file in `unlearning/figures`.
         configuration: the whole configuration of the experiment.
         code: hash of the code that runs.
-        table: `metrics.csv`.
-        results: `metrics.json` of every run.
-        trajectories: `steps.csv` and `measurements.csv` of every run, beside its `metrics.json`.
-        samples: `samples.npz` of every run, likewise.
+        table: `metrics.csv`; the runs' steps, measurements and samples lie beside it.
         accuracy: of the judge.
         forget_set: as selected.
         pdf: the figure for papers.
@@ -43,9 +37,7 @@ def main(
         caption: reStructuredText file of its caption, computed from configuration and results.
     """
     use_style()
-    drawn, text = plugins.load("figures", figure).draw(
-        Results.read(configuration, table, results, accuracy, forget_set)
-    )
+    drawn, text = plugins.load("figures", figure).draw(Results.read(configuration, table, accuracy, forget_set))
     save(drawn, pdf)
     save(drawn, svg)
     with atomic_path(caption) as temporary:

@@ -1,6 +1,5 @@
 """Judge one run, a method's or a reference's, of one seed."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from unlearning import models, plugins
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import group_losses, read_columns, sample_set
-from unlearning.files import atomic_path, write_json
+from unlearning.files import atomic_path, read_json, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
 from unlearning.judge import Judge
@@ -64,7 +63,7 @@ def main(
     """
     target = prepare_device(device)
     data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Judge.load(judge, target)
-    ran = json.loads(record.read_text())
+    ran = read_json(record)
     diverged = ran["status"] == "diverged"
     drawn, losses, images = None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
     if not diverged:
@@ -73,7 +72,9 @@ def main(
         drawn, images = sample_set(network, classifier, settings["samples"], stream(seed, "evaluation samples", target))
         pixels = torch.from_numpy(data.images).to(target)
         losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    compared, _ = read_tensors(reference)
+    compared, header = read_tensors(reference)
+    if header["judge_sha256"] != sha256_of_file(judge):
+        raise ValueError(f"{reference}: holds features of another judge than {judge}; delete it and run again")
     retrained = None
     if compare_with is not None:
         retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
@@ -98,7 +99,8 @@ def main(
     classes = drawn.classes if drawn else np.zeros(0, int)
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, images=images, classes=classes)
-    inputs = {"model": model, "reference": reference, "judge": judge}
+    inputs = {"model": model, "reference": reference, "judge": judge, "steps": steps, "measurements": measurements}
+    inputs = {name: path for name, path in inputs.items() if path}
     write_json(
         metrics,
         {
@@ -109,8 +111,12 @@ def main(
             "last_step": ran.get("last_step"),
             "metrics": {name: value.as_json() for name, value in values.items()},
             "class_counts": np.bincount(classes, minlength=len(data.classes)).tolist() if drawn else None,
-            "run": {key: ran[key] for key in ("config_sha256", "code", "device", "gpu", "threads", "environment")},
+            "run": {
+                key: ran[key]
+                for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "environment")
+            },
             "evaluation": run_record(settings=settings, code=code, inputs=inputs),
+            "samples_sha256": sha256_of_file(samples),
         },
     )
 

@@ -1,17 +1,17 @@
 """Put the table and the trade-off figure of the digits experiment into README.md."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 from unlearning.config import ROOT, load_settings
+from unlearning.files import read_json
 
 
 def main() -> None:
     """Replace what stands between the two marks, and the picture beside it."""
     folder = Path(load_settings({})["results"]) / "digits"
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_json(folder / "manifest.json")
     commits = sorted({f"{run['commit'][:10]}{'+' if run['dirty'] else ''}" for run in manifest["runs"]})
     origin = (
         f"Commit {', '.join(commits)}, torch {manifest['environment']['packages']['torch']}, "

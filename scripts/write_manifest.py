@@ -1,11 +1,12 @@
 """Record where the results of an experiment come from."""
 
-import json
 from pathlib import Path
 
-from unlearning.files import sha256_of, write_json
+from unlearning.config import REFERENCES
+from unlearning.files import read_json, sha256_of, write_json
 from unlearning.job import run
 from unlearning.provenance import command, environment
+from unlearning.results import Results
 
 
 def main(
@@ -13,7 +14,7 @@ def main(
     experiment: str,
     configuration: dict,
     code: str,
-    results: list[Path],
+    table: Path,
     dataset: Path,
     forget_set: Path,
     accuracy: Path,
@@ -25,15 +26,20 @@ def main(
         experiment: name of the experiment.
         configuration: the whole configuration of the experiment.
         code: hash of the code that runs.
-        results: `metrics.json` of every run.
+        table: `metrics.csv`; every run's `metrics.json` lies beside it.
         dataset: manifest of the prepared data set.
         forget_set: as selected.
         accuracy: of the judge.
         manifest: JSON file.
     """
-    runs = [json.loads(path.read_text()) for path in results]
-    data = json.loads(dataset.read_text())
-    chosen = json.loads(forget_set.read_text())
+    results = Results.read(configuration, table, accuracy, forget_set)
+    runs = [
+        read_json(results.run(method, seed) / "metrics.json")
+        for method in (*REFERENCES, *results.methods)
+        for seed in configuration["seeds"]
+    ]
+    data = read_json(dataset)
+    chosen = results.forget_set
     here = environment()
     write_json(
         manifest,
@@ -53,12 +59,15 @@ def main(
                     group: len(chosen[group]) for group in ("forget", "retain", "heldout_forget", "heldout_retain")
                 },
             },
-            "judge": json.loads(accuracy.read_text()),
+            "judge": results.judge,
             # A result is reused until its cause changes, so runs may be older than this file.
             "runs": [
                 {
                     **{key: result[key] for key in ("method", "seed", "status", "last_step")},
-                    **{key: result["run"][key] for key in ("config_sha256", "code", "device", "gpu", "threads")},
+                    **{
+                        key: result["run"][key]
+                        for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads")
+                    },
                     **{key: result["run"]["environment"][key] for key in ("commit", "dirty", "host", "cpu")},
                     "packages": result["run"]["environment"]["packages"],
                 }

@@ -37,7 +37,7 @@ def main(
         html: for the report.
         caption_file: reStructuredText file of the caption, for the report.
     """
-    results = Results.read(configuration, table, [], accuracy, forget_set)
+    results = Results.read(configuration, table, accuracy, forget_set)
     described = {name: description for name, description in results.described.items() if description["table"]}
     formatted, text = main_table(results.metrics, described), caption(results, described)
     for path, content in (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from unlearning import stop
 from unlearning.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -18,12 +19,15 @@ logger = logging.getLogger(__name__)
 class Checkpoint:
     """Resume state of one job.
 
+    From its making on, a job that is asked to stop (see `unlearning.stop`) does so after the next `save`.
+
     Args:
         path: where it lies.
         key: hash of all that the job depends on; a state with another key is not resumed.
     """
 
     def __init__(self, path: Path, key: str):
+        stop.listen()
         self.path, self._key = path, key
         self._saved_at, self._cost = time.monotonic(), 0.02
 
@@ -43,16 +47,23 @@ class Checkpoint:
         return content["state"]
 
     def due(self) -> bool:
-        """Whether to save now: once a second at most, and never more than 2 % of the time."""
-        return time.monotonic() - self._saved_at > max(1.0, 50 * self._cost)
+        """Whether to save now: once a second at most, and never more than 2 % of the time, but if asked to stop."""
+        return stop.requested.is_set() or time.monotonic() - self._saved_at > max(1.0, 50 * self._cost)
 
     def save(self, state: dict) -> None:
-        """Write tensors, numbers, strings, lists and mappings of them."""
+        """Write tensors, numbers, strings, lists and mappings of them.
+
+        Raises:
+            SystemExit: the job was asked to stop.
+        """
         started = time.monotonic()
         with atomic_path(self.path) as temporary:
             torch.save({"key": self._key, "state": state}, temporary)
         self._saved_at = time.monotonic()
         self._cost = self._saved_at - started
+        if stop.requested.is_set():
+            logger.warning("asked to stop: %s holds the state, from which the same command goes on", self.path)
+            raise SystemExit(stop.EXIT_CODE)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 
 import difflib
 import re
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -98,6 +99,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     return experiment
 
 
+@cache
 def experiment_schema(root: Path = ROOT) -> dict:
     """The closed schema of an experiment: the fixed part plus what each plugin file declares."""
     schema = read_yaml("schemas/experiment.schema.yaml", root)

@@ -1,14 +1,19 @@
 """The device a job computes on, set up so that the same seed gives the same numbers."""
 
+import logging
 import os
 import resource
 import sys
 
 import torch
 
+from unlearning import gpus
+
+logger = logging.getLogger(__name__)
+
 
 def prepare_device(name: str) -> torch.device:
-    """Choose the device and make it deterministic.
+    """Choose the device, wait until it is free, and make it deterministic.
 
     One thread, whatever `--cores` is: floating-point sums depend on the number of threads, and on
     shared cores several jobs at once beat several threads in one.
@@ -19,17 +24,24 @@ def prepare_device(name: str) -> torch.device:
     Raises:
         RuntimeError: 'cuda' is asked for and there is no GPU.
     """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError(
-            "device: cuda, but torch sees no GPU here; set device to cpu or auto in the experiment's file"
-        )
     torch.set_num_threads(1)
-    if name == "cpu" or not torch.cuda.is_available():
+    if name == "cpu":
         return torch.device("cpu")  # one thread is deterministic, and the switch below costs a second of imports
+    if not torch.cuda.is_available():
+        if name == "cuda":
+            raise RuntimeError(
+                "device: cuda, but torch sees no GPU here; set device to cpu or auto in the experiment's file"
+            )
+        logger.info("device: auto, and torch sees no GPU here: computing on the CPU")
+        return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False
-    return torch.device("cuda")
+    cards = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+    device = torch.device("cuda", cards.index(gpus.claim(cards)))
+    torch.cuda.set_device(device)
+    logger.info("computing on GPU %s, %s", device.index, torch.cuda.get_device_name(device))
+    return device
 
 
 def describe_device(device: torch.device) -> dict:
@@ -37,6 +49,7 @@ def describe_device(device: torch.device) -> dict:
     return {
         "device": device.type,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "gpu_uuid": str(torch.cuda.get_device_properties(device).uuid) if device.type == "cuda" else None,
         "threads": torch.get_num_threads(),
     }
 

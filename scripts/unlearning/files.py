@@ -29,6 +29,18 @@ def write_json(path: Path, content: dict) -> None:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict:
+    """Read a mapping.
+
+    Raises:
+        ValueError: the file is not whole.
+    """
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid JSON ({error}); delete it and run again") from None
+
+
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable]) -> None:
     """Write a table; None becomes an empty cell."""
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning.files import atomic_path
+from unlearning.files import atomic_path, read_json
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ForgetSet:
         Raises:
             ValueError: the indices do not have the hash that the file states.
         """
-        content = json.loads(path.read_text())
+        content = read_json(path)
         stated = content.pop("sha256")
         content.pop("selection")
         forget_set = cls(**content)

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from unlearning import stop
+
+GRACE = 5  # seconds for an orphan to save its state
+
 
 def run(main: Callable, snakemake) -> None:
     """Call `main` with the rule's named inputs and outputs (as paths), params and wildcards.
@@ -56,6 +60,8 @@ def _end_with_parents() -> None:
     def watch() -> None:
         while all(ancestor.is_running() for ancestor in ancestors):
             time.sleep(0.5)
+        stop.requested.set()
+        time.sleep(GRACE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

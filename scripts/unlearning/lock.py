@@ -5,6 +5,8 @@ the kernel ends with its process, however that ends, so it tells an abandoned lo
 """
 
 import fcntl
+import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -13,8 +15,37 @@ _held = []
 
 def hold(directory: Path) -> None:
     """Mark the directory as worked in for as long as this process lives."""
-    holder = _open(directory)
+    holder = _open(directory / ".snakemake")
     fcntl.flock(holder, fcntl.LOCK_SH)  # shared: Snakemake lets two runs with disjoint files go on at once
+    _held.append(holder)
+
+
+def own(results: Path) -> None:
+    """Be the only one to write into a results folder for as long as this process lives.
+
+    Snakemake's own lock does not see a Snakemake that was started in another directory.
+
+    Raises:
+        ValueError: another process owns it, or nothing can be written there.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        holder = _open(results)
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder.truncate(0)
+        holder.write(f"Snakemake, process {os.getpid()} on {platform.node()}, started in {Path.cwd()},")
+        holder.flush()
+    except BlockingIOError:
+        holder.seek(0)
+        raise ValueError(
+            f"config.yaml: results = {str(results)!r}: {holder.read() or 'another Snakemake'} works there; "
+            "wait for its end, or set another folder"
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"config.yaml: results = {str(results)!r}: cannot be written: {error.strerror}; "
+            "make room or change its permissions, or set another folder"
+        ) from None
     _held.append(holder)
 
 
@@ -23,7 +54,7 @@ def clear_if_abandoned(directory: Path) -> None:
     locks = directory / ".snakemake" / "locks"
     if not locks.is_dir() or not any(locks.iterdir()):
         return
-    with _open(directory) as holder:
+    with _open(directory / ".snakemake") as holder:
         try:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # somebody lives, or this file system cannot lock: Snakemake decides
@@ -32,4 +63,4 @@ def clear_if_abandoned(directory: Path) -> None:
 
 
 def _open(directory: Path):
-    return (directory / ".snakemake" / "alive.lock").open("a")
+    return (directory / ".alive.lock").open("a+")

@@ -1,6 +1,5 @@
 """The results of one experiment, read back for tables and figures."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,39 +7,39 @@ import numpy as np
 import pandas as pd
 
 from unlearning import plugins
+from unlearning.files import read_json
 
 
 @dataclass(frozen=True)
 class Results:
     """What tables and figures are made from.
 
-    experiment: its configuration. metrics: the tidy table, see `summary.COLUMNS`. runs: folders of
-    the methods' runs by (method, seed). judge: its measured accuracy. forget_set: as selected.
+    experiment: its configuration. folder: of its results. metrics: the tidy table, see
+    `summary.COLUMNS`. judge: its measured accuracy. forget_set: as selected.
     """
 
     experiment: dict
+    folder: Path
     metrics: pd.DataFrame
-    runs: dict[tuple[str, int], Path]
     judge: dict
     forget_set: dict
 
     @classmethod
-    def read(cls, experiment: dict, table: Path, results: list[Path], accuracy: Path, forget_set: Path) -> "Results":
+    def read(cls, experiment: dict, table: Path, accuracy: Path, forget_set: Path) -> "Results":
         """Read what is small; the files of single runs are read when asked for.
 
         Args:
             experiment: its configuration.
-            table: `metrics.csv`.
-            results: `metrics.json` of every run; the folder `seed{seed}/{method}` of each says whose.
+            table: `metrics.csv`; the folders of the runs lie beside it.
             accuracy: of the judge.
             forget_set: JSON file.
         """
         return cls(
             experiment=experiment,
+            folder=table.parent,
             metrics=pd.read_csv(table),
-            runs={(path.parent.name, int(path.parents[1].name.removeprefix("seed"))): path.parent for path in results},
-            judge=json.loads(accuracy.read_text()),
-            forget_set=json.loads(forget_set.read_text()),
+            judge=read_json(accuracy),
+            forget_set=read_json(forget_set),
         )
 
     @property
@@ -69,18 +68,22 @@ class Results:
         table = self.metrics[(self.metrics["metric"] == metric) & self.metrics["value"].notna()]
         return table[table["method"].isin(methods)] if methods else table
 
+    def run(self, method: str, seed: int) -> Path:
+        """The folder of one run."""
+        return self.folder / f"seed{seed}" / method
+
     def trajectory(self, file: str) -> pd.DataFrame:
         """`steps.csv` or `measurements.csv` of all runs, with their method and seed."""
         tables = [
-            pd.read_csv(folder / file).assign(method=method, seed=seed)
-            for (method, seed), folder in self.runs.items()
-            if method in self.methods
+            pd.read_csv(self.run(method, seed) / file).assign(method=method, seed=seed)
+            for method in self.methods
+            for seed in self.experiment["seeds"]
         ]
         return pd.concat(tables, ignore_index=True)
 
     def samples(self, method: str, seed: int) -> dict[str, np.ndarray]:
         """The judged samples of a run: `images` (N, C, H, W) uint8 and `classes` (N,)."""
-        with np.load(self.runs[method, seed] / "samples.npz") as file:
+        with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
 
     def conditions(self) -> str:

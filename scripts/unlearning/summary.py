@@ -21,6 +21,7 @@ COLUMNS = [
     "last_step",
     "config_sha256",
     "commit",
+    "metrics_sha256",
 ]
 
 
@@ -28,7 +29,7 @@ def tidy(results: list[dict], described: dict[str, dict], classes: list[str]) ->
     """One row per experiment, method, seed and metric, in the order of the results.
 
     Args:
-        results: contents of `metrics.json` files.
+        results: contents of `metrics.json` files, each with its hash as `metrics_sha256`.
         described: label and unit of each metric, in the order of the table.
         classes: names of the classes; their shares among samples become metrics `class_share_{name}`.
 
@@ -44,7 +45,10 @@ def tidy(results: list[dict], described: dict[str, dict], classes: list[str]) ->
         for metric, value in values.items():
             rows.append(
                 {
-                    **{key: result[key] for key in ("experiment", "method", "seed", "status", "last_step")},
+                    **{
+                        key: result[key]
+                        for key in ("experiment", "method", "seed", "status", "last_step", "metrics_sha256")
+                    },
                     "metric": metric,
                     **{key: _number(value.get(key)) for key in ("value", "low", "high")},
                     "censored": value.get("censored", False),

@@ -1,13 +1,15 @@
 """Named arrays and what they belong to, in one safetensors file.
 
-The same arrays always give the same bytes, so that a result made again changes nothing downstream.
+The same arrays always give the same bytes, so that a result made again changes nothing downstream; and
+a hash of them in the file's header tells a damaged or changed file before it is used.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from unlearning.files import atomic_path
@@ -16,16 +18,36 @@ from unlearning.files import atomic_path
 def write_tensors(path: Path, tensors: dict, header: dict | None = None) -> None:
     """Write NumPy arrays or torch tensors, with a header of anything JSON can hold."""
     arrays = {name: np.asarray(_as_numpy(tensor), order="C") for name, tensor in tensors.items()}
+    # One key: safetensors writes several in an order that changes from process to process.
+    text = json.dumps({"header": header, "sha256": _sha256(arrays)})
     with atomic_path(path) as temporary:
-        # One key: safetensors writes several in an order that changes from process to process.
-        save_file(arrays, temporary, metadata={"header": json.dumps(header)})
+        save_file(arrays, temporary, metadata={"content": text})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
-    """The arrays and the header of a file."""
-    with safe_open(path, framework="np") as file:
-        header = json.loads(file.metadata()["header"])
-        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+    """The arrays and the header of a file.
+
+    Raises:
+        ValueError: the file is damaged, or was changed since it was written.
+    """
+    cure = "delete it and run again"
+    try:
+        with safe_open(path, framework="np") as file:
+            content = json.loads(file.metadata()["content"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: not a whole file of this project ({error}); {cure}") from None
+    if _sha256(arrays) != content["sha256"]:
+        raise ValueError(f"{path}: changed since it was written, its content has not the hash in its header; {cure}")
+    return arrays, content["header"]
+
+
+def _sha256(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\0".encode())
+        digest.update(arrays[name])
+    return digest.hexdigest()
 
 
 def _as_numpy(tensor) -> np.ndarray:

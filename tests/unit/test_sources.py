@@ -102,6 +102,7 @@ def test_parameters_that_are_no_schema_are_named_before_any_job(tmp_path, monkey
     shutil.copytree(plugins.LIBRARY, tmp_path / "library")
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
     plugins.describe.cache_clear()
+    experiment_schema.cache_clear()
     (tmp_path / "library" / "methods" / "wrong.py").write_text(
         "PARAMETERS = {'w': {'type': 'nmber'}}\ndef direction(step, w): pass\n"
     )

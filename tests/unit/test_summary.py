@@ -43,6 +43,7 @@ def made_up(method, seed):
         "metrics": metrics,
         "class_counts": None if diverged else [10] * 10,
         "run": {"config_sha256": "abc", "environment": {"commit": "def"}},
+        "metrics_sha256": "123",
     }
 
 
@@ -131,11 +132,9 @@ def results(tmp_path_factory, contents, table):
     """Files as the workflow leaves them."""
     folder = tmp_path_factory.mktemp("digits")
     generator = np.random.default_rng(0)
-    paths = []
     for result in contents:
         run = folder / f"seed{result['seed']}" / result["method"]
         run.mkdir(parents=True)
-        paths.append(run / "metrics.json")
         count = 0 if result["status"] == "diverged" else 30
         images = generator.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
         np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10)
@@ -149,7 +148,7 @@ def results(tmp_path_factory, contents, table):
     (folder / "accuracy.json").write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
     forget_set = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
     (folder / "forget_set.json").write_text(json.dumps(forget_set))
-    return Results.read(EXPERIMENT, folder / "metrics.csv", paths, folder / "accuracy.json", folder / "forget_set.json")
+    return Results.read(EXPERIMENT, folder / "metrics.csv", folder / "accuracy.json", folder / "forget_set.json")
 
 
 @pytest.mark.parametrize("name", plugins.names("figures"))

@@ -8,7 +8,7 @@ import pytest
 
 from unlearning import plugins
 
-from .conftest import ROOT, Clone
+from ..clone import ROOT, Clone
 
 
 @pytest.fixture

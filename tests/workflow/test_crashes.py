@@ -1,35 +1,16 @@
 """Killed jobs and a killed Snakemake: the same command goes on and ends with the same results."""
 
-import csv
-import json
 import os
 import signal
 import subprocess
 import time
 
 import psutil
-import pytest
 
-from .conftest import Clone
+from ..clone import Clone, results_of, trajectory
 
-LONG = {
-    "seeds": [0],
-    "training__epochs": 400,
-    "unlearning__steps": 500,
-    "unlearning__measure": [{"until": 500, "every": 100}],
-    "methods": {"uno": {"orthogonality_weight": 1e3}},
-}
 RUN = "results/long/seed0"
 TARGET = f"{RUN}/uno/metrics.json"
-CLOCKS = ("seconds", "pace_seconds")
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    clone = Clone.make(tmp_path_factory.mktemp("uninterrupted") / "clone")
-    clone.write_experiment("long", **LONG)
-    clone.run("--cores", "2", TARGET)
-    return clone
 
 
 def start(clone):
@@ -54,20 +35,9 @@ def jobs(process):
     ]
 
 
-def trajectory(clone):
-    with (clone.path / RUN / "uno" / "steps.csv").open() as file:
-        return [{key: value for key, value in row.items() if key not in CLOCKS} for row in csv.DictReader(file)]
-
-
-def metrics(clone):
-    values = json.loads((clone.path / TARGET).read_text())["metrics"]
-    clocked = ("seconds", "ms_per_step", "ratio", "memory")
-    return {name: value for name, value in values.items() if not any(word in name for word in clocked)}
-
-
 def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path):
     clone = Clone.make(tmp_path / "clone")
-    clone.write_experiment("long", **LONG)
+    clone.write_experiment("long", **uninterrupted.changes)
 
     # Snakemake itself, while the original is being trained.
     process = start(clone)
@@ -104,15 +74,15 @@ def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path)
     for model in ("original", "retrain", "uno"):
         file = f"{RUN}/{model}/model.safetensors"
         assert (clone.path / file).read_bytes() == (uninterrupted.path / file).read_bytes(), model
-    assert trajectory(clone) == trajectory(uninterrupted)
-    assert metrics(clone) == metrics(uninterrupted)
-    assert len(metrics(clone)) >= 8
+    assert trajectory(clone.path / RUN / "uno") == trajectory(uninterrupted.path / RUN / "uno")
+    assert results_of(clone.path / TARGET) == results_of(uninterrupted.path / TARGET)
+    assert len(results_of(clone.path / TARGET)) >= 8
     assert not list(clone.path.rglob("*.resume"))
 
 
 def test_a_second_snakemake_in_the_same_directory_is_told_so(uninterrupted, tmp_path):
     clone = Clone.make(tmp_path / "clone")
-    clone.write_experiment("long", **LONG)
+    clone.write_experiment("long", **uninterrupted.changes)
     process = start(clone)
     wait_for((clone.path / RUN / "original" / "model.resume").exists, process)
     second = clone.snakemake("--cores", "1", TARGET)
@@ -133,10 +103,4 @@ def test_results_do_not_depend_on_the_number_of_cores(finished, tmp_path):
         assert (clone.path / run / name).read_bytes() == (finished.path / run / name).read_bytes(), name
     reference = "results/tiny/reference.safetensors"
     assert (clone.path / reference).read_bytes() == (finished.path / reference).read_bytes()
-    here, there = (
-        json.loads((place.path / run / "metrics.json").read_text())["metrics"] for place in (clone, finished)
-    )
-    clocked = ("seconds", "ms_per_step", "ratio", "memory")
-    for name, value in here.items():
-        if not any(word in name for word in clocked):
-            assert value == there[name], name
+    assert results_of(clone.path / run / "metrics.json") == results_of(finished.path / run / "metrics.json")

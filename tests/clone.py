@@ -1,5 +1,7 @@
-"""Real runs of the whole workflow on a small experiment, each in a copy of the repository."""
+"""Copies of the repository in which the workflow is really run, and what must be the same in their results."""
 
+import csv
+import json
 import re
 import shutil
 import subprocess
@@ -7,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
+CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run to run
 METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": {"orthogonality_weight": 1e3}}
 
 
@@ -19,6 +21,7 @@ class Clone:
     """A copy of the repository that the workflow is run in."""
 
     path: Path
+    changes: dict | None = None
 
     @classmethod
     def make(cls, path):
@@ -43,6 +46,7 @@ class Clone:
             name: of the experiment.
             changes: keys to set, nested ones with a double underscore.
         """
+        self.changes = changes
         experiment = yaml.load((ROOT / "configs" / "digits.yaml").read_text(), Loader=_Loader)
         standard = {
             "seeds": [0, 1],
@@ -101,17 +105,13 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^\d+(\.\d+)?[eE][-+]?\d+$"), list("0123456789"))
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The small experiment, run to its end on two cores. Not to be changed: take a `copy`."""
-    clone = Clone.make(tmp_path_factory.mktemp("finished") / "clone")
-    clone.write_experiment()
-    clone.run("--cores", "2")
-    return clone
+def results_of(metrics):
+    """The values of a `metrics.json`."""
+    values = json.loads(metrics.read_text())["metrics"]
+    return {name: value for name, value in values.items() if not any(word in name for word in CLOCKED)}
 
 
-@pytest.fixture
-def copy(finished, tmp_path):
-    """A copy of the finished experiment, with the times of its files, to do things to."""
-    shutil.copytree(finished.path, tmp_path / "copy", symlinks=True)
-    return Clone(tmp_path / "copy")
+def trajectory(folder):
+    """The rows of a run's `steps.csv`."""
+    with (folder / "steps.csv").open() as file:
+        return [{key: value for key, value in row.items() if "seconds" not in key} for row in csv.DictReader(file)]

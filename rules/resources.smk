@@ -1,0 +1,44 @@
+"""What jobs ask of a scheduler: GPUs, memory, time."""
+
+from functools import cache
+
+from unlearning import gpus, needs, plugins, slurm
+
+
+def on_slurm():
+    """Whether jobs are sent to SLURM."""
+    return workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm"
+
+
+def wants_gpu():
+    """Whether any experiment may take a GPU."""
+    return any(experiment["device"] != "cpu" for experiment in EXPERIMENTS.values())
+
+
+@cache
+def cards():
+    """How many GPUs jobs may take here, or whether the cluster has any."""
+    return int(slurm.has_gpus()) if on_slurm() else gpus.count_cards()
+
+
+def gpu(wildcards):
+    """How many GPUs a job asks for: one where its experiment wants one and there is one."""
+    device = EXPERIMENTS[wildcards.experiment]["device"]
+    return int(device == "cuda" or (device == "auto" and cards() > 0))
+
+
+def memory(wildcards, attempt):
+    """MiB that a job asks for, more at every attempt."""
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return needs.memory_mib(plugins.describe("datasets", dataset), attempt)
+
+
+def runtime(rule):
+    """A function of the wildcards and the attempt: minutes that a job of this rule asks for."""
+
+    def limit(wildcards, attempt):
+        experiment = EXPERIMENTS[wildcards.experiment]
+        dataset = plugins.describe("datasets", experiment["dataset"])
+        return needs.minutes(rule, experiment, dataset, attempt)
+
+    return limit

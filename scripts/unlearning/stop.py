@@ -1,0 +1,17 @@
+"""Stopping a job on request, after its state was saved.
+
+Clusters send SIGTERM (or, where told to, SIGUSR1) some seconds before they kill a job: at preemption,
+at the time limit, on `scancel`. A job that can be resumed saves its state and ends.
+"""
+
+import signal
+import threading
+
+requested = threading.Event()
+EXIT_CODE = 143  # of a process that ends on SIGTERM
+
+
+def listen() -> None:
+    """From now on, note SIGTERM and SIGUSR1 instead of dying of them; whoever saves state looks at `requested`."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda *_: requested.set())
