@@ -10,58 +10,15 @@ import re
 from functools import cache
 from pathlib import Path
 
-import yaml
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import plugins
 from unlearning.forget_set import check_selection
+from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 
-ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = ("original", "retrain")
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be run; the message says where, what and how to mend it."""
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a repeated key and reads 1e-3 as a number, as YAML 1.2 does."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice; rename or remove one", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
-def read_yaml(name: str, root: Path = ROOT) -> dict:
-    """Read one YAML mapping.
-
-    Args:
-        name: of the file, relative to the root of the repository.
-
-    Raises:
-        ConfigError: the file does not parse, repeats a key or is not a mapping.
-    """
-    try:
-        content = yaml.load((root / name).read_bytes(), Loader=_StrictLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{name}{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{name}: must be a mapping of keys to values, but holds {content!r}")
-    return content
+LARGEST_NUMBER = 1e100
+OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
 
 
 def load_settings(overrides: dict, root: Path = ROOT) -> dict:
@@ -72,10 +29,12 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     """
     settings = read_yaml("config.yaml", root) | overrides
     schema = read_yaml("schemas/config.schema.yaml", root)
+    # An experiment's name becomes part of paths and of shell commands.
     schema["properties"]["experiments"]["items"]["enum"] = sorted(
-        file.stem for file in (root / "configs").glob("*.yaml")
+        file.stem for file in (root / "configs").glob("*.yaml") if re.fullmatch("[a-z0-9][a-z0-9_-]*", file.stem)
     )
     _refuse("config.yaml", _violations(settings, schema))
+    _refuse("config.yaml", _check_folders(settings, root))
     return settings
 
 
@@ -144,6 +103,23 @@ def _described(kind: str, optional: dict | None = None) -> dict:
     return schemas
 
 
+def _check_folders(settings: dict, root: Path) -> list[str]:
+    """Results and data must go to folders of their own: nothing else may be overwritten."""
+    problems = []
+    folders = {key: Path(settings[key]).resolve() for key in ("results", "data")}
+    for key, folder in folders.items():
+        strange = sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key])))
+        if strange:
+            problems.append(f"{key} = {settings[key]!r}: must not contain {' '.join(map(repr, strange))}")
+        elif root.is_relative_to(folder):
+            problems.append(f"{key} = {settings[key]!r}: is or contains the repository; name a folder of its own")
+        elif folder.is_relative_to(root) and folder.relative_to(root).parts[0] in OURS:
+            problems.append(f"{key} = {settings[key]!r}: belongs to the repository itself; name a folder of its own")
+    if not problems and folders["results"] == folders["data"]:
+        problems.append(f"data = {settings['data']!r}: must not be the same folder as results")
+    return problems
+
+
 def _check_schedule(unlearning: dict) -> list[str]:
     untils = [part["until"] for part in unlearning["measure"]]
     if untils != sorted(set(untils)):
@@ -162,8 +138,22 @@ def _refuse(label: str, problems: list[str]) -> None:
 
 
 def _violations(content: dict, schema: dict) -> list[str]:
+    if odd := _odd_numbers(content, ""):
+        return odd
     errors = Draft202012Validator(schema).iter_errors(content)
     return [line for error in sorted(errors, key=lambda error: error.json_path) for line in _explain(error)]
+
+
+def _odd_numbers(value: object, path: str) -> list[str]:
+    """Numbers that no schema would catch: a comparison with NaN is never true."""
+    if isinstance(value, dict):
+        return [line for key, part in value.items() for line in _odd_numbers(part, _join(path, key))]
+    if isinstance(value, list):
+        return [line for index, part in enumerate(value) for line in _odd_numbers(part, _join(path, str(index)))]
+    if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
+        shown = f"a number of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
+        return [f"{path} = {shown}: must be a number of at most {LARGEST_NUMBER:g}"]
+    return []
 
 
 def _explain(error) -> list[str]:

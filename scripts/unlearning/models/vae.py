@@ -11,8 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PARAMETERS = {
-    "hidden_units": {"type": "integer", "minimum": 1, "description": "width of the hidden layers"},
-    "latent_dimensions": {"type": "integer", "minimum": 1, "description": "dimensions of the latent space"},
+    "hidden_units": {"type": "integer", "minimum": 1, "maximum": 100000, "description": "width of the hidden layers"},
+    "latent_dimensions": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100000,
+        "description": "dimensions of the latent space",
+    },
 }
 
 
