@@ -1,0 +1,145 @@
+"""Full disks, damaged files, a folder that cannot be written or is taken: named, and cured by the next run."""
+
+import json
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from ..clone import Clone, results_of
+
+RUN = "results/tiny/seed0/uno"
+
+
+def refused(clone, *arguments):
+    done = clone.snakemake("--cores", "2", *arguments)
+    assert done.returncode != 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def mounted(folder, *options):
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", *options, folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting a file system is not allowed here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        (f"{RUN}/model.safetensors", "truncate", "not a whole file of this project"),
+        (f"{RUN}/model.safetensors", "flip", "changed since it was written"),
+        ("results/tiny/seed0/original/model.safetensors", "flip", "changed since it was written"),
+        ("results/tiny/judge/model.safetensors", "flip", "changed since it was written"),
+        ("results/tiny/reference.safetensors", "truncate", "not a whole file of this project"),
+        ("data/digits/prepared.safetensors", "flip", "changed since it was written"),
+        (f"{RUN}/metrics.json", "truncate", "not valid JSON"),
+        ("results/tiny/forget_set.json", "truncate", "not valid JSON"),
+    ],
+)
+def test_a_damaged_result_is_named_and_made_again(copy, finished, file, damage, said):
+    path = copy.path / file
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] if damage == "truncate" else content[:-1] + bytes([content[-1] ^ 1]))
+    output = refused(copy)
+    assert said in output
+    assert file in output
+    assert "delete it and run again" in output
+
+    path.unlink()
+    copy.run("--cores", "2")
+    assert path.read_bytes() == content or file.endswith("metrics.json")
+    for metrics in finished.path.glob("results/tiny/seed*/*/metrics.json"):
+        assert results_of(copy.path / metrics.relative_to(finished.path)) == results_of(metrics)
+
+
+def test_features_of_another_judge_are_refused(copy):
+    """As if somebody had copied a cached reference from an experiment with another judge."""
+    from unlearning.tensors import read_tensors, write_tensors
+
+    reference = copy.path / "results/tiny/reference.safetensors"
+    tensors, header = read_tensors(reference)
+    write_tensors(reference, tensors, header | {"judge_sha256": "0" * 64})
+    assert "holds features of another judge" in refused(copy)
+    reference.unlink()
+    copy.run("--cores", "2")
+
+
+def test_an_original_file_that_changes_after_fetching_is_refused(copy):
+    raw = copy.path / "data/digits/raw/digits.csv.gz"
+    raw.write_bytes(raw.read_bytes()[:-100])
+    (copy.path / "data/digits/prepared.safetensors").unlink()
+    output = refused(copy)
+    assert "digits.csv.gz: SHA-256 is" in output
+    assert "truncated or altered; delete it and run again" in output
+    assert not (copy.path / "data/digits/prepared.safetensors").exists()
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path, finished):
+    clone = Clone.make(tmp_path / "clone")
+    clone.write_experiment()
+    results = clone.path / "results"
+    with mounted(results, "-t", "tmpfs", "-o", "size=700k", "tmpfs"):
+        assert "No space left on device" in refused(clone)
+        whole = {path: path.read_bytes() for path in results.rglob("model.safetensors")}
+        assert len(whole) < 11
+        for path, content in whole.items():
+            assert content == (finished.path / path.relative_to(clone.path)).read_bytes()
+        assert not list(results.rglob("*.tmp"))
+        subprocess.run(["mount", "-o", "remount,size=200m", results], check=True)
+        clone.run("--cores", "2")
+        metrics = f"{RUN}/metrics.json"
+        assert results_of(clone.path / metrics) == results_of(finished.path / metrics)
+
+
+def test_a_results_folder_that_cannot_be_written_is_named_before_any_job(tmp_path):
+    clone = Clone.make(tmp_path / "clone")
+    clone.write_experiment()
+    with mounted(clone.path / "results", "-t", "tmpfs", "-o", "ro", "tmpfs"):
+        output = refused(clone)
+    assert "config.yaml: results = 'results': cannot be written: Read-only file system" in output
+    assert not (clone.path / "data").exists()
+
+
+def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
+    """Two clones, one results folder: Snakemake's own lock does not see that."""
+    shared = tmp_path / "shared"
+    first, second = (Clone.make(tmp_path / name) for name in ("first", "second"))
+    for clone in (first, second):
+        clone.write_experiment(training__epochs=3000)
+    target = f"{shared}/tiny/seed0/original/model.safetensors"
+    arguments = ("--cores", "1", "--config", f"results={shared}", "--", target)
+    process = subprocess.Popen(first.command(*arguments), cwd=first.path, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (shared / "tiny/seed0/original/model.resume").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        output = refused(second, *arguments[2:])
+        assert f"process {process.pid} on" in output
+        assert "wait for its end, or set another folder" in output
+        assert not (second.path / "data").exists()
+        assert first.pending("--config", f"results={shared}"), "looking is allowed"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_job_whose_state_is_damaged_starts_afresh(tmp_path, finished):
+    clone = Clone.make(tmp_path / "clone")
+    clone.write_experiment()
+    folder = clone.path / "results/tiny/seed0/original"
+    folder.mkdir(parents=True)
+    (folder / "model.resume").write_bytes(b"PK\x03\x04 not a checkpoint")
+    clone.run("--cores", "2", str(folder.relative_to(clone.path) / "model.safetensors"))
+    name = "results/tiny/seed0/original/model.safetensors"
+    assert (clone.path / name).read_bytes() == (finished.path / name).read_bytes()
+    assert "starting afresh" in (folder / "train.log").read_text()
+    assert json.loads((folder / "record.json").read_text())["status"] == "finished"
