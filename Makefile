@@ -1,6 +1,8 @@
 # make         install into .venv, run everything that config.yaml names, make the report, show the results
 # make report  the HTML report of what has been run
 # make test    the whole test suite
+# make bench    what planning and starting jobs costs
+# make audit    known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the table and a figure of the default run into README.md
 PYTHON ?= python3
 # `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
@@ -8,7 +10,7 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed
 REPORT := results/report.html
 
-.PHONY: all run report test readme
+.PHONY: all run report test bench audit readme
 
 all: run report
 	@$(RUN) scripts/show_results.py $(REPORT)
@@ -21,6 +23,15 @@ report: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(RUN) -m pytest
+
+bench: $(INSTALLED)
+	$(RUN) scripts/benchmark_workflow.py
+
+# In an environment of its own: what audits the packages must not change them.
+audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/pip install --quiet pip-audit==2.9.0
+	.audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.txt --requirement constraints.txt
 
 readme: run
 	$(RUN) scripts/update_readme.py

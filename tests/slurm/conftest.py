@@ -37,7 +37,6 @@ class ClusterClone(Clone):
         return [sys.executable, QUICK_SNAKEMAKE, "--workflow-profile", "profiles/slurm", *arguments]
 
     @contextmanager
-    @contextmanager
     def start(self, *arguments):
         """A Snakemake in the background, killed at the end of the block if it still runs."""
         log = (self.path / "output.txt").open("a")
