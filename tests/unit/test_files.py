@@ -7,11 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from unlearning import lock
+from unlearning.checkpoint import Checkpoint
 from unlearning.files import atomic_path, sha256_of, write_json
-from unlearning.tensors import read_tensors
+from unlearning.tensors import read_tensors, write_tensors
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -109,3 +111,79 @@ def test_the_same_tensors_give_the_same_bytes_in_every_process(tmp_path):
     assert arrays["a"].shape == ()
     assert arrays["b"].tolist() == [1, 1]
     assert header == {"x": 1, "y": [2], "z": {}}
+
+
+STOPPED = """
+import os, pathlib, signal, sys
+from unlearning.checkpoint import Checkpoint
+checkpoint = Checkpoint(pathlib.Path(sys.argv[1]), "key")
+assert not checkpoint.due()
+os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+assert checkpoint.due()
+checkpoint.save({"step": 7})
+print("went on")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_job_asked_to_stop_saves_its_state_first(tmp_path, name):
+    process = python(STOPPED, str(tmp_path / "state"), name)
+    output, _ = process.communicate()
+    assert process.returncode == 143
+    assert not output
+    assert Checkpoint(tmp_path / "state", "key").load() == {"step": 7}
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-8], lambda content: b"", lambda content: b"\x00" * 64])
+def test_a_damaged_file_of_tensors_is_named(tmp_path, damage):
+    path = tmp_path / "model.safetensors"
+    write_tensors(path, {"a": np.arange(6.0), "b": np.zeros((2, 3), np.uint8)}, {"x": [1]})
+    arrays, header = read_tensors(path)
+    assert header == {"x": [1]}
+    assert arrays["a"].tolist() == list(range(6))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"model\.safetensors: not a whole file .*; delete it and run again"):
+        read_tensors(path)
+
+
+def test_a_changed_value_in_a_file_of_tensors_is_noticed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_tensors(path, {"a": np.arange(6.0)})
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"\x01")
+    with pytest.raises(ValueError, match="changed since it was written"):
+        read_tensors(path)
+
+
+def test_a_file_of_tensors_that_somebody_else_wrote_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.arange(6.0)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="not a whole file of this project"):
+        read_tensors(tmp_path / "model.safetensors")
+
+
+def test_a_results_folder_has_one_owner(tmp_path):
+    code = (
+        "import sys, pathlib\nfrom unlearning import lock\n"
+        "lock.own(pathlib.Path(sys.argv[1]))\nprint(1, flush=True)\ninput()"
+    )
+    process = python(code, str(tmp_path / "results"), stdin=subprocess.PIPE)
+    assert process.stdout.readline()
+    with pytest.raises(ValueError, match=f"process {process.pid} on .* works there; wait for its end"):
+        lock.own(tmp_path / "results")
+    process.kill()
+    process.wait()
+    lock.own(tmp_path / "results")
+
+
+def test_a_full_disk_is_no_reason_to_leave_half_a_file(tmp_path):
+    code = (
+        "import pathlib, resource, sys\nfrom unlearning.files import write_json\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "write_json(pathlib.Path(sys.argv[1]), {'x': 'y' * 100_000})"
+    )
+    process = python(code, str(tmp_path / "result.json"), stderr=subprocess.PIPE)
+    _, errors = process.communicate()
+    assert b"File too large" in errors
+    assert not list(tmp_path.iterdir())

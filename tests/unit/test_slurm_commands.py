@@ -1,0 +1,73 @@
+"""What is asked of SLURM's commands, with programs of our own in their place; tests/slurm asks the real ones."""
+
+import pytest
+
+from unlearning import needs, plugins, slurm
+from unlearning.config import load_experiment
+
+DIGITS = load_experiment("digits")
+DATASET = plugins.describe("datasets", "digits")
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """Write programs that take the place of SLURM's; each call is noted in a file."""
+
+    def write(**programs):
+        for name, body in programs.items():
+            program = tmp_path / name
+            program.write_text(f'#!/bin/sh\necho "{name} $@" >> {tmp_path}/calls\n{body}\n')
+            program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+        return tmp_path / "calls"
+
+    return write
+
+
+def test_a_refusal_says_what_slurm_says_and_what_there_is(commands):
+    calls = commands(
+        sbatch="echo 'allocation failure: Invalid account' >&2; exit 1",
+        sacctmgr="echo 'physics|normal,long'",
+        sinfo="echo gpu; echo cpu",
+    )
+    with pytest.raises(ValueError, match="Invalid account") as error:
+        slurm.check_submission("maths", None, "long")
+    assert "your accounts: physics (QOS normal,long); partitions: gpu, cpu" in str(error.value)
+    assert "sbatch --test-only --account=maths --qos=long --wrap=true" in calls.read_text()
+
+
+def test_no_word_where_slurm_would_take_the_job(commands):
+    commands(sbatch="exit 0")
+    slurm.check_submission("maths", "cpu", None)
+
+
+def test_gpus_are_seen_in_the_partitions(commands):
+    commands(sinfo="echo '(null)'; echo 'gpu:a100:4(S:0-1)'")
+    assert slurm.has_gpus()
+    commands(sinfo="echo '(null)'")
+    assert not slurm.has_gpus()
+
+
+def test_only_jobs_sent_from_this_directory_are_orphans(commands, tmp_path):
+    here = tmp_path / "here"
+    # Listed until they are cancelled.
+    squeue = f"""test -e {tmp_path}/gone || {{
+    echo '11|unlearning_ab|{here}'; echo '12|unlearning_ab|{here}'; echo '12|unlearning_ab|{here}'
+    echo '13|unlearning_cd|{tmp_path}/elsewhere'; echo '14|somebody_else|{here}'; }}"""
+    calls = commands(squeue=squeue, scancel=f"touch {tmp_path}/gone")
+    assert slurm.cancel_orphans(here, patience=5) == ["11", "12"]
+    assert "scancel 11 12\n" in calls.read_text()
+    assert slurm.cancel_orphans(here) == []
+
+
+def test_every_attempt_asks_for_more(commands):
+    assert needs.memory_mib(DATASET, 3) == 3 * needs.memory_mib(DATASET) > 7000
+    for rule in ("train", "train_judge", "unlearn", "evaluate"):
+        assert needs.minutes(rule, DIGITS, DATASET, 2) == 2 * needs.minutes(rule, DIGITS, DATASET)
+
+
+def test_needs_grow_with_the_experiment():
+    longer = DIGITS | {"training": DIGITS["training"] | {"epochs": 300_000}}
+    assert needs.minutes("train", longer, DATASET) > 100 * needs.minutes("train", DIGITS, DATASET)
+    larger = DATASET | {"image_shape": [3, 64, 64], "train_images": [200_000]}
+    assert needs.memory_mib(larger) > needs.memory_mib(DATASET) + 20_000
