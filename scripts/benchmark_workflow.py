@@ -1,4 +1,4 @@
-"""Measure what the workflow itself costs: planning thousands of jobs, and starting one.
+"""Measure what the workflow itself costs: planning thousands of jobs, starting one, summing up many runs.
 
 `make bench` runs it. Nothing is computed and nothing is left behind.
 """
@@ -18,6 +18,7 @@ import psutil
 import yaml
 
 from unlearning.strict_yaml import ROOT, read_yaml
+from unlearning.summary import main_table, tidy
 
 SCRIPTS = ("train", "unlearn", "evaluate", "aggregate", "draw_figure")  # one per kind of imports
 REPETITIONS = 5
@@ -73,13 +74,41 @@ def start_up() -> dict:
     return {name: round(statistics.median(values), 2) for name, values in times.items()}
 
 
+def summarise(runs: int) -> float:
+    """Seconds to make the tidy and the main table of so many made-up runs of one experiment."""
+    described = {f"metric{number}": {"label": f"m{number}", "unit": ""} for number in range(20)}
+    results = [
+        {
+            "experiment": "made_up",
+            "method": f"method{number % 25}" if number >= 20 else ("original", "retrain")[number % 2],
+            "seed": number // 25,
+            "status": "finished",
+            "last_step": 100,
+            "metrics": {name: {"value": float(number), "low": None, "high": None} for name in described},
+            "class_counts": [1] * 10,
+            "run": {"config_sha256": "", "environment": {"commit": ""}},
+            "metrics_sha256": "",
+        }
+        for number in range(runs)
+    ]
+    started = time.perf_counter()
+    main_table(tidy(results, described, [str(number) for number in range(10)]), described)
+    return time.perf_counter() - started
+
+
 def main() -> None:
-    """Print both as JSON."""
+    """Print the measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("experiments", 20), ("seeds", 10), ("methods", 25)):
         parser.add_argument(f"--{name}", type=int, default=default)
     sizes = vars(parser.parse_args())
-    print(json.dumps({"plan": sizes | plan(**sizes), "start_up_seconds": start_up()}, indent=2))
+    summarise(250)  # the first time imports and compiles
+    measured = {
+        "plan": sizes | plan(**sizes),
+        "summary_seconds_by_runs": {runs: round(summarise(runs), 2) for runs in (250, 1000, 4000)},
+        "start_up_seconds": start_up(),
+    }
+    print(json.dumps(measured, indent=2))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,12 @@ def main(*, dataset: str, code: str, fetched: Path) -> None:
         fetched: JSON file that says the original files are whole.
 
     Raises:
-        ValueError: a file has not its published SHA-256.
+        ValueError: a file has not its published SHA-256, or the folder leads elsewhere.
     """
-    plugins.load("datasets", dataset).fetch(fetched.parent / "raw")
+    raw = fetched.parent / "raw"
+    if raw.is_symlink():
+        raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
+    plugins.load("datasets", dataset).fetch(raw)
     write_json(fetched, {"dataset": dataset, "sha256": plugins.describe("datasets", dataset)["files"]})
 
 

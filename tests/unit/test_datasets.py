@@ -1,11 +1,15 @@
 """The digits, and the format that data sets are prepared into."""
 
+import gzip
 import hashlib
+import os
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import fetch_dataset
+import prepare_dataset
 from unlearning import plugins
 from unlearning.datasets import Dataset, digits, verify_files
 
@@ -56,6 +60,34 @@ def test_a_prepared_data_set_survives_its_file(dataset, tmp_path):
         assert getattr(loaded, name).dtype == getattr(dataset, name).dtype
     assert loaded.classes == dataset.classes
     assert loaded.attribute_names == []
+
+
+@pytest.mark.parametrize("hostile", ["link", "bomb", "picture", "pipe", "folder", "linked folder"])
+def test_a_hostile_folder_is_refused_before_anything_is_unpacked(tmp_path, monkeypatch, hostile):
+    monkeypatch.setattr(digits, "read", lambda raw: pytest.fail("was read"))
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    file = raw / "digits.csv.gz"
+    if hostile == "link":
+        file.symlink_to("/dev/zero")
+    elif hostile == "bomb":
+        file.write_bytes(gzip.compress(bytes(10_000_000)))
+    elif hostile == "picture":
+        file.write_bytes(b"\x89PNG\r\n\x1a\n")
+    elif hostile == "pipe":
+        os.mkfifo(file)
+    elif hostile == "folder":
+        file.mkdir()
+    else:
+        raw.rename(tmp_path / "elsewhere")
+        raw.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(ValueError, match="is a symbolic link"):
+            fetch_dataset.main(dataset="digits", code="", fetched=tmp_path / "data" / "fetched.json")
+        assert not list((tmp_path / "elsewhere").iterdir())
+    outputs = {name: tmp_path / "data" / name for name in ("prepared", "manifest")}
+    with pytest.raises(ValueError, match=r"digits\.csv\.gz: (must be a plain file|SHA-256 is)"):
+        prepare_dataset.main(dataset="digits", code="", fetched=tmp_path / "data" / "fetched.json", **outputs)
+    assert not any(path.exists() for path in outputs.values())
 
 
 def test_an_altered_or_missing_file_is_named(raw, tmp_path):

@@ -41,13 +41,16 @@ class Dataset:
 
 
 def verify_files(raw: Path, checksums: dict[str, str]) -> None:
-    """Compare original files with their published SHA-256.
+    """Compare original files with their published SHA-256, before anything reads or unpacks them.
 
     Raises:
-        ValueError: a file is missing or its content is not the published one.
+        ValueError: a file is missing, is not a plain file (a link could lead anywhere, a pipe or a device
+            has no end), or its content is not the published one.
     """
     for name, stated in checksums.items():
         path = raw / name
+        if raw.is_symlink() or path.is_symlink() or (path.exists() and not path.is_file()):
+            raise ValueError(f"{path}: must be a plain file in a plain folder; delete the folder {raw} and run again")
         if not path.is_file():
             raise ValueError(f"{path}: missing; delete the folder {raw} and run again")
         found = sha256_of_file(path)
