@@ -53,10 +53,10 @@ class ClusterClone(Clone):
     def jobs(self, *states):
         """SLURM's records of the jobs sent from this clone, oldest first."""
         listed = run(
-            "sacct", "-X", "-n", "-P", "-o", "JobIDRaw,State,Comment,AllocTRES,ReqMem,TimelimitRaw,Restarts,WorkDir"
+            "sacct", "-X", "-n", "-P", "-o", "JobIDRaw,State,Comment,AllocTRES,ReqMem,TimelimitRaw,WorkDir"
         ).stdout
         rows = [line.split("|") for line in listed.splitlines()]
-        names = ("id", "state", "comment", "tres", "memory", "minutes", "restarts", "directory")
+        names = ("id", "state", "comment", "tres", "memory", "minutes", "directory")
         jobs = [dict(zip(names, row, strict=True)) for row in rows if row[-1] == str(self.path)]
         return [job for job in jobs if not states or job["state"].split()[0] in states]
 

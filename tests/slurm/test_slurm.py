@@ -103,7 +103,6 @@ def test_through_every_failure_to_the_same_results(cluster, uninterrupted, tmp_p
     by_rule = {}
     for job in clone.jobs():
         by_rule.setdefault(job["comment"].split("_wildcards")[0], []).append(job)
-    assert "rule_train_judge" in by_rule, run("sacct", "-X", "-P", "-o", "JobIDRaw,State,Comment,WorkDir").stdout
     judged = by_rule["rule_train_judge"]
     assert [job["state"] for job in judged][-1] == "COMPLETED"
     assert judged[0]["state"].split()[0] in {"OUT_OF_MEMORY", "FAILED", "CANCELLED"}
