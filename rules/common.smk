@@ -56,9 +56,6 @@ def prepare_run():
             }:
                 slurm.check_submission(account, partition, workflow.executor_settings.qos)
             slurm.cancel_orphans(Path.cwd())
-        elif wants_gpu() and "gpu" not in workflow.global_resources:
-            # So that no job waits for a card while it holds a core.
-            workflow.register_resource("gpu", max(1, cards()) * SETTINGS["gpu_slots"])
     except ValueError as error:
         raise WorkflowError(str(error)) from None
 

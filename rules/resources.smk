@@ -42,3 +42,10 @@ def runtime(rule):
         return needs.minutes(rule, experiment, dataset, attempt)
 
     return limit
+
+
+# On one machine, so that no job waits for a card while it holds a core. A cluster counts for itself;
+# there Snakemake is given a number of nodes.
+if workflow.is_main_process and workflow.global_resources["_nodes"].value is None:
+    if wants_gpu() and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", max(1, cards()) * SETTINGS["gpu_slots"])

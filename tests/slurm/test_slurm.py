@@ -47,7 +47,7 @@ def test_what_is_asked_of_the_scheduler(done):
         for job in entries:
             assert job["state"] == "COMPLETED"
             assert ("gres/gpu=1" in job["tres"]) == wanted, name
-    assert jobs["rule_train"][0]["memory"].startswith("2.4")
+    assert jobs["rule_train"][0]["memory"] == "2502M"
     assert jobs["rule_train"][0]["minutes"] == "6"
 
 
