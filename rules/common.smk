@@ -77,6 +77,15 @@ def setting(*keys):
     return lambda wildcards: reduce(getitem, keys, EXPERIMENTS[wildcards.experiment])
 
 
+def settings_of_run(wildcards):
+    """What the model of a method, or of a reference, is made with."""
+    experiment, method = EXPERIMENTS[wildcards.experiment], wildcards.method
+    if method in REFERENCES:
+        parts = {name: experiment[name] for name in ("model", "training")}
+        return {**parts, "seed": int(wildcards.seed)}
+    return method_settings(experiment, method)
+
+
 def used(kind, wildcards):
     """Names of the plug-ins of one kind that a job uses."""
     experiment = EXPERIMENTS.get(wildcards.get("experiment"))

@@ -63,6 +63,7 @@ rule evaluate:
         runtime=runtime("evaluate"),
     params:
         settings=setting("evaluation"),
+        made_with=settings_of_run,
         compare_with=seed_to_compare_with,
         device=setting("device"),
         code=code("evaluate.py", "models", "metrics"),

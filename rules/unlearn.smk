@@ -25,9 +25,7 @@ rule unlearn:
         mem_mb=memory,
         runtime=runtime("unlearn"),
     params:
-        settings=lambda wildcards: method_settings(
-            EXPERIMENTS[wildcards.experiment], wildcards.method
-        ),
+        settings=settings_of_run,
         device=setting("device"),
         code=code("unlearn.py", "models", "methods"),
     script:

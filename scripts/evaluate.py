@@ -9,7 +9,7 @@ from unlearning import models, plugins
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import group_losses, read_columns, sample_set
-from unlearning.files import atomic_path, read_json, sha256_of_file, write_json
+from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
 from unlearning.judge import Judge
@@ -25,6 +25,7 @@ def main(
     method: str,
     seed: int,
     settings: dict,
+    made_with: dict,
     compare_with: int | None,
     device: str,
     code: str,
@@ -46,6 +47,8 @@ def main(
         method: name of the method or reference.
         seed: of the run.
         settings: the key `evaluation` of the experiment's configuration.
+        made_with: settings that the run must have had; a job that ended while no Snakemake watched may
+            have had those of before.
         compare_with: seed of the retrained model to compare with, another than the run's own so that
             `retrain` itself gets a fair value; None where there is no other.
         device: 'cpu', 'cuda' or 'auto'.
@@ -64,6 +67,8 @@ def main(
     target = prepare_device(device)
     data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Judge.load(judge, target)
     ran = read_json(record)
+    if ran["config_sha256"] != sha256_of(made_with):
+        raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
     diverged = ran["status"] == "diverged"
     drawn, losses, images = None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
     if not diverged:

@@ -84,7 +84,7 @@ def test_every_experiment_in_the_repository_is_right():
         ("unlearning.steps", -5, ["unlearning.steps = -5", "at least 1"]),
         ("unlearning.steps", 10.5, ["unlearning.steps = 10.5", "integer"]),
         ("unlearning.steps", True, ["unlearning.steps = True", "integer"]),
-        ("unlearning.steps", 9999, ["unlearning.measure", "ends at step 750", "9999"]),
+        ("unlearning.steps", 9999, ["unlearning.measure", "ends at step 500", "9999"]),
         ("unlearning.measure", [{"until": 500, "every": 5}, {"until": 500, "every": 1}], ["must grow"]),
         ("unlearning.loss_reduction", "summ", ["sum, mean", "did you mean 'sum'"]),
         ("training.learning_rate", 0, ["training.learning_rate = 0", "greater than 0"]),

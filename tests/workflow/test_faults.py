@@ -63,6 +63,15 @@ def test_features_of_another_judge_are_refused(copy):
     assert "holds features of another judge" in refused(copy, f"{RUN}/metrics.json")
 
 
+def test_a_run_with_other_settings_is_refused(copy):
+    """As if a job had ended, and the configuration changed, while no Snakemake watched."""
+    path = copy.path / RUN / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"config_sha256": "0" * 64}))
+    output = refused(copy, f"{RUN}/metrics.json")
+    assert f"{RUN}/record.json: made with other settings than the configuration's" in output
+
+
 def test_an_original_file_that_changes_after_fetching_is_refused(copy):
     raw = copy.path / "data/digits/raw/digits.csv.gz"
     raw.write_bytes(raw.read_bytes()[:-100])
