@@ -92,7 +92,7 @@ def test_retrained_models_never_saw_the_forget_set_and_originals_do_not_depend_o
 def test_models_carry_their_configuration_and_adams_state(results):
     folder = results / "seed0" / "original"
     with safe_open(folder / "model.safetensors", framework="np") as file:
-        model = json.loads(file.metadata()["header"])["model"]
+        model = json.loads(file.metadata()["content"])["header"]["model"]
         assert model == {"vae": {"hidden_units": 128, "latent_dimensions": 8}}
         weights = {name for name in file.keys() if "running" not in name and "tracked" not in name}  # noqa: SIM118
     with safe_open(folder / "optimizer.safetensors", framework="np") as file:
