@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
@@ -131,10 +132,15 @@ class Cluster:
 
     def __exit__(self, *_) -> None:
         run("scancel", "--user", "root")
+        with suppress(TimeoutError):  # slurmd ends only after its jobs
+            wait_for(lambda: not run("squeue", "--noheader").stdout, "the end of all jobs")
         for daemon in reversed(self._daemons):
             daemon.terminate()
-        for daemon in self._daemons:
-            daemon.wait(30)
+            try:
+                daemon.wait(30)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
         for name in CONFIGURATION:
             (ETC / name).unlink(missing_ok=True)
 
