@@ -35,6 +35,7 @@ include: "rules/pretrain.smk"
 include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"
 include: "rules/summarise.smk"
+include: "rules/check.smk"
 
 
 rule data:
@@ -57,8 +58,4 @@ rule all:
     default_target: True
     input:
         [paths_of_runs(name, "model.safetensors", "metrics.json") for name in EXPERIMENTS],
-        collect(
-            "<results>/{experiment}/{file}",
-            experiment=EXPERIMENTS,
-            file=["table.md", "manifest.json", *FIGURES],
-        ),
+        [files_of_experiment(name) for name in EXPERIMENTS],

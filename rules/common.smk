@@ -14,7 +14,9 @@ from unlearning.config import (
     load_experiment,
     load_settings,
     method_settings,
+    rule_of,
 )
+from unlearning.datasets import SOURCE_VARIABLE
 from unlearning.sources import code_hash
 
 try:
@@ -26,10 +28,11 @@ except ValueError as error:  # a ConfigError, or a plug-in file that cannot be r
 # For the captions of the report.
 config.update(SETTINGS, experiments=EXPERIMENTS)
 
-FIGURES = [f"figures/{name}.pdf" for name in plugins.names("figures")]
 ENVIRONMENT = "../envs/pipeline.yaml"
 
 os.environ[gpus.SLOTS_VARIABLE] = str(SETTINGS["gpu_slots"])  # for the jobs
+if SETTINGS["data_source"]:
+    os.environ[SOURCE_VARIABLE] = SETTINGS["data_source"]
 if workflow.is_main_process:
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
@@ -92,7 +95,7 @@ def used(kind, wildcards):
     return {
         "datasets": lambda: [wildcards.dataset],
         "models": lambda: list(experiment["model"]),
-        "methods": lambda: [wildcards.method],
+        "methods": lambda: [rule_of(experiment, wildcards.method)],
         "metrics": lambda: experiment["evaluation"]["metrics"],
         "figures": lambda: [wildcards.figure],
     }[kind]()
@@ -117,6 +120,33 @@ def paths_of_runs(experiment, *names, methods=None):
         for seed in configuration["seeds"]
         for name in names
     ]
+
+
+def files_of_experiment(name):
+    """Tables, figures and the manifest of an experiment."""
+    figures = [f"figures/{figure}.pdf" for figure in EXPERIMENTS[name]["figures"]]
+    verdicts = ["verdicts.md"] if "published" in EXPERIMENTS[name] else []
+    return [
+        f"<results>/{name}/{file}"
+        for file in ("table.md", "comparisons.md", "manifest.json", *figures, *verdicts)
+    ]
+
+
+def has_guide(wildcards):
+    """Whether the experiment has a second classifier."""
+    return "guide" in EXPERIMENTS[wildcards.experiment]
+
+
+def accuracy_files(wildcards):
+    """The measured accuracy of the judge and, where there is one, of the guide."""
+    names = ["judge", "guide"] if has_guide(wildcards) else ["judge"]
+    return [f"<results>/{wildcards.experiment}/{name}/accuracy.json" for name in names]
+
+
+def published_table(wildcards):
+    """The file of published numbers that an experiment is compared with."""
+    table = EXPERIMENTS[wildcards.experiment]["published"]["table"]
+    return str(Path(workflow.basedir) / "published" / f"{table}.csv")
 
 
 def run_files(*names):

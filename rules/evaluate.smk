@@ -6,6 +6,7 @@ rule build_reference:
         dataset=prepared_dataset,
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
+        guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
         retrained=collect(
             "<results>/{{experiment}}/seed{seed}/retrain/model.safetensors",
             seed=setting("seeds"),
@@ -36,6 +37,7 @@ rule evaluate:
         dataset=prepared_dataset,
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
+        guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
         reference="<results>/{experiment}/reference.safetensors",
         model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
         record="<results>/{experiment}/seed{seed}/{method}/record.json",

@@ -1,29 +1,31 @@
-"""Training from scratch: the judge, the original models and the retrained ones."""
+"""Training from scratch: the classifiers, the original models and the retrained ones."""
 
 
-rule train_judge:
+rule train_classifier:
     input:
         dataset=prepared_dataset,
     output:
-        judge="<results>/{experiment}/judge/model.safetensors",
-        accuracy="<results>/{experiment}/judge/accuracy.json",
-        losses="<results>/{experiment}/judge/losses.csv",
+        model="<results>/{experiment}/{classifier}/model.safetensors",
+        accuracy="<results>/{experiment}/{classifier}/accuracy.json",
+        losses="<results>/{experiment}/{classifier}/losses.csv",
     log:
-        "<results>/{experiment}/judge/train_judge.log",
+        "<results>/{experiment}/{classifier}/train_classifier.log",
     benchmark:
-        "<results>/{experiment}/judge/train_judge.benchmark.tsv"
+        "<results>/{experiment}/{classifier}/train_classifier.benchmark.tsv"
+    wildcard_constraints:
+        classifier="judge|guide",
     conda:
         ENVIRONMENT
     resources:
         gpu=gpu,
         mem_mb=memory,
-        runtime=runtime("train_judge"),
+        runtime=runtime("train_classifier"),
     params:
-        settings=setting("judge"),
+        settings=lambda wildcards: setting(wildcards.classifier)(wildcards),
         device=setting("device"),
-        code=code("train_judge.py"),
+        code=code("train_classifier.py"),
     script:
-        "../scripts/train_judge.py"
+        "../scripts/train_classifier.py"
 
 
 rule train:

@@ -23,7 +23,7 @@ rule aggregate:
 rule write_tables:
     input:
         table="<results>/{experiment}/metrics.csv",
-        accuracy="<results>/{experiment}/judge/accuracy.json",
+        accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
     output:
         markdown="<results>/{experiment}/table.md",
@@ -49,13 +49,46 @@ rule write_tables:
         "../scripts/write_tables.py"
 
 
+rule compare_methods:
+    input:
+        table="<results>/{experiment}/metrics.csv",
+        accuracy=accuracy_files,
+        forget_set="<results>/{experiment}/forget_set.json",
+    output:
+        markdown="<results>/{experiment}/comparisons.md",
+        csv="<results>/{experiment}/comparisons.csv",
+        latex="<results>/{experiment}/comparisons.tex",
+        html=report(
+            "<results>/{experiment}/comparisons.html",
+            caption="../report/caption.rst",
+            category="{experiment}",
+            labels={"result": "comparisons"},
+        ),
+        caption_file="<results>/{experiment}/comparisons.rst",
+    log:
+        "<results>/{experiment}/compare_methods.log",
+    benchmark:
+        "<results>/{experiment}/compare_methods.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=setting(),
+        code=code("compare_methods.py", "metrics"),
+    script:
+        "../scripts/compare_methods.py"
+
+
 rule draw_figure:
     input:
         # It names the hash of every metrics.json, which names those of the run's other files: they
         # need not be listed here again for each figure.
         table="<results>/{experiment}/metrics.csv",
-        accuracy="<results>/{experiment}/judge/accuracy.json",
+        accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
+        verdicts=branch(
+            lambda wildcards: wildcards.figure == "published",
+            then="<results>/{experiment}/verdicts.csv",
+        ),
     output:
         pdf="<results>/{experiment}/figures/{figure}.pdf",
         svg=report(
@@ -83,7 +116,7 @@ rule write_manifest:
         table="<results>/{experiment}/metrics.csv",
         dataset=dataset_manifest,
         forget_set="<results>/{experiment}/forget_set.json",
-        accuracy="<results>/{experiment}/judge/accuracy.json",
+        accuracy=accuracy_files,
     output:
         manifest="<results>/{experiment}/manifest.json",
     log:

@@ -6,7 +6,12 @@ rule unlearn:
         dataset=prepared_dataset,
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
+        guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
         original="<results>/{experiment}/seed{seed}/original/model.safetensors",
+        moments=branch(
+            lambda wildcards: settings_of_run(wildcards)["optimizer"] == "adam_warm",
+            then="<results>/{experiment}/seed{seed}/original/optimizer.safetensors",
+        ),
     output:
         model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
         steps="<results>/{experiment}/seed{seed}/{method}/steps.csv",

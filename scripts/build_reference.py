@@ -5,14 +5,15 @@ from pathlib import Path
 import torch
 
 from unlearning import models
+from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import sample_set
 from unlearning.files import sha256_of_file
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
-from unlearning.judge import Judge, look_at
 from unlearning.seeding import stream
+from unlearning.statistics import moments
 from unlearning.tensors import write_tensors
 
 
@@ -26,6 +27,7 @@ def main(
     dataset: Path,
     forget_set: Path,
     judge: Path,
+    guide: Path | None,
     retrained: list[Path],
     reference: Path,
 ) -> None:
@@ -40,22 +42,32 @@ def main(
         dataset: prepared data set.
         forget_set: says which training images are retained.
         judge: classifier whose features are used.
+        guide: second classifier, whose features the as-published Fréchet distance uses; None where there is none.
         retrained: models trained from scratch without the forget set.
         reference: safetensors file with `retain.features` (N, F) and, for each seed,
-            `{seed}.features` (samples, F) and `{seed}.classes` (samples,).
+            `{seed}.features` (samples, F) and `{seed}.classes` (samples,); with a guide also
+            `guide.mean` (G,) and `guide.covariance` (G, G) of its features of all training images.
     """
     target = prepare_device(device)
-    classifier = Judge.load(judge, target)
-    images = torch.from_numpy(Dataset.load(dataset).images)
+    classifier = Classifier.load(judge, target)
+    data = Dataset.load(dataset)
+    images = torch.from_numpy(data.images)
     features, _ = look_at(classifier, images[ForgetSet.load(forget_set).retain].to(target))
     tensors = {"retain.features": features}
     for seed, path in zip(seeds, retrained, strict=True):
         network, *_ = models.load(path, target)
+        network.eval()
         # A stream of its own: the retrained model's own evaluation must not see these very samples.
-        drawn, _ = sample_set(network.eval(), classifier, samples, stream(seed, "reference samples", target))
+        latents = network.latents(samples, stream(seed, "reference samples", target))
+        drawn, _ = sample_set(network, classifier, latents)
         tensors[f"{seed}.features"] = drawn.features
         tensors[f"{seed}.classes"] = drawn.classes
-    write_tensors(reference, tensors, {"judge_sha256": sha256_of_file(judge)})
+    classifiers = {"judge": sha256_of_file(judge)}
+    if guide:
+        features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)].to(target))
+        tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
+        classifiers["guide"] = sha256_of_file(guide)
+    write_tensors(reference, tensors, {"classifiers": classifiers})
 
 
 if "snakemake" in globals():

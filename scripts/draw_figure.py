@@ -16,8 +16,9 @@ def main(
     configuration: dict,
     code: str,
     table: Path,
-    accuracy: Path,
+    accuracy: list[Path],
     forget_set: Path,
+    verdicts: Path | None,
     pdf: Path,
     svg: Path,
     caption: Path,
@@ -30,8 +31,9 @@ def main(
         configuration: the whole configuration of the experiment.
         code: hash of the code that runs.
         table: `metrics.csv`; the runs' steps, measurements and samples lie beside it.
-        accuracy: of the judge.
+        accuracy: of the judge and, where there is one, of the guide.
         forget_set: as selected.
+        verdicts: on published numbers, for the figure that shows them; None for the others.
         pdf: the figure for papers.
         svg: the same for the report.
         caption: reStructuredText file of its caption, computed from configuration and results.

@@ -6,17 +6,19 @@ import numpy as np
 import torch
 
 from unlearning import models, plugins
+from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import group_losses, read_columns, sample_set
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
-from unlearning.judge import Judge
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.provenance import run_record
 from unlearning.seeding import stream
 from unlearning.tensors import read_tensors
+
+STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
 
 
 def main(
@@ -32,6 +34,7 @@ def main(
     dataset: Path,
     forget_set: Path,
     judge: Path,
+    guide: Path | None,
     reference: Path,
     model: Path,
     record: Path,
@@ -56,30 +59,37 @@ def main(
         dataset: prepared data set.
         forget_set: groups of real images.
         judge: classifier.
+        guide: second classifier, for the as-published protocol; None where there is none.
         reference: features of the retain data and of the retrained models.
         model: the run's weights.
         record: what the run wrote down about itself.
         steps: CSV file of the run's steps; None for a reference.
         measurements: CSV file of its measurements; None for a reference.
         metrics: JSON file of the values.
-        samples: npz file with `images` (N, C, H, W) uint8 and the judge's `classes` (N,).
+        samples: npz file with the `latents` (N, D) of all samples, the judge's `classes` (N,), and the first
+            `STORED_IMAGES` as `images` (n, C, H, W) uint8.
     """
     target = prepare_device(device)
-    data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Judge.load(judge, target)
+    data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Classifier.load(judge, target)
     ran = read_json(record)
     if ran["config_sha256"] != sha256_of(made_with):
         raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
     diverged = ran["status"] == "diverged"
-    drawn, losses, images = None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
+    compared, header = read_tensors(reference)
+    for name, path in (("judge", judge), ("guide", guide)):
+        if path and header["classifiers"][name] != sha256_of_file(path):
+            raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
+    network, *_ = models.load(model, target)
+    network.eval()
+    latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
+    drawn, guide_features, losses, images = None, None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
     if not diverged:
-        network, *_ = models.load(model, target)
-        network.eval()
-        drawn, images = sample_set(network, classifier, settings["samples"], stream(seed, "evaluation samples", target))
+        drawn, images = sample_set(network, classifier, latents)
+        if guide:
+            published = models.decode(network, latents, train_mode=True)
+            guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
         pixels = torch.from_numpy(data.images).to(target)
         losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    compared, header = read_tensors(reference)
-    if header["judge_sha256"] != sha256_of_file(judge):
-        raise ValueError(f"{reference}: holds features of another judge than {judge}; delete it and run again")
     retrained = None
     if compare_with is not None:
         retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
@@ -87,6 +97,8 @@ def main(
         samples=drawn,
         retrained=retrained,
         retain_features=compared["retain.features"],
+        guide_features=guide_features,
+        guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
         losses=losses,
         record=ran,
         classes=len(data.classes),
@@ -103,8 +115,9 @@ def main(
 
     classes = drawn.classes if drawn else np.zeros(0, int)
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, images=images, classes=classes)
-    inputs = {"model": model, "reference": reference, "judge": judge, "steps": steps, "measurements": measurements}
+        np.savez_compressed(file, images=images[:STORED_IMAGES], classes=classes, latents=latents.cpu().numpy())
+    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide}
+    inputs |= {"steps": steps, "measurements": measurements}
     inputs = {name: path for name, path in inputs.items() if path}
     write_json(
         metrics,

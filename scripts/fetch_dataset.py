@@ -1,8 +1,10 @@
 """Put a data set's original files into place and check them against their published checksums."""
 
+import os
 from pathlib import Path
 
 from unlearning import plugins
+from unlearning.datasets import SOURCE_VARIABLE
 from unlearning.files import write_json
 from unlearning.job import run
 
@@ -16,13 +18,13 @@ def main(*, dataset: str, code: str, fetched: Path) -> None:
         fetched: JSON file that says the original files are whole.
 
     Raises:
-        ValueError: a file has not its published SHA-256, or the folder leads elsewhere.
+        ValueError: a file cannot be had, has not its published checksum, or the folder leads elsewhere.
     """
     raw = fetched.parent / "raw"
     if raw.is_symlink():
         raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
-    plugins.load("datasets", dataset).fetch(raw)
-    write_json(fetched, {"dataset": dataset, "sha256": plugins.describe("datasets", dataset)["files"]})
+    plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
+    write_json(fetched, {"dataset": dataset, "files": plugins.describe("datasets", dataset)["files"]})
 
 
 if "snakemake" in globals():

@@ -1,19 +1,19 @@
 """Run one unlearning method on the original model of one seed."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
 
 from unlearning import models, plugins
 from unlearning.checkpoint import Checkpoint
+from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
 from unlearning.device import describe_device, peak_memory_mib, prepare_device
 from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
-from unlearning.judge import Judge
 from unlearning.provenance import run_record
+from unlearning.tensors import read_tensors
 from unlearning.unlearning_run import STEP_COLUMNS, unlearn
 
 
@@ -28,7 +28,9 @@ def main(
     dataset: Path,
     forget_set: Path,
     judge: Path,
+    guide: Path | None,
     original: Path,
+    moments: Path | None,
     model: Path,
     steps: Path,
     measurements: Path,
@@ -38,7 +40,7 @@ def main(
 
     Args:
         experiment: name of the experiment.
-        method: name of the method, a file in `unlearning/methods`.
+        method: name of the row; the settings name the file in `unlearning/methods`.
         seed: of the run, and of the original that it starts from.
         settings: see `unlearning.config.method_settings`.
         device: 'cpu', 'cuda' or 'auto'.
@@ -46,14 +48,24 @@ def main(
         dataset: prepared data set.
         forget_set: images to forget and to retain.
         judge: classifier that counts the forgotten classes among samples.
+        guide: second classifier; None where the experiment has none.
         original: the trained model.
+        moments: Adam's state at the end of its training; None where the run does not start from it.
         model: safetensors file of the weights after the last step; not finite if the run diverged.
         steps: CSV file with one row per step.
         measurements: CSV file with one row per measurement of the forget fraction.
         record: JSON file of status, cost and provenance.
     """
     target = prepare_device(device)
-    inputs = {"dataset": dataset, "forget_set": forget_set, "judge": judge, "original": original}
+    inputs = {
+        "dataset": dataset,
+        "forget_set": forget_set,
+        "judge": judge,
+        "guide": guide,
+        "original": original,
+        "moments": moments,
+    }
+    inputs = {name: path for name, path in inputs.items() if path}
     provenance = run_record(settings=settings, code=code, inputs=inputs)
     chosen = ForgetSet.load(forget_set)
     images = torch.from_numpy(Dataset.load(dataset).images).to(target)
@@ -63,12 +75,14 @@ def main(
     )
     done = unlearn(
         network,
-        partial(plugins.load("methods", method).direction, **settings["parameters"]),
+        plugins.load("methods", settings["rule"]),
         images[chosen.retain],
         images[chosen.forget],
-        judge=Judge.load(judge, target),
+        judge=Classifier.load(judge, target),
+        guide=Classifier.load(guide, target) if guide else None,
         forgotten_classes=chosen.forgotten_classes,
         settings=settings,
+        moments=as_tensors(moments, target) if moments else None,
         seed=seed,
         checkpoint=checkpoint,
     )
@@ -86,13 +100,19 @@ def main(
             "seed": seed,
             "status": done.status,
             "last_step": done.steps[-1]["step"],
-            "seconds": sum(row["seconds"] for row in done.steps),
+            "preparation_seconds": done.preparation_seconds,
+            "seconds": done.preparation_seconds + sum(row["seconds"] for row in done.steps),
             "peak_memory_mib": peak_memory_mib(target),
             **describe_device(target),
             **provenance,
         },
     )
     checkpoint.remove()
+
+
+def as_tensors(path: Path, device: torch.device) -> dict[str, torch.Tensor]:
+    """The arrays of a safetensors file, by name."""
+    return {name: torch.from_numpy(array).to(device) for name, array in read_tensors(path)[0].items()}
 
 
 if "snakemake" in globals():

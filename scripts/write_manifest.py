@@ -17,7 +17,7 @@ def main(
     table: Path,
     dataset: Path,
     forget_set: Path,
-    accuracy: Path,
+    accuracy: list[Path],
     manifest: Path,
 ) -> None:
     """Gather what the single runs wrote down about themselves.
@@ -29,7 +29,7 @@ def main(
         table: `metrics.csv`; every run's `metrics.json` lies beside it.
         dataset: manifest of the prepared data set.
         forget_set: as selected.
-        accuracy: of the judge.
+        accuracy: of the judge and, where there is one, of the guide.
         manifest: JSON file.
     """
     results = Results.read(configuration, table, accuracy, forget_set)
@@ -60,6 +60,7 @@ def main(
                 },
             },
             "judge": results.judge,
+            "guide": results.guide,
             # A result is reused until its cause changes, so runs may be older than this file.
             "runs": [
                 {

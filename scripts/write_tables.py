@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from unlearning.files import atomic_path
 from unlearning.job import run
 from unlearning.results import Results
-from unlearning.summary import caption, main_table, to_html, to_latex
+from unlearning.summary import caption, main_table
+from unlearning.tables import write_table
 
 
 def main(
@@ -14,7 +14,7 @@ def main(
     configuration: dict,
     code: str,
     table: Path,
-    accuracy: Path,
+    accuracy: list[Path],
     forget_set: Path,
     markdown: Path,
     csv: Path,
@@ -29,26 +29,22 @@ def main(
         configuration: the whole configuration of the experiment.
         code: hash of the code that runs.
         table: `metrics.csv`.
-        accuracy: of the judge.
+        accuracy: of the judge and, where there is one, of the guide.
         forget_set: as selected.
-        markdown: with its caption below.
-        csv: cells as text; numbers to compute with are in `metrics.csv`.
-        latex: a `tabular` with booktabs rules, to be \\input into a paper; its caption as a comment.
-        html: for the report.
-        caption_file: reStructuredText file of the caption, for the report.
+        markdown, csv, latex, html, caption_file: see `unlearning.tables.write_table`; numbers to compute with
+            are in `metrics.csv`.
     """
     results = Results.read(configuration, table, accuracy, forget_set)
     described = {name: description for name, description in results.described.items() if description["table"]}
-    formatted, text = main_table(results.metrics, described), caption(results, described)
-    for path, content in (
-        (markdown, formatted.to_markdown() + f"\n\n{text}\n"),
-        (csv, formatted.to_csv()),
-        (latex, to_latex(formatted, text)),
-        (html, to_html(formatted)),
-        (caption_file, text + "\n"),
-    ):
-        with atomic_path(path) as temporary:
-            temporary.write_text(content)
+    write_table(
+        main_table(results.metrics, described),
+        caption(results, described),
+        markdown=markdown,
+        csv=csv,
+        latex=latex,
+        html=html,
+        rst=caption_file,
+    )
 
 
 if "snakemake" in globals():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,17 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run to run
-METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": {"orthogonality_weight": 1e3}}
+UNO = {"orthogonality_weight": 1e3, "hessian_products": "exact"}
+METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
+FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
+
+
+def mnist_source():
+    """The folder that holds mnist/ with the official files, or None where they are not to be had offline."""
+    named = os.environ.get("UNLEARNING_DATA_SOURCE")
+    candidates = [Path(named)] if named else [ROOT.parent / "shared" / "data"]
+    found = [path for path in candidates if (path / "mnist" / "train-images-idx3-ubyte.gz").is_file()]
+    return found[0].resolve() if found else None
 
 
 @dataclass
@@ -39,15 +50,16 @@ class Clone:
                 shutil.copy(ROOT / name, path / name)
         return cls(path)
 
-    def write_experiment(self, name="tiny", **changes):
-        """Write `configs/{name}.yaml`, digits made small, and let config.yaml name it alone.
+    def write_experiment(self, name="tiny", base="digits", **changes):
+        """Write `configs/{name}.yaml`, another one made small, and let config.yaml name it alone.
 
         Args:
             name: of the experiment.
+            base: the experiment to make smaller.
             changes: keys to set, nested ones with a double underscore.
         """
         self.changes = changes
-        experiment = yaml.load((ROOT / "configs" / "digits.yaml").read_text(), Loader=_Loader)
+        experiment = yaml.load((ROOT / "configs" / f"{base}.yaml").read_text(), Loader=_Loader)
         standard = {
             "seeds": [0, 1],
             "training__epochs": 3,

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from .clone import Clone
+from .clone import UNO, Clone
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def uninterrupted(tmp_path_factory):
         training__epochs=400,
         unlearning__steps=500,
         unlearning__measure=[{"until": 500, "every": 100}],
-        methods={"uno": {"orthogonality_weight": 1e3}},
+        methods={"uno": UNO},
     )
     clone.run("--cores", "2", "results/long/seed0/uno/metrics.json")
     return clone

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from unlearning.gradients import flatten, trainable, unflatten
+from unlearning.vectors import flatten, trainable, unflatten
 
 
 class Adam:

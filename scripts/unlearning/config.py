@@ -5,6 +5,7 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 ``METRICS``) at the top of its file; `plugins.describe` reads it without running the file.
 """
 
+import copy
 import difflib
 import re
 from functools import cache
@@ -46,13 +47,15 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     """
     file = f"configs/{name}.yaml"
     experiment = read_yaml(file, root)
-    _refuse(file, _violations(experiment, experiment_schema(root)))
+    _refuse(file, _violations(experiment, _with_rows(experiment_schema(root), experiment)))
     dataset = plugins.describe("datasets", experiment["dataset"])
     _refuse(
         file,
         [
             *check_selection(experiment["forget_set"], dataset),
             *_check_schedule(experiment["unlearning"]),
+            *_check_guide(experiment),
+            *_check_sample_count(experiment),
         ],
     )
     return experiment
@@ -68,18 +71,46 @@ def experiment_schema(root: Path = ROOT) -> dict:
     properties["model"]["properties"] = _described("models")
     properties["methods"]["properties"] = _described("methods", optional=row)
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugins.names("metrics")
+    properties["figures"]["items"]["enum"] = plugins.names("figures")
+    tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
+    properties["published"]["properties"]["table"]["enum"] = tables
     return schema
 
 
+def rule_of(experiment: dict, method: str) -> str:
+    """The method's file behind one row of `methods`."""
+    return experiment["methods"][method].get("rule", method)
+
+
 def method_settings(experiment: dict, method: str) -> dict:
-    """What one unlearning run depends on: the shared settings, the row's overrides, its parameters."""
-    row = experiment["methods"][method]
+    """What one unlearning run depends on: the shared settings, the row's overrides, its rule and parameters."""
+    row = {key: value for key, value in experiment["methods"][method].items() if key != "rule"}
     shared = experiment["unlearning"]
     return {
         **shared,
         **{key: value for key, value in row.items() if key in shared},
+        "rule": rule_of(experiment, method),
         "parameters": {key: value for key, value in row.items() if key not in shared},
     }
+
+
+def _with_rows(schema: dict, experiment: object) -> dict:
+    """The schema, with an entry for each row of `methods` that names its method by `rule`."""
+    rows = experiment.get("methods") if isinstance(experiment, dict) else None
+    files = schema["properties"]["methods"]["properties"]
+    own = {}
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        if isinstance(row, dict) and "rule" in row and isinstance(name, str):
+            known = isinstance(row["rule"], str) and row["rule"] in files
+            own[name] = copy.deepcopy(files[row["rule"]]) if known else {"type": "object", "properties": {"rule": {}}}
+            own[name]["properties"]["rule"] = {"enum": [name] if name in files else list(files)}
+    if not own:
+        return schema
+    schema = copy.deepcopy(schema)
+    methods = schema["properties"]["methods"]
+    methods["properties"] |= own
+    methods["propertyNames"] = {"pattern": f"^(?!({'|'.join(REFERENCES)})$)[a-z][a-z0-9_]*$"}
+    return schema
 
 
 def _described(kind: str, optional: dict | None = None) -> dict:
@@ -115,6 +146,9 @@ def _check_folders(settings: dict, root: Path) -> list[str]:
             problems.append(f"{key} = {settings[key]!r}: is or contains the repository; name a folder of its own")
         elif folder.is_relative_to(root) and folder.relative_to(root).parts[0] in OURS:
             problems.append(f"{key} = {settings[key]!r}: belongs to the repository itself; name a folder of its own")
+    source = settings["data_source"]
+    if source is not None and "://" not in source and not Path(source).is_dir():
+        problems.append(f"data_source = {source!r}: no such folder; it must hold {{dataset}}/{{file}}, or be a URL")
     if not problems and folders["results"] == folders["data"]:
         problems.append(f"data = {settings['data']!r}: must not be the same folder as results")
     return problems
@@ -128,6 +162,31 @@ def _check_schedule(unlearning: dict) -> list[str]:
         return [
             f"unlearning.measure: ends at step {untils[-1]}, before unlearning.steps = {unlearning['steps']}; "
             "add a part, or raise the last 'until'"
+        ]
+    return []
+
+
+def _check_guide(experiment: dict) -> list[str]:
+    if "guide" in experiment:
+        return []
+    cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"
+    problems = [
+        f"methods.{row}: has a classifier in its loss, which must not be the judge; {cure}"
+        for row in experiment["methods"]
+        if plugins.needs_guide(rule_of(experiment, row))
+    ]
+    if "as_published" in experiment["evaluation"]["metrics"]:
+        problems.append(f"evaluation.metrics: 'as_published' needs a classifier of its own; {cure}")
+    return problems
+
+
+def _check_sample_count(experiment: dict) -> list[str]:
+    features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
+    samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
+    if samples <= features and {"fid", "as_published"} & set(metrics):
+        return [
+            f"evaluation.samples = {samples}: a Fréchet distance on {features} features (the last of hidden_units) "
+            f"needs more samples than that"
         ]
     return []
 
@@ -192,6 +251,7 @@ def _explain(error) -> list[str]:
         "minProperties": "must have at least {} key(s)",
         "maxProperties": "must have at most {} key(s)",
         "uniqueItems": "must not repeat an item",
+        "pattern": "must match {}",
     }.get(error.validator, error.message)
     return [f"{path} = {value!r}: {meaning.format(limit)}{described}"]
 

@@ -1,5 +1,6 @@
 """The device a job computes on, set up so that the same seed gives the same numbers."""
 
+import ctypes
 import logging
 import os
 import resource
@@ -25,6 +26,7 @@ def prepare_device(name: str) -> torch.device:
         RuntimeError: 'cuda' is asked for and there is no GPU.
     """
     torch.set_num_threads(1)
+    _keep_freed_memory()
     if name == "cpu":
         return torch.device("cpu")  # one thread is deterministic, and the switch below costs a second of imports
     if not torch.cuda.is_available():
@@ -42,6 +44,17 @@ def prepare_device(name: str) -> torch.device:
     torch.cuda.set_device(device)
     logger.info("computing on GPU %s, %s", device.index, torch.cuda.get_device_name(device))
     return device
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library reuse freed memory instead of returning every larger array to the system.
+
+    The page faults of getting it back cost a third of a training step on a virtual machine.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # of glibc's malloc.h; other systems have no such function
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(mmap_threshold, 32 * 2**20)
+        mallopt(trim_threshold, 2**30)
 
 
 def describe_device(device: torch.device) -> dict:

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unlearning.classifier import Classifier, look_at
 from unlearning.images import CHUNK, as_float
-from unlearning.judge import Judge, look_at
 from unlearning.metrics import SampleSet
-from unlearning.models import draw_samples
+from unlearning.models import decode
 from unlearning.seeding import stream
 
 
-def sample_set(model: nn.Module, judge: Judge, count: int, generator: torch.Generator) -> tuple[SampleSet, np.ndarray]:
-    """Draw samples and let the judge look at them; also the samples, (count, C, H, W) uint8."""
-    samples = draw_samples(model, count, generator)
+def sample_set(model: nn.Module, judge: Classifier, latents: Tensor) -> tuple[SampleSet, np.ndarray]:
+    """Decode latents (N, D) in eval mode and let the judge look; also the samples, (N, C, H, W) uint8."""
+    samples = decode(model, latents)
     features, classes = look_at(judge, samples)
     return SampleSet(features.cpu().numpy(), classes.cpu().numpy()), samples.cpu().numpy()
 

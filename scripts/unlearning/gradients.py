@@ -1,5 +1,6 @@
 """Losses of one step as functions of the flat parameter vector, and what a method may ask of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,90 +8,178 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-
-def trainable(model: nn.Module) -> list[nn.Parameter]:
-    """The parameters that training and unlearning may change, in a fixed order."""
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+from unlearning.models import unchanged_buffers
+from unlearning.vectors import flatten, trainable, unflatten
 
 
-def flatten(tensors: list[Tensor]) -> Tensor:
-    """Join tensors into one vector (P,)."""
-    return torch.cat([tensor.reshape(-1) for tensor in tensors])
-
-
-def unflatten(vector: Tensor, like: list[Tensor]) -> list[Tensor]:
-    """Split a vector (P,) into tensors shaped like the given ones."""
-    parts = vector.split([tensor.numel() for tensor in like])
-    return [part.view_as(tensor) for part, tensor in zip(parts, like, strict=True)]
-
-
-class BatchLoss:
-    """The loss L(θ) of one batch whose images and noise stay the same however often it is asked.
+class Loss:
+    """A loss L(θ) whose images and noise stay the same however often it is asked.
 
     Args:
         model: in the mode (train or eval) in which the loss is wanted.
-        draw: gives images (B, C, H, W) and their noise; called once, when first needed.
-        reduction: 'sum' or 'mean' over the images of the batch.
+        draw: gives what the loss is evaluated on; called once, when first needed.
+        evaluate: the scalar L(θ) on what was drawn, at the model's parameters.
     """
 
-    def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
-        self._model, self._draw, self._reduction = model, draw, reduction
+    def __init__(self, model: nn.Module, draw: Callable[[], object], evaluate: Callable[[object], Tensor]):
+        self._model, self._draw, self._evaluate = model, draw, evaluate
 
     @cached_property
-    def batch(self) -> tuple[Tensor, Tensor]:
+    def batch(self) -> object:
+        """What was drawn; for a batch of images, the images (B, C, H, W) and their noise."""
         return self._draw()
 
     @cached_property
-    def _forward(self) -> Tensor:
-        return getattr(self._model.losses(*self.batch), self._reduction)()
+    def graph(self) -> Tensor:
+        """L(θ), a scalar with its graph."""
+        return self._evaluate(self.batch)
 
     @property
     def value(self) -> Tensor:
         """L(θ), a scalar without graph."""
-        return self._forward.detach()
+        return self.graph.detach()
 
     @cached_property
     def gradient(self) -> Tensor:
         """∇L(θ), (P,)."""
-        return flatten(torch.autograd.grad(self._forward, trainable(self._model)))
+        # The graph is kept, for the loss may be a part of another one.
+        parts = torch.autograd.grad(self.graph, trainable(self._model), retain_graph=True, materialize_grads=True)
+        return flatten(parts)
 
-    def gradient_and_hessian(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """∇L(θ), (P,), and the map v ↦ ∇²L(θ) v on vectors (P,).
+    @cached_property
+    def gradient_graph(self) -> tuple[Tensor, ...]:
+        """∇L(θ) by parameter, each with its graph; costs more than `gradient`, which it provides too."""
+        parts = torch.autograd.grad(self.graph, trainable(self._model), create_graph=True, materialize_grads=True)
+        self.gradient = flatten([part.detach() for part in parts])
+        return parts
 
-        Exact, by reverse-over-reverse differentiation: each product costs one backward pass through
-        the gradient's graph; the loss is not evaluated again.
+    def hessian_product_by_differences(self, vector: Tensor) -> Tensor:
+        """∇²L(θ) v, (P,), by one more gradient at θ + h v: no second derivatives, less memory, less exact.
+
+        The step h balances rounding against truncation (Nocedal & Wright 2006, section 8.1).
         """
         parameters = trainable(self._model)
-        gradients = torch.autograd.grad(self._forward, parameters, create_graph=True)
-        self.gradient = flatten([gradient.detach() for gradient in gradients])
+        point = flatten([parameter.detach() for parameter in parameters])
+        h = math.sqrt(torch.finfo(point.dtype).eps) * (1 + point.norm()) / vector.norm().clamp_min(1e-30)
+        self.gradient  # noqa: B018 - before the parameters move
+        _set(parameters, point + h * vector)
+        with unchanged_buffers(self._model):
+            moved = self.again().gradient
+        _set(parameters, point)
+        return (moved - self.gradient) / h
 
-        def hessian(vector: Tensor) -> Tensor:
-            return flatten(
-                torch.autograd.grad(
-                    gradients,
-                    parameters,
-                    unflatten(vector, parameters),
-                    retain_graph=True,
-                    materialize_grads=True,
-                )
-            )
-
-        return self.gradient, hessian
-
-    def again(self) -> "BatchLoss":
+    def again(self) -> "Loss":
         """The same batch and noise, at the parameters the model has by then."""
-        return BatchLoss(self._model, lambda: self.batch, self._reduction)
+        return Loss(self._model, lambda: self.batch, self._evaluate)
+
+    def plus(self, weight: float, other: "Loss") -> "Loss":
+        """L + w·(the other loss)."""
+        return WeightedSum(self._model, self, weight, other)
+
+
+class BatchLoss(Loss):
+    """The model's own loss on one batch.
+
+    Args:
+        model: see `Loss`.
+        draw: gives images (B, C, H, W) and their noise.
+        reduction: 'sum' or 'mean' over the images of the batch.
+    """
+
+    def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
+        super().__init__(model, draw, lambda batch: getattr(model.losses(*batch), reduction)())
+
+
+class WeightedSum(Loss):
+    """L + w K of two losses, which are evaluated once even where they are parts of several sums."""
+
+    def __init__(self, model: nn.Module, first: Loss, weight: float, second: Loss):
+        super().__init__(model, lambda: first.batch, lambda _: first.graph + weight * second.graph)
+        self._parts = first, weight, second
+
+    def again(self) -> Loss:
+        first, weight, second = self._parts
+        return first.again().plus(weight, second.again())
+
+
+def hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
+    """Σ ∇²Lᵢ(θ) vᵢ, (P,), exactly: one backward pass through the graphs of all the gradients.
+
+    Args:
+        pairs: losses of one model, each with its vector (P,); ask for the `gradient_graph` of a loss
+            before its `gradient`, and the gradient is computed only once.
+    """
+    parameters = trainable(pairs[0][0]._model)
+    outputs = [part for loss, _ in pairs for part in loss.gradient_graph]
+    vectors = [part for _, vector in pairs for part in unflatten(vector, parameters)]
+    # A part without graph is a gradient that is constant, as of an encoder on which the loss does not depend.
+    with_graph = [(output, vector) for output, vector in zip(outputs, vectors, strict=True) if output.requires_grad]
+    products = torch.autograd.grad(
+        [output for output, _ in with_graph],
+        parameters,
+        [vector for _, vector in with_graph],
+        retain_graph=True,
+        materialize_grads=True,
+    )
+    return flatten(products)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a method sees: the number of the step (1 for the first) and the losses of its two batches."""
+    """What a method sees of one step.
+
+    number: 1 for the first. retain, forget: the losses of its two batches. histogram: KL of the classes
+    of generated samples, by the guide, from uniform over the retained classes; None without a guide.
+    model: in training. prepared: what the method's `prepare` returned. generator: for noise of its own.
+    """
 
     number: int
-    retain: BatchLoss
-    forget: BatchLoss
+    retain: Loss
+    forget: Loss
+    histogram: Loss | None = None
+    model: nn.Module | None = None
+    prepared: object = None
+    generator: torch.Generator | None = None
+
+    def loss(self, evaluate: Callable[[], Tensor]) -> Loss:
+        """A loss of the method's own, evaluated when its value or gradient is first asked for."""
+        return Loss(self.model, lambda: None, lambda _: evaluate())
+
+    def with_histogram(self, weight: float) -> "Step":
+        """The same step with the histogram term on both losses."""
+        return Step(
+            self.number,
+            self.retain.plus(weight, self.histogram),
+            self.forget.plus(weight, self.histogram),
+            model=self.model,
+        )
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a method's `prepare` sees before the first step.
+
+    teacher: frozen copy of the original, in eval mode. retain, forget: uint8 images (N, C, H, W), on the
+    model's device. batch_size, reduction: as in the settings. guide: a classifier, frozen; None where
+    the experiment has none. forgotten_classes: class numbers. generator: of a stream of its own.
+    """
+
+    teacher: nn.Module
+    retain: Tensor
+    forget: Tensor
+    batch_size: int
+    reduction: str
+    guide: nn.Module | None
+    forgotten_classes: list[int]
+    generator: torch.Generator
 
 
 def cosine(first: Tensor, second: Tensor) -> Tensor:
     """Cosine of the angle between two vectors (P,); 0 where one of them is zero."""
     return torch.nn.functional.cosine_similarity(first, second, dim=0, eps=1e-30)
+
+
+@torch.no_grad()
+def _set(parameters: list[nn.Parameter], vector: Tensor) -> None:
+    for parameter, part in zip(parameters, unflatten(vector, parameters), strict=True):
+        parameter.copy_(part)

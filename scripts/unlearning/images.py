@@ -6,5 +6,5 @@ CHUNK = 1000  # images at a time: bounded in memory and, on a CPU, faster than 1
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1], the input of models and judge."""
+    """uint8 images as float32 in [0, 1], the input of models and classifiers."""
     return images.float() / 255

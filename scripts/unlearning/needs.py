@@ -35,7 +35,7 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
     images = sum(dataset["train_images"])
     steps = {
         "train": lambda: experiment["training"]["epochs"] * images / experiment["training"]["batch_size"],
-        "train_judge": lambda: experiment["judge"]["epochs"] * images / experiment["judge"]["batch_size"],
+        "train_classifier": lambda: experiment["judge"]["epochs"] * images / experiment["judge"]["batch_size"],
         # Up to five gradients a step, and the measurements in between.
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()

@@ -35,11 +35,8 @@ def describe(kind: str, name: str) -> dict:
             method, also if the parameters of `direction` are not those that it declares.
     """
     path, literal = LIBRARY / kind / f"{name}.py", LITERAL[kind]
-    try:
-        body = ast.parse(path.read_text()).body
-    except SyntaxError as error:
-        raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
-    values = [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == literal]
+    body = _parse(path)
+    values = _assigned(body, literal)
     try:
         (value,) = values
         if isinstance(value, ast.Attribute):  # as in `PARAMETERS = uno.PARAMETERS`
@@ -54,11 +51,34 @@ def describe(kind: str, name: str) -> dict:
         if needed not in definitions:
             raise ValueError(f"{path}: must define {needed}, see {path.parent / '__init__.py'}")
     if kind == "methods":
-        arguments = definitions["direction"].args
-        taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
-        if set(taken) != set(described):
-            raise ValueError(f"{path}: direction takes {taken} besides the step, but PARAMETERS has {list(described)}")
+        for function in ("direction", "prepare"):
+            if function in definitions:
+                arguments = definitions[function].args
+                taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
+                if set(taken) != set(described):
+                    raise ValueError(
+                        f"{path}: {function} takes {taken} besides its first argument, "
+                        f"but PARAMETERS has {list(described)}"
+                    )
     return described
+
+
+@cache
+def needs_guide(method: str) -> bool:
+    """Whether a method's file says `NEEDS_GUIDE = True`: a classifier has a part in its loss."""
+    values = _assigned(_parse(LIBRARY / "methods" / f"{method}.py"), "NEEDS_GUIDE")
+    return bool(values) and ast.literal_eval(values[-1])
+
+
+def _parse(path: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(path.read_text()).body
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
+
+
+def _assigned(body: list[ast.stmt], name: str) -> list[ast.expr]:
+    return [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
 
 
 def load(kind: str, name: str) -> ModuleType:

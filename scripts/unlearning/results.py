@@ -15,30 +15,33 @@ class Results:
     """What tables and figures are made from.
 
     experiment: its configuration. folder: of its results. metrics: the tidy table, see
-    `summary.COLUMNS`. judge: its measured accuracy. forget_set: as selected.
+    `summary.COLUMNS`. judge, guide: their measured accuracy; no guide where the experiment has none.
+    forget_set: as selected.
     """
 
     experiment: dict
     folder: Path
     metrics: pd.DataFrame
     judge: dict
+    guide: dict | None
     forget_set: dict
 
     @classmethod
-    def read(cls, experiment: dict, table: Path, accuracy: Path, forget_set: Path) -> "Results":
+    def read(cls, experiment: dict, table: Path, accuracy: list[Path], forget_set: Path) -> "Results":
         """Read what is small; the files of single runs are read when asked for.
 
         Args:
             experiment: its configuration.
             table: `metrics.csv`; the folders of the runs lie beside it.
-            accuracy: of the judge.
+            accuracy: of the judge and, where there is one, of the guide.
             forget_set: JSON file.
         """
         return cls(
             experiment=experiment,
             folder=table.parent,
             metrics=pd.read_csv(table),
-            judge=read_json(accuracy),
+            judge=read_json(accuracy[0]),
+            guide=read_json(accuracy[1]) if len(accuracy) > 1 else None,
             forget_set=read_json(forget_set),
         )
 
@@ -85,6 +88,10 @@ class Results:
         """The judged samples of a run: `images` (N, C, H, W) uint8 and `classes` (N,)."""
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
+
+    def verdicts(self) -> pd.DataFrame:
+        """The comparison with published numbers, see `published.COLUMNS`."""
+        return pd.read_csv(self.folder / "verdicts.csv")
 
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""

@@ -1,4 +1,4 @@
-"""The training loop of models from scratch: the original, the retrained model and the judge."""
+"""The training loop of models from scratch: the original, the retrained model and the classifiers."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
-from unlearning.gradients import flatten, trainable, unflatten
 from unlearning.seeding import stream
+from unlearning.vectors import flatten, trainable, unflatten
 
 
 @dataclass(frozen=True)

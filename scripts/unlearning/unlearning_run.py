@@ -6,24 +6,27 @@ method only gives the direction of each step (see `unlearning.methods`).
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
-from unlearning.gradients import BatchLoss, Step, cosine, trainable
+from unlearning.classifier import Classifier, look_at
+from unlearning.gradients import BatchLoss, Loss, Start, Step, cosine
 from unlearning.images import as_float
-from unlearning.judge import Judge, look_at
 from unlearning.methods import finetune
-from unlearning.models import draw_samples
+from unlearning.models import decode, draw_samples, unchanged_buffers
+from unlearning.protocol import PUBLISHED_LATENTS
 from unlearning.seeding import stream
+from unlearning.sgd import SGD
+from unlearning.vectors import flatten, trainable
 
-STEP_COLUMNS = (
+INSPECTED = (
     "retain_loss",  # reduced over the batch as the settings say
     "forget_loss",
     "retain_gradient_norm",
@@ -33,33 +36,40 @@ STEP_COLUMNS = (
     "direction_forget_cosine",  # of the direction d and g_f
     "cosine_after",  # of g_r and g_f on the same batches and noise, after the step
 )
+STEP_COLUMNS = (*INSPECTED, "published_forgotten")
 PACE_EVERY = 5  # steps between two plain retain steps that are timed beside the method's
+TINY_SHARE = 1e-8  # of a forgotten class in the histogram that samples are to have
 
 
 @dataclass
 class Run:
     """What an unlearning run leaves beside the model.
 
-    status: 'finished' or 'diverged'. steps: one mapping per step, with `STEP_COLUMNS`, `step`,
-    `seconds` (of the step alone) and `pace_seconds` (of a plain retain step in its neighbourhood;
-    None where none was timed). measurements: one mapping per measurement, `step`, `forgotten` and
-    `samples` (how many of how many fresh samples the judge takes for a forgotten class).
+    status: 'finished' or 'diverged'. steps: one mapping per step, with `step`, `seconds` (of the step
+    alone), `pace_seconds` (of a plain retain step in its neighbourhood; None where none was timed), the
+    columns `INSPECTED` (None but where the forget fraction is measured) and `published_forgotten` (how
+    many of the guide's view of 128 fixed latents are of a forgotten class; None without a guide).
+    measurements: one mapping per measurement, `step`, `forgotten` and `samples` (how many of how many
+    fresh samples the judge takes for a forgotten class). preparation_seconds: before the first step.
     """
 
     status: str
     steps: list[dict]
     measurements: list[dict]
+    preparation_seconds: float
 
 
 def unlearn(
     model: nn.Module,
-    rule: Callable[[Step], Tensor],
+    method: ModuleType,
     retain: Tensor,
     forget: Tensor,
     *,
-    judge: Judge,
+    judge: Classifier,
+    guide: Classifier | None,
     forgotten_classes: list[int],
     settings: dict,
+    moments: dict[str, Tensor] | None = None,
     seed: int,
     checkpoint: Checkpoint,
 ) -> Run:
@@ -67,40 +77,66 @@ def unlearn(
 
     Args:
         model: in any mode; trained in train mode, measured and left in eval mode.
-        rule: the method's direction with its parameters bound.
+        method: a file of `unlearning.methods`.
         retain: (N, C, H, W) uint8 images to keep; all on the model's device.
         forget: (M, C, H, W) uint8 images to forget.
         judge: used for measuring only.
+        guide: a second classifier, for methods that have one in their loss and for the as-published
+            protocol; None where the experiment has none.
         forgotten_classes: class numbers to count among samples; where empty, nothing is measured.
-        settings: the key `unlearning` of an experiment, with the method's overrides.
+        settings: see `unlearning.config.method_settings`.
+        moments: Adam's at the end of training, by parameter; for the optimiser 'adam_warm'.
         seed: of the run.
         checkpoint: resumes and saves.
 
     Raises:
         ValueError: the method's direction has not the shape of the parameters.
     """
-    device = retain.device
-    optimizer = Adam(model, settings["learning_rate"])
+    device, parameters = retain.device, settings["parameters"]
+    streams = {
+        name: stream(seed, f"unlearning {name}", device)
+        for name in ("retain", "forget", "samples", "histogram", "method")
+    }
+    prepared, preparation_seconds = None, 0.0
+    if hasattr(method, "prepare"):
+        start = Start(
+            teacher=copy.deepcopy(model).eval().requires_grad_(False),
+            retain=retain,
+            forget=forget,
+            batch_size=settings["batch_size"],
+            reduction=settings["loss_reduction"],
+            guide=guide,
+            forgotten_classes=forgotten_classes,
+            generator=stream(seed, "unlearning preparation", device),
+        )
+        started = now(device)
+        prepared = method.prepare(start, **parameters)
+        preparation_seconds = now(device) - started
     pacer = Pacer(model, retain, settings)
-    streams = {name: stream(seed, f"unlearning {name}", device) for name in ("retain", "forget", "samples")}
-    run = Run("finished", [], [])
+    optimizer = make_optimizer(model, settings, moments)
+    run = Run("finished", [], [], preparation_seconds)
     if state := checkpoint.load():
         model.load_state_dict(state["model"])
         optimizer.load_state(state["optimizer"])
         for name, generator in streams.items():
             generator.set_state(state["streams"][name])
-        run = Run("finished", state["steps"], state["measurements"])
+        run = Run("finished", state["steps"], state["measurements"], state["preparation_seconds"])
+    fixed_latents = model.latents(PUBLISHED_LATENTS, stream(seed, "published latents", device))
+    forgotten = torch.tensor(forgotten_classes, dtype=torch.long, device=device)
+
+    def count_forgotten(classifier: Classifier, samples: Tensor) -> int:
+        return torch.isin(look_at(classifier, samples)[1], forgotten).sum().item()
 
     def measure(step: int) -> None:
         if forgotten_classes and (not run.measurements or run.measurements[-1]["step"] < step):
             samples = draw_samples(model, settings["samples"], streams["samples"])
-            _, classes = look_at(judge, samples)
-            forgotten = torch.isin(classes, torch.tensor(forgotten_classes, device=device)).sum().item()
-            run.measurements.append({"step": step, "forgotten": forgotten, "samples": settings["samples"]})
+            count = count_forgotten(judge, samples)
+            run.measurements.append({"step": step, "forgotten": count, "samples": settings["samples"]})
 
     schedule = measured_steps(settings["measure"], settings["steps"])
+    size = flatten(trainable(model)).shape
     measure(0)
-    model.train()
+    set_training_mode(model, settings)
     progress = tqdm(
         range(len(run.steps) + 1, settings["steps"] + 1),
         "unlearning",
@@ -113,24 +149,36 @@ def unlearn(
             number,
             batch_loss(model, retain, streams["retain"], settings),
             batch_loss(model, forget, streams["forget"], settings),
+            histogram_loss(model, guide, forgotten, streams["histogram"], settings) if guide else None,
+            model,
+            prepared,
+            streams["method"],
         )
         started = now(device)
-        direction = rule(step)
+        direction = method.direction(step, **parameters)
+        if direction.shape != size:
+            raise ValueError(f"the method's direction has shape {tuple(direction.shape)}, but must have {tuple(size)}")
         seconds = now(device) - started
-        before = inspect(model, step, direction)
+        record = dict.fromkeys(STEP_COLUMNS)
+        inspected = number in schedule
+        before = inspect(model, step, direction) if inspected else None
         started = now(device)
         optimizer.descend(direction)
         seconds += now(device) - started
 
-        values = torch.cat([before, inspect_after(model, step)])
+        finite = all(parameter.isfinite().all() for parameter in trainable(model))
+        if inspected:
+            values = torch.cat([before, inspect_after(model, step)])
+            finite = finite and values.isfinite().all().item()
+            record |= zip(INSPECTED, values.tolist(), strict=True)
+        if guide and forgotten_classes:
+            record["published_forgotten"] = count_forgotten(guide, decode(model, fixed_latents, train_mode=True))
         pace = pacer.seconds() if number % PACE_EVERY == 0 else None
-        finite = all(torch.isfinite(tensor).all() for tensor in (values, *trainable(model)))
-        record = dict(zip(STEP_COLUMNS, values.tolist(), strict=True))
         run.steps.append({"step": number, **record, "seconds": seconds, "pace_seconds": pace})
         if not finite:
             run.status = "diverged"
             break
-        if number in schedule:
+        if inspected:
             measure(number)
         if checkpoint.due():
             checkpoint.save(
@@ -140,6 +188,7 @@ def unlearn(
                     "streams": {name: generator.get_state() for name, generator in streams.items()},
                     "steps": run.steps,
                     "measurements": run.measurements,
+                    "preparation_seconds": run.preparation_seconds,
                 }
             )
     model.eval()
@@ -147,7 +196,7 @@ def unlearn(
 
 
 def measured_steps(schedule: list[dict], steps: int) -> set[int]:
-    """The steps after which the forget fraction is measured; the last one always is.
+    """The steps after which the forget fraction is measured and gradients inspected; the last one always is.
 
     Args:
         schedule: parts `{until, every}`, in growing order.
@@ -160,6 +209,27 @@ def measured_steps(schedule: list[dict], steps: int) -> set[int]:
     return {step for step in measured if step <= steps}
 
 
+def set_training_mode(model: nn.Module, settings: dict) -> None:
+    """Train mode, in which frozen batch normalisation keeps the statistics of training."""
+    model.train()
+    if settings["batch_normalisation"] == "frozen":
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+
+
+def make_optimizer(model: nn.Module, settings: dict, moments: dict[str, Tensor] | None) -> Adam | SGD:
+    """The optimiser of the settings; its making turns the model's parameters into views of one vector."""
+    if settings["optimizer"] == "sgd":
+        return SGD(model, settings["learning_rate"])
+    optimizer = Adam(model, settings["learning_rate"])
+    if settings["optimizer"] == "adam_warm":
+        names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        state = {key: flatten([moments[f"{name}.{key}"] for name in names]) for key in ("exp_avg", "exp_avg_sq")}
+        optimizer.load_state({**state, "step": moments["step"]})
+    return optimizer
+
+
 def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, settings: dict) -> BatchLoss:
     """The loss on a batch drawn with replacement, at the moment it is first asked for."""
 
@@ -170,21 +240,24 @@ def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, set
     return BatchLoss(model, draw, settings["loss_reduction"])
 
 
-@contextmanager
-def unchanged_buffers(model: nn.Module) -> Iterator[None]:
-    """Undo what happens to the buffers: batch normalisation counts every batch it sees in train mode."""
-    saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    yield
-    for buffer, value in saved:
-        buffer.copy_(value)
+def histogram_loss(
+    model: nn.Module, guide: Classifier, forgotten: Tensor, generator: torch.Generator, settings: dict
+) -> Loss:
+    """KL(p̄ ‖ q): p̄ the guide's mean softmax over a batch of samples, q uniform over the retained classes."""
+
+    def divergence(latents: Tensor) -> Tensor:
+        shares = guide(model.samples(latents)).softmax(1).mean(0)
+        wanted = torch.full_like(shares, 1 / (len(shares) - len(forgotten)))
+        wanted[forgotten] = TINY_SHARE
+        return (torch.xlogy(shares, shares) - shares * wanted.log()).sum()
+
+    return Loss(model, lambda: model.latents(settings["batch_size"], generator), divergence)
 
 
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
-    """The values of `STEP_COLUMNS` that are known before the parameters change."""
+    """The values of `INSPECTED` that are known before the parameters change."""
     with unchanged_buffers(model):
         g_r, g_f = step.retain.gradient, step.forget.gradient
-    if direction.shape != g_r.shape:
-        raise ValueError(f"the method's direction has shape {tuple(direction.shape)}, but must have {tuple(g_r.shape)}")
     return torch.stack(
         [
             step.retain.value,
@@ -199,7 +272,7 @@ def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
 
 
 def inspect_after(model: nn.Module, step: Step) -> Tensor:
-    """The value of `STEP_COLUMNS` that is known only after the step, (1,)."""
+    """The value of `INSPECTED` that is known only after the step, (1,)."""
     with unchanged_buffers(model):
         return cosine(step.retain.again().gradient, step.forget.again().gradient).reshape(1)
 
@@ -211,8 +284,9 @@ class Pacer:
     """
 
     def __init__(self, model: nn.Module, retain: Tensor, settings: dict):
-        self._model = copy.deepcopy(model).train()
-        self._optimizer = Adam(self._model, settings["learning_rate"])
+        self._model = copy.deepcopy(model)
+        set_training_mode(self._model, settings)
+        self._optimizer = make_optimizer(self._model, settings | {"optimizer": "adam"}, None)
         self._retain, self._settings = retain, settings
         self._generator = stream(0, "pacer", retain.device)
         self.seconds()  # the first step pays for set-up that no later one does

@@ -42,7 +42,7 @@ def test_what_is_asked_of_the_scheduler(done):
     assert len(jobs["rule_evaluations_evaluate"]) == 2, "eight evaluations, five to a queue entry"
     assert sum(map(len, jobs.values())) <= 20
     for name, entries in jobs.items():
-        wanted = name in {"rule_train", "rule_train_judge", "rule_unlearn", "rule_build_reference"}
+        wanted = name in {"rule_train", "rule_train_classifier", "rule_unlearn", "rule_build_reference"}
         wanted |= name == "rule_evaluations_evaluate"
         for job in entries:
             assert job["state"] == "COMPLETED"
@@ -67,7 +67,7 @@ def test_through_every_failure_to_the_same_results(cluster, uninterrupted, tmp_p
     clone = ClusterClone.make(tmp_path / "clone")
     clone.write_experiment("long", **uninterrupted.changes)
     original, unlearned = (clone.path / LONG_RUN / method for method in ("original", "uno"))
-    memory = "train_judge:mem_mb=120 if attempt == 1 else 3000"
+    memory = "train_classifier:mem_mb=120 if attempt == 1 else 3000"
 
     # A first training job is cancelled, and the judge's first job gets less memory than torch needs.
     with clone.start("--set-resources", memory, "--", TARGET) as process:
@@ -103,7 +103,7 @@ def test_through_every_failure_to_the_same_results(cluster, uninterrupted, tmp_p
     by_rule = {}
     for job in clone.jobs():
         by_rule.setdefault(job["comment"].split("_wildcards")[0], []).append(job)
-    judged = by_rule["rule_train_judge"]
+    judged = by_rule["rule_train_classifier"]
     assert [job["state"] for job in judged][-1] == "COMPLETED"
     assert judged[0]["state"].split()[0] in {"OUT_OF_MEMORY", "FAILED", "CANCELLED"}
     assert {job["state"].split()[0] for job in by_rule["rule_train"]} == {"CANCELLED", "COMPLETED"}

@@ -1,10 +1,14 @@
 """A tiny model and tiny data, in float64, for tests of formulas."""
 
+import copy
+
 import pytest
 import torch
 
-from unlearning import models
-from unlearning.gradients import BatchLoss, Step
+from unlearning import models, plugins
+from unlearning.classifier import Classifier
+from unlearning.gradients import BatchLoss, Start, Step
+from unlearning.unlearning_run import histogram_loss
 
 
 @pytest.fixture
@@ -28,12 +32,48 @@ def batches():
 
 
 @pytest.fixture
-def make_step(model, batches):
-    """Make the step of a given number on the model and the batches."""
+def guide():
+    """A classifier of 4×4 pixels into 3 classes, in float64."""
+    torch.manual_seed(11)
+    return Classifier([1, 4, 4], 3, [6]).double().eval().requires_grad_(False)
 
-    def make(number=1):
+
+@pytest.fixture
+def make_step(model, batches, guide, monkeypatch):
+    """Make the step of a given number on the model and the batches; class 1 is to be forgotten.
+
+    With the name of a method, the step has what that method prepares.
+    """
+
+    def make(number=1, method=None):
+        prepared = None
+        if method and hasattr(plugins.load("methods", method), "as_float"):
+            monkeypatch.setattr(plugins.load("methods", method), "as_float", lambda images: images.double() / 255)
+        if hasattr(method and plugins.load("methods", method), "prepare"):
+            pixels = {name: (images * 255).to(torch.uint8) for name, (images, _) in batches.items()}
+            start = Start(
+                teacher=copy.deepcopy(model).eval().requires_grad_(False),
+                **pixels,
+                batch_size=6,
+                reduction="sum",
+                guide=guide,
+                forgotten_classes=[1],
+                generator=torch.Generator().manual_seed(5),
+            )
+            prepared = plugins.load("methods", method).prepare(start, **parameters_of(method))
         return Step(
-            number, *(BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget"))
+            number,
+            *(BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget")),
+            histogram_loss(model, guide, torch.tensor([1]), torch.Generator().manual_seed(9), {"batch_size": 8}),
+            model,
+            prepared,
+            torch.Generator().manual_seed(13),
         )
 
     return make
+
+
+def parameters_of(method):
+    """Some value for every parameter that a method declares."""
+    described = plugins.describe("methods", method)
+    return {name: schema["enum"][0] if "enum" in schema else 10 for name, schema in described.items()}

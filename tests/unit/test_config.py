@@ -115,7 +115,7 @@ def test_all_problems_come_in_one_message(refused):
 
 
 def test_two_methods_of_one_name_are_refused(refused):
-    message = refused((ROOT / "configs" / "digits.yaml").read_text().replace("  uno_s:\n", "  uno:\n"))
+    message = refused((ROOT / "configs" / "digits.yaml").read_text().replace("  uno_s: *uno\n", "  uno: *uno\n"))
     assert "'uno' occurs twice" in message
     assert "line" in message
 
@@ -153,7 +153,7 @@ def test_a_method_may_set_its_own_learning_rate():
     settings = method_settings(experiment, "uno")
     assert settings["learning_rate"] == 0.5
     assert settings["steps"] == DIGITS["unlearning"]["steps"]
-    assert settings["parameters"] == {"orthogonality_weight": 1e3}
+    assert settings["parameters"] == {"orthogonality_weight": 1e3, "hessian_products": "exact"}
     assert method_settings(experiment, "finetune")["learning_rate"] == DIGITS["unlearning"]["learning_rate"]
 
 

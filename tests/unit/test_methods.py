@@ -1,10 +1,18 @@
 """Every update rule against a plain formula that shares no code with it, in float64."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from scipy.signal import convolve2d
+from scipy.special import rel_entr, softmax
 
 from unlearning import plugins
+from unlearning.config import load_experiment
+from unlearning.gradients import Step
+
+from .conftest import parameters_of
 
 
 def numpy_gradients(model, batches):
@@ -99,7 +107,7 @@ def uno_loss(model, batches, weight):
 
 @pytest.mark.parametrize("weight", [1.0, 1e3, 1e6])
 def test_uno_is_the_gradient_of_its_loss_by_central_differences(model, batches, make_step, weight):
-    d = direction("uno", make_step(), orthogonality_weight=weight)
+    d = direction("uno", make_step(), orthogonality_weight=weight, hessian_products="exact")
     point = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy()
     h = 1e-5
     # Central differences of fourth order: the truncation error of second order is seen at 1e-6.
@@ -117,24 +125,238 @@ def test_uno_is_the_gradient_of_its_loss_by_central_differences(model, batches, 
 
 
 def test_uno_without_weight_is_finetuning(make_step, gradients):
-    np.testing.assert_allclose(direction("uno", make_step(), orthogonality_weight=0.0), gradients[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        direction("uno", make_step(), orthogonality_weight=0.0, hessian_products="exact"), gradients[0], rtol=1e-12
+    )
 
 
 def test_uno_s_alternates_uno_and_surgery_retain(make_step):
     for number in (1, 2, 3, 4):
-        d = direction("uno_s", make_step(number), orthogonality_weight=1e3)
+        d = direction("uno_s", make_step(number), orthogonality_weight=1e3, hessian_products="exact")
         if number % 2:
-            expected = direction("uno", make_step(number), orthogonality_weight=1e3)
+            expected = direction("uno", make_step(number), orthogonality_weight=1e3, hessian_products="exact")
         else:
             expected = direction("surgery_retain", make_step(number))
         np.testing.assert_array_equal(d, expected)
 
 
+def test_uno_by_finite_differences_is_uno(make_step):
+    exact, near = (
+        direction("uno", make_step(), orthogonality_weight=1e6, hessian_products=way)
+        for way in ("exact", "differences")
+    )
+    assert np.linalg.norm(near - exact) < 1e-5 * np.linalg.norm(exact)
+
+
+def slope(loss, model, d):
+    """The derivative of loss() along d at the model's parameters, by central differences of fourth order."""
+    point = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy()
+    unit, h, total = d / np.linalg.norm(d), 1e-4, 0.0
+    for offset, coefficient in {h: 8, -h: -8, 2 * h: -1, -2 * h: 1}.items():
+        set_parameters(model, point + offset * unit)
+        with torch.no_grad():
+            total += coefficient * loss()
+    set_parameters(model, point)
+    return total / (12 * h)
+
+
+def assert_gradient(d, loss, model, atol=1e-6):
+    """d is the gradient of loss(): its slope along d is |d|, and along any other direction w the inner product."""
+    generator = np.random.default_rng(0)
+    for w in (d, generator.normal(size=len(d)), generator.normal(size=len(d))):
+        expected = d @ w / np.linalg.norm(w)
+        assert slope(loss, model, w) == pytest.approx(expected, rel=1e-5, abs=atol * np.linalg.norm(d))
+
+
+def histogram_divergence(model, guide):
+    """KL of the guide's mean softmax over the fixture's eight samples from 1/2, 0, 1/2, by scipy."""
+    latents = torch.randn(8, 2, generator=torch.Generator().manual_seed(9))
+    scores = guide(model.samples(latents.double())).numpy()
+    shares = softmax(scores, axis=1).mean(axis=0)
+    return rel_entr(shares, [0.5, 1e-8, 0.5]).sum()
+
+
+@pytest.fixture
+def double_latents(model, monkeypatch):
+    """Noise of the model in float64, from the same generators as in float32."""
+    plain = type(model).latents
+    monkeypatch.setattr(type(model), "latents", lambda self, *arguments: plain(self, *arguments).double())
+    monkeypatch.setattr(type(model), "loss_noise", type(model).latents)
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_histogram_descends_the_retain_loss_plus_the_divergence_of_the_classes(model, batches, guide, make_step):
+    d = direction("histogram", make_step(), histogram_weight=50.0)
+
+    def loss():
+        return model.losses(*batches["retain"]).sum().item() + 50 * histogram_divergence(model, guide)
+
+    assert_gradient(d, loss, model)
+
+
+@pytest.mark.usefixtures("double_latents")
+@pytest.mark.parametrize("kept", ["retain", "forget"])
+def test_surgery_with_the_histogram_projects_the_gradients_of_both_sums(model, guide, make_step, kept):
+    d = direction(f"surgery_{kept}_histogram", make_step(), histogram_weight=50.0)
+    g_r, step = direction("histogram", make_step(), histogram_weight=50.0), make_step()
+    swapped = Step(1, step.forget, step.retain, step.histogram)
+    g_f = direction("histogram", swapped, histogram_weight=50.0)
+    assert_gradient(g_r - direction("finetune", make_step()), lambda: 50 * histogram_divergence(model, guide), model)
+    expected = g_r - (g_r @ g_f) / (g_f @ g_f) * g_f if kept == "retain" else (g_r @ g_f) / (g_r @ g_r) * g_r - g_f
+    np.testing.assert_allclose(d, expected, rtol=1e-8, atol=1e-10 * np.linalg.norm(expected))
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_step):
+    """L_r + κK + λ cos²(∇(L_f + κK), ∇(L_r + κK)), with the gradients of one parameter after the other."""
+    weight, kappa = 1e3, 50.0
+    parameters = {"orthogonality_weight": weight, "histogram_weight": kappa, "hessian_products": "exact"}
+    d = direction("uno_histogram", make_step(), **parameters)
+    latents = torch.randn(8, 2, generator=torch.Generator().manual_seed(9)).double()
+
+    def loss():
+        with torch.enable_grad():
+            sums = []
+            for name in ("retain", "forget"):
+                model.zero_grad()
+                shares = guide(model.samples(latents)).softmax(1).mean(0)
+                divergence = (shares * (shares / torch.tensor([0.5, 1e-8, 0.5])).log()).sum()
+                (model.losses(*batches[name]).sum() + kappa * divergence).backward()
+                sums.append(np.concatenate([p.grad.numpy().ravel() for p in model.parameters()]))
+        g_r, g_f = sums
+        own = model.losses(*batches["retain"]).sum().item() + kappa * histogram_divergence(model, guide)
+        return own + weight * (g_f @ g_r) ** 2 / ((g_f @ g_f) * (g_r @ g_r))
+
+    assert_gradient(d, loss, model, atol=1e-5)
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_the_published_run_of_uno_differs_from_uno_exactly_in_the_two_weights(make_step):
+    methods = load_experiment("mnist")["methods"]
+    both = {name: methods[name] for name in ("uno", "uno_as_run", "uno_s", "uno_s_as_run")}
+    for name, rule in (("uno", "uno_histogram"), ("uno_s", "uno_s_histogram")):
+        assert both[f"{name}_as_run"] == {
+            "rule": rule,
+            "orthogonality_weight": 0,
+            "histogram_weight": both[name]["orthogonality_weight"],
+            "hessian_products": both[name]["hessian_products"],
+        }
+        for number in (1, 2):
+            as_defined = direction(name, make_step(number), **both[name])
+            the_same_rule = direction(rule, make_step(number), **both[name], histogram_weight=0)
+            np.testing.assert_allclose(the_same_rule, as_defined, rtol=1e-9, atol=1e-9 * np.abs(as_defined).max())
+
+
+def structural_similarity(first, second):
+    """SSIM (Wang et al. 2004) of one pair of 4×4 pictures with a Gaussian window of 3 pixels, σ = 1.5, by scipy."""
+    window = np.exp(-(np.array([-1.0, 0, 1]) ** 2) / (2 * 1.5**2))
+    window = np.outer(window, window) / window.sum() ** 2
+
+    def blur(picture):
+        return convolve2d(picture, window, mode="valid")
+
+    m1, m2 = blur(first), blur(second)
+    v1, v2, v12 = blur(first**2) - m1**2, blur(second**2) - m2**2, blur(first * second) - m1 * m2
+    c1, c2 = 0.01**2, 0.03**2
+    return ((2 * m1 * m2 + c1) * (2 * v12 + c2) / ((m1**2 + m2**2 + c1) * (v1 + v2 + c2))).mean()
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_feature_unlearning_moves_latents_with_the_feature_back_to_the_midpoint(model, batches, make_step):
+    teacher = copy.deepcopy(model).eval()
+    means = {}
+    for name, (images, _) in batches.items():
+        pixels = (images * 255).to(torch.uint8).double() / 255
+        means[name] = teacher.posterior(pixels)[0].mean(0).detach().numpy()
+    axis = (means["forget"] - means["retain"]) / np.linalg.norm(means["forget"] - means["retain"])
+    midpoint = (means["forget"] + means["retain"]) @ axis / 2
+    latents = torch.randn(6, 2, generator=torch.Generator().manual_seed(13)).double().numpy()
+    targets = np.array([z - max(0, z @ axis - midpoint) * axis for z in latents])
+    shows = latents @ axis > midpoint
+    assert 0 < shows.sum() < 6
+    with torch.no_grad():
+        wanted = teacher.samples(torch.from_numpy(targets)).numpy()
+
+    def loss():
+        given = model.samples(torch.from_numpy(latents)).numpy()
+        each = np.array(
+            [abs(a - b).mean() + 1 - structural_similarity(a[0], b[0]) for a, b in zip(given, wanted, strict=True)]
+        )
+        return 10 * each[shows].mean() + each[~shows].mean()
+
+    assert_gradient(
+        direction("feature_unlearning", make_step(method="feature_unlearning"), forget_weight=10), loss, model
+    )
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_salun_changes_salient_weights_along_the_gradient_of_its_loss(model, batches, make_step):
+    teacher = copy.deepcopy(model).eval()
+    step = make_step(method="salun")
+    d = direction("salun", step, forget_weight=10)
+    salient = step.prepared.salient.numpy().astype(bool)
+    assert abs(salient.mean() - 0.5) < 0.2
+    assert np.all(d[~salient] == 0)
+    retain = (batches["retain"][0] * 255).to(torch.uint8)
+    partners = torch.randint(6, (6,), generator=torch.Generator().manual_seed(13))
+    with torch.no_grad():
+        m0, v0 = teacher.posterior(retain[partners].double() / 255)
+    wanted = torch.distributions.Normal(m0, (v0 / 2).exp())
+
+    def loss():
+        m, v = model.posterior(batches["forget"][0])
+        divergence = torch.distributions.kl_divergence(torch.distributions.Normal(m, (v / 2).exp()), wanted).sum()
+        return (model.losses(*batches["retain"]).sum() + 10 * divergence).item()
+
+    for seed in range(2):
+        w = np.random.default_rng(seed).normal(size=len(d)) * salient
+        assert slope(loss, model, w) == pytest.approx(d @ w / np.linalg.norm(w), rel=1e-5, abs=1e-6 * np.linalg.norm(d))
+
+
+@pytest.mark.usefixtures("double_latents")
+def test_selective_amnesia_is_the_gradient_of_its_three_losses(model, batches, guide, make_step):
+    step = make_step(method="selective_amnesia")
+    memory = step.prepared
+    noise_only = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05)  # away from the original, where the elastic term is zero
+    d = direction("selective_amnesia", step, elasticity_weight=10, fisher_samples=10)
+    generator = torch.Generator().manual_seed(13)
+    images, noise = batches["forget"]
+    surrogate = torch.rand(images.shape, generator=generator).double()
+    with torch.no_grad():
+        drawn = noise_only.eval().samples(torch.randn(6, 2, generator=generator).double())
+    replay = (drawn * 255).round() / 255
+    kept = guide(replay).argmax(1) != 1
+    replay_noise = torch.randn(6, 2, generator=generator).double()
+    start = torch.nn.utils.parameters_to_vector(noise_only.parameters()).detach()
+
+    def bernoulli(given, target, z):
+        """−ELBO by torch.distributions, for a target other than the input."""
+        mean, log_variance = model.posterior(given)
+        q = torch.distributions.Normal(mean, (log_variance / 2).exp())
+        pixels = model.samples(mean + z * q.scale)
+        reconstruction = -(target * pixels.log() + (1 - target) * (1 - pixels).log()).flatten(1).sum(1)
+        return reconstruction + torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
+
+    def loss():
+        point = torch.nn.utils.parameters_to_vector(model.parameters())
+        elastic = 10 / 2 * 6 * (memory.fisher * (point - start).square()).sum()
+        corrupted = bernoulli(images, surrogate, noise).sum()
+        replayed = (kept * bernoulli(replay, replay, replay_noise)).sum()
+        return (elastic + corrupted + replayed).item()
+
+    assert memory.fisher.min() >= 0
+    assert_gradient(d, loss, model)
+
+
+@pytest.mark.usefixtures("double_latents")
 def test_every_method_gives_a_finite_direction_and_describes_its_parameters(make_step, gradients):
     for method in plugins.names("methods"):
         parameters = plugins.describe("methods", method)
         assert all("description" in schema for schema in parameters.values()), method
-        d = direction(method, make_step(), **dict.fromkeys(parameters, 1.0))
+        d = direction(method, make_step(method=method), **parameters_of(method))
         assert d.shape == gradients[0].shape, method
         assert np.isfinite(d).all(), method
         assert plugins.load("methods", method).__doc__, method

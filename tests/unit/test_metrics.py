@@ -20,8 +20,10 @@ def evidence(**changes):
         "samples": SampleSet(np.zeros((100, 2)), np.repeat([0, 1], [97, 3])),
         "retrained": SampleSet(np.zeros((100, 2)), np.repeat([0, 1, 2], [50, 0, 50])),
         "retain_features": np.zeros((10, 2)),
+        "guide_features": None,
+        "guide_reference": None,
         "losses": {"forget": np.array([1.0, 3.0]), "retain": np.zeros(0)},
-        "record": {"status": "finished", "seconds": 5.0, "peak_memory_mib": 7.0},
+        "record": {"status": "finished", "seconds": 5.0, "peak_memory_mib": 7.0, "preparation_seconds": 0.25},
         "classes": 3,
         "forgotten_classes": [1],
         "threshold": 0.02,
@@ -136,13 +138,13 @@ def test_crossings_first_and_for_good(forgotten, first, sustained):
     values = compute("time_to_unlearn", measurements=measured(*forgotten))
     for name, (step, censored) in (("first", first), ("sustained", sustained)):
         assert values[f"{name}_crossing_steps"] == Value(step, censored=censored)
-        assert values[f"{name}_crossing_seconds"] == Value(0.5 * step, censored=censored)
+        assert values[f"{name}_crossing_seconds"] == Value(0.25 + 0.5 * step, censored=censored)
 
 
 def test_a_diverged_run_never_unlearned_for_good():
     values = compute(
         "time_to_unlearn",
-        record={"status": "diverged"},
+        record={"status": "diverged", "preparation_seconds": 0.25},
         steps={"seconds": np.full(5, 0.5)},
         measurements={key: column[:3] for key, column in measured(10, 2, 1, 0).items()},
     )

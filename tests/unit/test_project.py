@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from unlearning import plugins
-from unlearning.summary import to_latex
+from unlearning.tables import to_latex
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,13 +53,13 @@ def test_constraints_agree_with_the_requirements():
 
 def test_every_package_that_the_library_imports_is_required():
     conda = (ROOT / "envs" / "pipeline.yaml").read_text().lower()
-    named = {"sklearn": "scikit-learn", "yaml": "pyyaml", "pytorch_fid": "pytorch-fid"}
+    named = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
     required = pins("requirements.txt")
     for path in (ROOT / "scripts").rglob("*.py"):
         for module in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.M):
             if module in sys.stdlib_module_names or module == "unlearning":
                 continue
-            package = named.get(module, module).lower()
+            package = named.get(module, module.replace("_", "-")).lower()
             assert package in required, f"{path}: {module}"
             assert package in conda, f"{path}: {module}"
 
@@ -109,7 +109,8 @@ def test_no_file_names_a_path_of_this_machine():
 
 def test_readme_is_short_and_its_commands_exist():
     text = (ROOT / "README.md").read_text()
-    assert len(text.splitlines()) <= 150
+    written = re.sub(r"<!-- results of .*?<!-- results: end -->", "", text, flags=re.DOTALL)
+    assert len(written.splitlines()) <= 150
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"`make (\w+)`", text)) <= targets
 

@@ -62,7 +62,7 @@ def test_only_jobs_sent_from_this_directory_are_orphans(commands, tmp_path):
 
 def test_every_attempt_asks_for_more(commands):
     assert needs.memory_mib(DATASET, 3) == 3 * needs.memory_mib(DATASET) > 7000
-    for rule in ("train", "train_judge", "unlearn", "evaluate"):
+    for rule in ("train", "train_classifier", "unlearn", "evaluate"):
         assert needs.minutes(rule, DIGITS, DATASET, 2) == 2 * needs.minutes(rule, DIGITS, DATASET)
 
 

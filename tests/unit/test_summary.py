@@ -9,17 +9,37 @@ import pytest
 from unlearning import plugins
 from unlearning.config import ROOT, load_experiment
 from unlearning.plotting import colors, markers, save, use_style
+from unlearning.published import verdicts
 from unlearning.results import Results
-from unlearning.summary import COLUMNS, caption, main_table, tidy, to_latex
+from unlearning.summary import COLUMNS, caption, main_table, tidy
+from unlearning.tables import to_latex
 from unlearning.unlearning_run import STEP_COLUMNS
 
 CLASSES = plugins.describe("datasets", "digits")["classes"]
 EXPERIMENT = load_experiment("digits") | {"seeds": [0, 1, 2]}
+EXPERIMENT["methods"] = EXPERIMENT["methods"] | {
+    "uno_strong": {"rule": "uno", "orthogonality_weight": 1e6, "hessian_products": "exact"}
+}
+EXPERIMENT["evaluation"] = EXPERIMENT["evaluation"] | {
+    "metrics": [*EXPERIMENT["evaluation"]["metrics"], "as_published"]
+}
 METHODS = ["original", "retrain", *EXPERIMENT["methods"]]
 DESCRIBED = {
     key: value
     for name in EXPERIMENT["evaluation"]["metrics"]
     for key, value in plugins.describe("metrics", name).items()
+}
+
+CELL = {
+    "dataset": "digits",
+    "metric": "steps_to_unlearn",
+    "unit": "steps",
+    "mean": 4.0,
+    "std": 0.1,
+    "runs": 10,
+    "relative_tolerance": 0.1,
+    "absolute_tolerance": 0.0,
+    "as_run": np.nan,
 }
 
 
@@ -94,7 +114,7 @@ def test_text_of_values_that_are_not_finite_becomes_numbers(contents):
     ruined[-1]["metrics"]["fid_retain"]["value"] = "inf"
     table = tidy(ruined, DESCRIBED, CLASSES)
     assert np.isinf(table.loc[table["metric"] == "fid_retain", "value"].iloc[-1])
-    assert "∞" in main_table(table, DESCRIBED).loc["uno_s", "FID to retain data"]
+    assert "∞" in main_table(table, DESCRIBED).loc["uno_strong", "FID to retain data"]
 
 
 def test_main_table_by_hand(table):
@@ -137,18 +157,26 @@ def results(tmp_path_factory, contents, table):
         run.mkdir(parents=True)
         count = 0 if result["status"] == "diverged" else 30
         images = generator.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
-        np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10)
+        latents = generator.normal(size=(30, 2))
+        np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10, latents=latents)
         if result["method"] not in ("original", "retrain"):
             steps = np.arange(1, 51)
             columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
+            columns["published_forgotten"] = np.arange(50)[::-1]
             pd.DataFrame({"step": steps, **columns, "seconds": 0.1, "pace_seconds": 0.1}).to_csv(run / "steps.csv")
             counts = {"step": [0, 1, 10, 50], "forgotten": [10, 5, 3, 1], "samples": 100}
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
     table.to_csv(folder / "metrics.csv", index=False)
-    (folder / "accuracy.json").write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
+    accuracy = []
+    for name in ("judge", "guide"):
+        accuracy.append(folder / f"{name}.json")
+        accuracy[-1].write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
     forget_set = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
     (folder / "forget_set.json").write_text(json.dumps(forget_set))
-    return Results.read(EXPERIMENT, folder / "metrics.csv", folder / "accuracy.json", folder / "forget_set.json")
+    read = Results.read(EXPERIMENT, folder / "metrics.csv", accuracy, folder / "forget_set.json")
+    published = [{**CELL, "method": method} for method in METHODS]
+    verdicts(read, pd.DataFrame(published)).to_csv(folder / "verdicts.csv")
+    return read
 
 
 @pytest.mark.parametrize("name", plugins.names("figures"))
@@ -161,7 +189,11 @@ def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(re
             save(figure, tmp_path / f"{attempt}.{suffix}")
         written.append([(tmp_path / f"{attempt}.{suffix}").read_bytes() for suffix in ("svg", "pdf")])
         texts = " ".join(artist.get_text() for artist in figure.findobj(lambda artist: hasattr(artist, "get_text")))
-        shown = [method for method in EXPERIMENT["methods"] if method != "ascent" or name != "tradeoff"]
+        shown = [
+            method for method in EXPERIMENT["methods"] if method != "ascent" or name not in ("tradeoff", "published")
+        ]
+        if name == "sensitivity":
+            shown = ["uno", "1e+06", "1000", "orthogonality weight"]
         assert all(method in texts for method in shown)
         assert "3 seeds" in text
         assert "98.0 %" in text

@@ -1,6 +1,6 @@
 """The loop that methods run on: what it logs, when it measures, how it stops and resumes."""
 
-from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,20 +8,28 @@ import torch
 
 from unlearning import models, plugins, unlearning_run
 from unlearning.checkpoint import Checkpoint
-from unlearning.gradients import trainable
-from unlearning.judge import Judge, look_at
+from unlearning.classifier import Classifier, look_at
 from unlearning.models import draw_samples
 from unlearning.seeding import stream
-from unlearning.unlearning_run import STEP_COLUMNS, measured_steps, unlearn
+from unlearning.unlearning_run import INSPECTED, measured_steps, unlearn
+from unlearning.vectors import trainable
+
+from .conftest import parameters_of
 
 SETTINGS = {
     "steps": 12,
     "batch_size": 8,
     "learning_rate": 1e-3,
+    "optimizer": "adam",
+    "batch_normalisation": "batch",
     "loss_reduction": "sum",
     "samples": 50,
     "measure": [{"until": 4, "every": 1}, {"until": 12, "every": 3}],
 }
+
+# A bias before batch normalisation has no effect: its gradient is rounding noise, which differs from processor
+# to processor, and which Adam scales up to the size of any other step.
+WITHOUT_EFFECT = {"encoder.1.bias", "encoder.2.running_mean", "decoder.0.bias", "decoder.1.running_mean"}
 
 
 @pytest.fixture
@@ -31,7 +39,8 @@ def parts():
     return {
         "retain": (torch.rand(40, 1, 4, 4, generator=generator) * 255).to(torch.uint8),
         "forget": (torch.rand(10, 1, 4, 4, generator=generator) * 128).to(torch.uint8),
-        "judge": Judge([1, 4, 4], 3).eval(),
+        "judge": Classifier([1, 4, 4], 3, [16, 8]).eval().requires_grad_(False),
+        "guide": Classifier([1, 4, 4], 3, [12]).eval().requires_grad_(False),
     }
 
 
@@ -39,17 +48,19 @@ def build():
     return models.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 4, 4], seed=0)
 
 
-def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), rule=None, **changes):
+def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), rule=None, moments=None, **changes):
     model = build()
-    parameters = dict.fromkeys(plugins.describe("methods", method), 10.0)
+    parameters = {} if rule else parameters_of(method)
     run = unlearn(
         model,
-        rule or partial(plugins.load("methods", method).direction, **parameters),
+        SimpleNamespace(direction=rule) if rule else plugins.load("methods", method),
         parts["retain"],
         parts["forget"],
         judge=parts["judge"],
+        guide=parts["guide"],
         forgotten_classes=list(forgotten),
-        settings=SETTINGS | changes,
+        settings=SETTINGS | {"parameters": parameters} | changes,
+        moments=moments,
         seed=5,
         checkpoint=checkpoint or Checkpoint(tmp_path / "state", "key"),
     )
@@ -66,23 +77,31 @@ def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_pa
     _, run = start(parts, tmp_path, method)
     assert run.status == "finished"
     assert [row["step"] for row in run.steps] == list(range(1, 13))
+    scheduled = [1, 2, 3, 4, 7, 10, 12]
     for row in run.steps:
-        assert all(np.isfinite(row[column]) for column in STEP_COLUMNS)
         assert row["seconds"] > 0
-        assert -1.0001 <= row["cosine_after"] <= 1.0001
+        assert 0 <= row["published_forgotten"] <= 128
+        for column in INSPECTED:
+            assert np.isfinite(row[column]) if row["step"] in scheduled else row[column] is None
+    assert all(-1.0001 <= row["cosine_after"] <= 1.0001 for row in inspected(run))
     assert [row["step"] for row in run.steps if row["pace_seconds"]] == [5, 10]
-    assert [row["step"] for row in run.measurements] == [0, 1, 2, 3, 4, 7, 10, 12]
-    assert all(0 <= row["forgotten"] <= row["samples"] == 50 for row in run.measurements)
+    assert [row["step"] for row in run.measurements] == [0, *scheduled]
+    assert (run.preparation_seconds > 0) == hasattr(plugins.load("methods", method), "prepare")
+
+
+def inspected(run):
+    """The steps whose gradients were looked at."""
+    return [row for row in run.steps if row["cosine"] is not None]
 
 
 def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
     _, run = start(parts, tmp_path, "surgery_retain")
-    assert max(abs(row["direction_forget_cosine"]) for row in run.steps) < 1e-4
+    assert max(abs(row["direction_forget_cosine"]) for row in inspected(run)) < 1e-4
     _, run = start(parts, tmp_path, "surgery_forget")
-    assert max(abs(row["direction_retain_cosine"]) for row in run.steps) < 1e-4
+    assert max(abs(row["direction_retain_cosine"]) for row in inspected(run)) < 1e-4
     _, run = start(parts, tmp_path, "finetune")
-    assert min(row["direction_retain_cosine"] for row in run.steps) > 0.9999
-    for row in run.steps:
+    assert min(row["direction_retain_cosine"] for row in inspected(run)) > 0.9999
+    for row in inspected(run):
         assert row["direction_forget_cosine"] == pytest.approx(row["cosine"], abs=1e-5)
 
 
@@ -98,10 +117,7 @@ def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path):
         optimizer.zero_grad()
         model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
         optimizer.step()
-    # A bias before batch normalisation has no effect: its gradient is rounding noise, which differs from
-    # processor to processor, and which Adam scales up to the size of any other step.
-    without_effect = {"encoder.1.bias", "encoder.2.running_mean", "decoder.0.bias", "decoder.1.running_mean"}
-    for name in model.state_dict().keys() - without_effect:
+    for name in model.state_dict().keys() - WITHOUT_EFFECT:
         torch.testing.assert_close(ours.state_dict()[name], model.state_dict()[name], rtol=1e-4, atol=1e-6)
 
 
@@ -136,9 +152,9 @@ def test_a_run_that_diverges_stops_and_says_at_which_step(parts, tmp_path):
     assert run.status == "diverged"
     assert len(run.steps) < 12
     assert run.steps[-1]["step"] == len(run.steps)
-    last = [run.steps[-1][column] for column in STEP_COLUMNS]
+    last = [run.steps[-1][column] for column in INSPECTED]
     assert not (np.isfinite(last).all() and all(torch.isfinite(p).all() for p in trainable(model)))
-    assert all(np.isfinite([row[column] for column in STEP_COLUMNS]).all() for row in run.steps[:-1])
+    assert all(np.isfinite([row[column] for column in INSPECTED]).all() for row in run.steps[:-1])
 
 
 def test_a_direction_that_is_not_finite_counts_as_divergence(parts, tmp_path):
@@ -151,7 +167,7 @@ def test_a_direction_of_the_wrong_shape_is_an_error_that_says_so(parts, tmp_path
         start(parts, tmp_path, rule=lambda step: torch.zeros(3))
 
 
-@pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s"])
+@pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram"])
 @pytest.mark.parametrize("interrupted_after", [1, 5, 11])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(parts, tmp_path, method, interrupted_after):
     class Interrupting(Checkpoint):
@@ -189,14 +205,91 @@ def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeyp
         return clock["now"]
 
     def costly(function):
-        def wrapped(*arguments):
+        def wrapped(*arguments, **keywords):
             clock["now"] += 1000
-            return function(*arguments)
+            return function(*arguments, **keywords)
 
         return wrapped
 
     monkeypatch.setattr(unlearning_run, "now", tick)
-    for name in ("inspect", "inspect_after", "draw_samples"):
+    for name in ("inspect", "inspect_after", "draw_samples", "decode"):
         monkeypatch.setattr(unlearning_run, name, costly(getattr(unlearning_run, name)))
     _, run = start(parts, tmp_path)
     assert {row["seconds"] for row in run.steps} == {2.0}
+
+
+def test_the_published_count_is_the_guides_view_of_fixed_latents_in_train_mode(parts, tmp_path):
+    model, run = start(parts, tmp_path, batch_normalisation="frozen")
+    latents = torch.randn(128, 2, generator=stream(5, "published latents"))
+    statistics = [buffer.clone() for buffer in model.buffers()]
+    with torch.no_grad():
+        pixels = (model.train().samples(latents) * 255).round().to(torch.uint8)
+    assert any(not torch.equal(a, b) for a, b in zip(model.buffers(), statistics, strict=True))
+    _, classes = look_at(parts["guide"], pixels)
+    assert run.steps[-1]["published_forgotten"] == (classes == 1).sum()
+
+
+def test_without_a_guide_nothing_is_counted_as_published(parts, tmp_path):
+    _, run = start(parts | {"guide": None}, tmp_path)
+    assert {row["published_forgotten"] for row in run.steps} == {None}
+
+
+def buffers(model):
+    return {name: buffer for name, buffer in model.named_buffers() if "running" in name}
+
+
+def test_frozen_batch_normalisation_keeps_the_statistics_of_training(parts, tmp_path):
+    before = buffers(build())
+    for setting, unchanged in (("frozen", True), ("batch", False)):
+        model, _ = start(parts, tmp_path, "uno", batch_normalisation=setting)
+        assert all(torch.equal(before[name], buffer) for name, buffer in buffers(model).items()) is unchanged
+
+
+def test_plain_gradient_descent_here_is_that_of_torch(parts, tmp_path):
+    ours, _ = start(parts, tmp_path, optimizer="sgd", learning_rate=1e-4)
+    model = build().train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    generator = stream(5, "unlearning retain")
+    for _ in range(12):
+        chosen = torch.randint(40, (8,), generator=generator)
+        noise = torch.randn(8, 2, generator=generator)
+        optimizer.zero_grad()
+        model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
+        optimizer.step()
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_warm_adam_goes_on_from_the_moments_of_training(parts, tmp_path):
+    """One step with given moments against Adam's formula (Kingma & Ba 2015, algorithm 1)."""
+    model = build()
+    names = [name for name, _ in model.named_parameters()]
+    moments = {"step": torch.tensor(9.0)}
+    for name, parameter in model.named_parameters():
+        moments[f"{name}.exp_avg"] = torch.full_like(parameter, 0.3)
+        moments[f"{name}.exp_avg_sq"] = torch.full_like(parameter, 4.0)
+    moved, _ = start(
+        parts,
+        tmp_path,
+        rule=lambda step: torch.ones_like(step.retain.gradient),
+        steps=1,
+        moments=moments,
+        optimizer="adam_warm",
+    )
+    m, v = 0.9 * 0.3 + 0.1, 0.999 * 4.0 + 0.001
+    change = 1e-3 * (m / (1 - 0.9**10)) / ((v / (1 - 0.999**10)) ** 0.5 + 1e-8)
+    for name in names:
+        difference = model.state_dict()[name] - moved.state_dict()[name]
+        torch.testing.assert_close(difference, torch.full_like(difference, change), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["uno", "uno_s", "surgery_retain", "surgery_forget", "finetune"])
+def test_a_histogram_method_without_weight_is_the_method_alone(parts, tmp_path, method):
+    name = "histogram" if method == "finetune" else f"{method}_histogram"
+    plain, _ = start(parts, tmp_path, method)
+    weightless = parameters_of(name) | {"histogram_weight": 0}
+    guided, _ = start(parts, tmp_path, name, parameters=weightless)
+    # The samples pass through batch normalisation, whose running statistics they move.
+    for key, tensor in dict(plain.named_parameters()).items():
+        if key not in WITHOUT_EFFECT:
+            torch.testing.assert_close(dict(guided.named_parameters())[key], tensor, rtol=1e-4, atol=1e-5)

@@ -59,7 +59,7 @@ def test_features_of_another_judge_are_refused(copy):
 
     reference = copy.path / "results/tiny/reference.safetensors"
     tensors, header = read_tensors(reference)
-    write_tensors(reference, tensors, header | {"judge_sha256": "0" * 64})
+    write_tensors(reference, tensors, header | {"classifiers": {"judge": "0" * 64}})
     assert "holds features of another judge" in refused(copy, f"{RUN}/metrics.json")
 
 
@@ -77,7 +77,7 @@ def test_an_original_file_that_changes_after_fetching_is_refused(copy):
     raw.write_bytes(raw.read_bytes()[:-100])
     (copy.path / "data/digits/prepared.safetensors").unlink()
     output = refused(copy, "data")
-    assert "digits.csv.gz: SHA-256 is" in output
+    assert "digits.csv.gz: sha256 is" in output
     assert "truncated or altered; delete it and run again" in output
     assert not (copy.path / "data/digits/prepared.safetensors").exists()
 

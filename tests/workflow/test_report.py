@@ -4,8 +4,6 @@ import shutil
 
 import pytest
 
-from unlearning import plugins
-
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -38,7 +36,7 @@ def test_report_shows_every_figure_and_the_table_with_their_captions_and_the_rul
 
     page.get_by_text("Results").first.click()
     page.get_by_text("tiny").first.click()
-    for name in [*plugins.names("figures"), "table"]:
+    for name in [*FIGURES, "table"]:
         page.get_by_text(name, exact=True).first.wait_for()
 
     # The info button of a figure shows its caption, the eye the figure itself.

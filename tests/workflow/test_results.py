@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from unlearning import plugins
 from unlearning.files import sha256_of, sha256_of_file
+
+from ..clone import FIGURES
 
 ROWS = ["original", "retrain", "finetune", "ascent", "uno"]
 
@@ -116,7 +117,7 @@ def test_manifest_says_what_was_run_with_what(results, finished):
 
 
 def test_every_figure_is_there_in_both_formats_with_its_caption(results):
-    for name in plugins.names("figures"):
+    for name in FIGURES:
         for suffix in (".pdf", ".svg", ".rst"):
             assert (results / "figures" / f"{name}{suffix}").stat().st_size > 100
 
@@ -127,7 +128,7 @@ def test_every_file_of_the_tree_is_documented(finished):
         if path.is_file() and path.name != "README.md":
             name = path.name
             if path.parent.name == "figures":
-                name = re.sub("|".join(plugins.names("figures")), "{figure}", name, count=1)
+                name = re.sub("|".join(FIGURES), "{figure}", name, count=1)
             else:
                 name = re.sub(r"^\w+\.(log|benchmark\.tsv)$", r"{rule}.\1", name)
             assert f"`{name}`" in documented, path

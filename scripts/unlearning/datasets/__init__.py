@@ -1,17 +1,20 @@
 """Data sets, one file each, and the one file format that they are prepared into.
 
-A data set's file holds the literal `DATASET` (name, title, licence, source, files with their SHA-256,
-image_shape, classes, images per class in each split) and two functions: `fetch(raw)` puts the
-original files into the folder `raw`, and `read(raw)` turns them into a `Dataset`.
+A data set's file holds the literal `DATASET` (name, title, licence, source, files with their published
+checksums, as `sha256:…` or `md5:…`, image_shape, classes, images per class in each split) and two
+functions: `fetch(raw, source)` puts the original files into the folder `raw`, from the folder or mirror
+`source` where that is given, and `read(raw)` turns them into a `Dataset`.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from unlearning.files import sha256_of_file
 from unlearning.tensors import read_tensors, write_tensors
+
+SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable that says where else to find original files
 
 
 @dataclass(frozen=True)
@@ -41,20 +44,32 @@ class Dataset:
 
 
 def verify_files(raw: Path, checksums: dict[str, str]) -> None:
-    """Compare original files with their published SHA-256, before anything reads or unpacks them.
+    """Compare original files with their published checksums, before anything reads or unpacks them.
 
     Raises:
-        ValueError: a file is missing, is not a plain file (a link could lead anywhere, a pipe or a device
-            has no end), or its content is not the published one.
+        ValueError: see `verify_file`, or the folder itself is a link.
     """
+    if raw.is_symlink():
+        raise ValueError(f"{raw}: must be a plain folder, not a link; delete it and run again")
     for name, stated in checksums.items():
-        path = raw / name
-        if raw.is_symlink() or path.is_symlink() or (path.exists() and not path.is_file()):
-            raise ValueError(f"{path}: must be a plain file in a plain folder; delete the folder {raw} and run again")
-        if not path.is_file():
-            raise ValueError(f"{path}: missing; delete the folder {raw} and run again")
-        found = sha256_of_file(path)
-        if found != stated:
-            raise ValueError(
-                f"{path}: SHA-256 is {found} but should be {stated}: truncated or altered; delete it and run again"
-            )
+        verify_file(raw / name, stated)
+
+
+def verify_file(path: Path, stated: str) -> None:
+    """Compare one original file with its published checksum, `sha256:…` or `md5:…`.
+
+    Raises:
+        ValueError: the file is missing, is not a plain file (a link could lead anywhere, a pipe or a
+            device has no end), or its content is not the published one.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ValueError(f"{path}: must be a plain file; delete it and run again")
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; delete the folder {path.parent} and run again")
+    algorithm, _, checksum = stated.partition(":")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != checksum:
+        raise ValueError(
+            f"{path}: {algorithm} is {found} but should be {checksum}: truncated or altered; delete it and run again"
+        )

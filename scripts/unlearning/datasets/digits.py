@@ -14,7 +14,7 @@ DATASET = {
     "title": "Optical recognition of handwritten digits (Alpaydin & Kaynak 1998)",
     "source": "test part of the UCI data set, doi:10.24432/C50P49, as bundled with scikit-learn",
     "licence": "CC BY 4.0",
-    "files": {"digits.csv.gz": "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"},
+    "files": {"digits.csv.gz": "sha256:09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"},
     "image_shape": [1, 8, 8],
     "classes": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     "train_images": [142, 146, 142, 146, 145, 145, 145, 143, 139, 144],
@@ -22,8 +22,8 @@ DATASET = {
 }
 
 
-def fetch(raw: Path) -> None:
-    """Copy the file out of the installed scikit-learn; no network is needed."""
+def fetch(raw: Path, source: str | None) -> None:
+    """Copy the file out of the installed scikit-learn; no network and no other source is needed."""
     # Not sklearn.datasets.load_digits: that costs a second of imports and has no checksum.
     bundled = files("sklearn").joinpath("datasets", "data", "digits.csv.gz")
     with as_file(bundled) as source, atomic_path(raw / "digits.csv.gz") as temporary:

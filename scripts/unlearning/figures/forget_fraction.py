@@ -1,8 +1,9 @@
-"""Forget fraction against the step of unlearning."""
+"""Forget fraction against the step of unlearning, by both protocols where there are two."""
 
 import matplotlib.pyplot as plt
 
 from unlearning.plotting import colors, panels
+from unlearning.protocol import PUBLISHED_LATENTS
 from unlearning.results import Results
 
 
@@ -13,11 +14,15 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     measured = results.trajectory("measurements.csv")
     measured["percent"] = 100 * measured["forgotten"] / measured["samples"]
     retrain = results.values("forget_fraction", "retrain")["value"]
+    published = results.trajectory("steps.csv").dropna(subset="published_forgotten") if results.guide else None
     for method, axis in axes.items():
         runs = measured[measured["method"] == method]
         color = colors(results.methods)[method]
         for _, run in runs.groupby("seed"):
             axis.plot(run["step"], run["percent"], color=color, lw=0.6, alpha=0.7)
+        if published is not None:
+            shown = published[published["method"] == method].groupby("step")["published_forgotten"].mean()
+            axis.plot(shown.index, 100 / PUBLISHED_LATENTS * shown, color="0.45", lw=0.7, ls=":")
         mean = runs.groupby("step")["percent"].mean()
         axis.plot(mean.index, mean, color=color, lw=1.8)
         axis.axhline(100 * evaluation["threshold"], color="black", lw=0.8, ls="--")
@@ -28,10 +33,17 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         axis.set_ylim(bottom=0)
     figure.supxlabel("step")
     figure.supylabel("forget fraction (%)")
+    dotted = f"Dotted: mean by the as-published protocol, {PUBLISHED_LATENTS} latents in train mode. "
+    dotted = dotted if results.guide else ""
     caption = (
         f"Share of {unlearning['samples']} fresh samples that the judge takes for a forgotten class, against the "
         "step (linear up to 10, logarithmic from there). Thin lines: single seeds; thick line: their mean; dashed: "
-        f"the threshold of {100 * evaluation['threshold']:g} %; grey: range of the retrained models. "
-        f"{results.conditions()}"
+        f"the threshold of {100 * evaluation['threshold']:g} %; grey band: range of the retrained models. "
+        + (
+            f"Dotted: mean by the as-published protocol, {PUBLISHED_LATENTS} latents in train mode. "
+            if results.guide
+            else ""
+        )
+        + results.conditions()
     )
     return figure, caption

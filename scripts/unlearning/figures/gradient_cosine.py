@@ -5,13 +5,13 @@ import matplotlib.pyplot as plt
 from unlearning.plotting import colors, panels
 from unlearning.results import Results
 
-WINDOW = 10
+WINDOW = 3
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per method: cosine before each step (solid) and after it (dotted), smoothed, over seeds."""
     figure, axes = panels(results.methods)
-    steps = results.trajectory("steps.csv")
+    steps = results.trajectory("steps.csv").dropna(subset="cosine")
     for method, axis in axes.items():
         runs = steps[steps["method"] == method]
         color = colors(results.methods)[method]
@@ -26,7 +26,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure.supylabel("cos(g_r, g_f)")
     caption = (
         "Cosine of retain and forget gradient on the batches of each step: before the step (solid, with the range over "
-        f"seeds) and after it on the same batches and noise (dotted); running means over {WINDOW} steps. "
+        f"seeds) and after it on the same batches and noise (dotted); running means over {WINDOW} inspected steps. "
         f"{results.conditions()}"
     )
     return figure, caption

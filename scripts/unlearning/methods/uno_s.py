@@ -8,6 +8,8 @@ from unlearning.methods import surgery_retain, uno
 PARAMETERS = uno.PARAMETERS
 
 
-def direction(step: Step, orthogonality_weight: float) -> Tensor:
+def direction(step: Step, orthogonality_weight: float, hessian_products: str) -> Tensor:
     """UNO's direction on odd steps, g_r − (c/a) g_f on even steps."""
-    return uno.direction(step, orthogonality_weight) if step.number % 2 else surgery_retain.direction(step)
+    if step.number % 2:
+        return uno.direction(step, orthogonality_weight, hessian_products)
+    return surgery_retain.direction(step)

@@ -52,6 +52,8 @@ class Evidence:
     samples: of the run's model; None if the run diverged.
     retrained: samples of a retrained model of another seed; None if there is no other seed.
     retain_features: (N, F) of the retained training images.
+    guide_features: (N, G) by the guide, of samples decoded in train mode; None where there is no guide.
+    guide_reference: mean (G,) and covariance (G, G) of the guide's features of all training images.
     losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
     steps: per-step arrays by column, see `unlearning_run.STEP_COLUMNS`; empty for a reference.
     measurements: arrays `step`, `forgotten`, `samples`; empty where nothing was measured.
@@ -61,6 +63,8 @@ class Evidence:
     samples: SampleSet | None
     retrained: SampleSet | None
     retain_features: np.ndarray
+    guide_features: np.ndarray | None
+    guide_reference: tuple[np.ndarray, np.ndarray] | None
     losses: dict[str, np.ndarray]
     record: dict
     classes: int

@@ -6,6 +6,7 @@ On the judge's features, not Inception's: values compare within one experiment, 
 import numpy as np
 
 from unlearning.metrics import Evidence, Value
+from unlearning.statistics import moments
 
 METRICS = {
     "fid_retain": {
@@ -37,9 +38,4 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Fréchet distance between Gaussians fitted to features (N, F) and (M, F), in float64."""
     from pytorch_fid.fid_score import calculate_frechet_distance
 
-    moments = [
-        moment
-        for features in (first.astype(np.float64), second.astype(np.float64))
-        for moment in (features.mean(axis=0), np.cov(features, rowvar=False))
-    ]
-    return float(calculate_frechet_distance(*moments))
+    return float(calculate_frechet_distance(*moments(first), *moments(second)))

@@ -19,7 +19,7 @@ METRICS = {
         "label": "First crossing",
         "unit": "s",
         "table": False,
-        "description": "seconds of all steps up to the first crossing",
+        "description": "seconds of preparation and all steps up to the first crossing",
     },
     "sustained_crossing_steps": {
         "label": "Steps to unlearn",
@@ -31,14 +31,20 @@ METRICS = {
         "label": "Time to unlearn",
         "unit": "s",
         "table": True,
-        "description": "seconds of all steps up to the sustained crossing",
+        "description": "seconds of preparation and all steps up to the sustained crossing",
+    },
+    "five_step_forget_fraction": {
+        "label": "After 5 steps",
+        "unit": "%",
+        "table": False,
+        "description": "forget fraction after five steps",
     },
 }
 NEEDS = "trajectory"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """First and sustained crossing in steps and seconds; no value where nothing was measured."""
+    """Crossings in steps and seconds, and the share after step 5; no value where nothing was measured."""
     if not evidence.measurements:
         return {name: Value(None) for name in METRICS}
     measured = evidence.measurements["step"].astype(int)
@@ -46,9 +52,10 @@ def compute(evidence: Evidence) -> dict[str, Value]:
     sustained = np.logical_and.accumulate(below[::-1])[::-1]
     if evidence.record["status"] == "diverged":
         sustained[:] = False
-    elapsed = np.concatenate([[0.0], np.cumsum(evidence.steps["seconds"])])
+    elapsed = np.cumsum(np.concatenate([[evidence.record["preparation_seconds"]], evidence.steps["seconds"]]))
     last = len(elapsed) - 1
-    values = {}
+    after_five = 100 * (evidence.measurements["forgotten"] / evidence.measurements["samples"])[measured == 5]
+    values = {"five_step_forget_fraction": Value(float(after_five[0]) if len(after_five) else None)}
     for name, reached in (("first", below), ("sustained", sustained)):
         step = int(measured[reached.argmax()]) if reached.any() else last
         values[f"{name}_crossing_steps"] = Value(step, censored=not reached.any())

@@ -7,8 +7,12 @@ class `Model(image_shape, **parameters)`, a `torch.nn.Module` that answers three
   (B, C, H, W) in [0, 1] and noise drawn by `loss_noise(count, generator)`;
 * `samples(latents)`: images (B, C, H, W) in [0, 1], from latents drawn by `latents(count, generator)`;
 * `parameters()`: those with `requires_grad` are what training and unlearning may change.
+
+A model with an encoder also has `posterior(images)`: mean and log-variance of the latents, each (B, D).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -47,15 +51,33 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[nn.Module, dic
     return model.to(device), header["model"], header["image_shape"]
 
 
+@contextmanager
+def unchanged_buffers(model: nn.Module) -> Iterator[None]:
+    """Undo what happens to the buffers: batch normalisation counts every batch it sees in train mode."""
+    saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    yield
+    for buffer, value in saved:
+        buffer.copy_(value)
+
+
 @torch.no_grad()
-def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
-    """Generate `count` images, (count, C, H, W) uint8, in eval mode; the model's mode is restored.
+def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Tensor:
+    """Images (N, C, H, W) uint8 of latents (N, ...); the model's mode and buffers stay as they are.
 
     Samples are rounded to 8 bits as the real images are, so that no feature can tell the two by that.
+
+    Args:
+        train_mode: let batch normalisation use the statistics of the batch, as released code does.
     """
-    was_training = model.training
-    model.eval()
-    latents = model.latents(count, generator)
-    images = torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in latents.split(CHUNK)])
-    model.train(was_training)
+    modes = [(module, module.training) for module in model.modules()]
+    model.train(train_mode)
+    with unchanged_buffers(model):
+        images = torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in latents.split(CHUNK)])
+    for module, was_training in modes:
+        module.training = was_training
     return images
+
+
+def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
+    """Generate `count` images, (count, C, H, W) uint8, in eval mode."""
+    return decode(model, model.latents(count, generator))

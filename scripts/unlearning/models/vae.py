@@ -47,12 +47,23 @@ class Model(nn.Module):
 
     loss_noise = latents
 
-    def losses(self, images: Tensor, noise: Tensor) -> Tensor:
-        """Negative ELBO of each image in nats, (B,): reconstruction at one posterior draw, plus KL."""
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the latents, each (B, latent_dimensions)."""
         hidden = self.encoder(images)
-        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+        return self.mean(hidden), self.log_variance(hidden)
+
+    def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
+        """Negative ELBO of each image in nats, (B,): reconstruction at one posterior draw, plus KL.
+
+        `target`: what to reconstruct instead of the images, for methods that teach something else.
+        """
+        mean, log_variance = self.posterior(images)
         logits = self.decoder(mean + noise * torch.exp(log_variance / 2))
-        reconstruction = F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(1)
+        reconstruction = (
+            F.binary_cross_entropy_with_logits(logits, images if target is None else target, reduction="none")
+            .flatten(1)
+            .sum(1)
+        )
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return reconstruction + kl
 

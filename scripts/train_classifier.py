@@ -1,4 +1,4 @@
-"""Train the classifier that judges every result, and measure how often it errs."""
+"""Train a classifier, the judge or the guide, and measure how often it errs."""
 
 from pathlib import Path
 
@@ -6,28 +6,38 @@ import numpy as np
 import torch
 
 from unlearning.checkpoint import Checkpoint
+from unlearning.classifier import Classifier, classifier_losses, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
 from unlearning.images import as_float
 from unlearning.job import run
-from unlearning.judge import Judge, judge_losses, look_at
 from unlearning.seeding import stream_seed
 from unlearning.training import train
 
 
 def main(
-    *, experiment: str, settings: dict, device: str, code: str, dataset: Path, judge: Path, accuracy: Path, losses: Path
+    *,
+    experiment: str,
+    classifier: str,
+    settings: dict,
+    device: str,
+    code: str,
+    dataset: Path,
+    model: Path,
+    accuracy: Path,
+    losses: Path,
 ) -> None:
     """Train on the whole training split, forgotten classes included; test on the held-out split.
 
     Args:
         experiment: name of the experiment.
-        settings: the key `judge` of its configuration.
+        classifier: 'judge' or 'guide'.
+        settings: the key of that name of its configuration.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs.
         dataset: prepared data set.
-        judge: safetensors file of the classifier.
+        model: safetensors file of the weights.
         accuracy: JSON file with its held-out accuracy and confusion matrix.
         losses: CSV file of the mean loss of each epoch.
     """
@@ -37,24 +47,24 @@ def main(
     image_shape, seed = list(images.shape[1:]), settings["seed"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
-        model = Judge(image_shape, len(data.classes)).to(target)
+        network = Classifier(image_shape, len(data.classes), settings["hidden_units"]).to(target)
 
     def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return judge_losses(model, as_float(images[chosen]), labels[chosen], generator)
+        return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator)
 
-    checkpoint = Checkpoint(judge.with_suffix(".resume"), sha256_of([settings, code, sha256_of_file(dataset)]))
+    checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, sha256_of_file(dataset)]))
     trained = train(
-        model,
+        network,
         batch_losses,
         torch.from_numpy(np.flatnonzero(data.train)).to(target),
         **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate", "seed")},
         checkpoint=checkpoint,
     )
-    _, predicted = look_at(model, images[torch.from_numpy(~data.train)])
+    _, predicted = look_at(network, images[torch.from_numpy(~data.train)])
     confusion = np.zeros((len(data.classes),) * 2, dtype=int)
     np.add.at(confusion, (data.labels[~data.train], predicted.cpu().numpy()), 1)
 
-    model.save(judge, image_shape)
+    network.save(model, image_shape)
     write_json(
         accuracy,
         {

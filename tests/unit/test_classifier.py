@@ -1,14 +1,14 @@
-"""The judge: good enough to judge, and the same whatever the batch."""
+"""Classifiers: good enough to judge, and the same whatever the batch."""
 
 import numpy as np
 import pytest
 import torch
 
-from unlearning import images, judge
+from unlearning import classifier, images
 from unlearning.checkpoint import Checkpoint
+from unlearning.classifier import Classifier, classifier_losses, look_at
 from unlearning.config import load_experiment
 from unlearning.datasets import digits
-from unlearning.judge import FEATURES, Judge, judge_losses, look_at
 from unlearning.metrics.fid import frechet_distance
 from unlearning.seeding import stream
 from unlearning.training import train
@@ -17,7 +17,7 @@ from unlearning.training import train
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     raw = tmp_path_factory.mktemp("raw")
-    digits.fetch(raw)
+    digits.fetch(raw, None)
     return digits.read(raw)
 
 
@@ -26,11 +26,11 @@ def trained(data, tmp_path_factory):
     """The judge of the digits experiment, trained as it says."""
     settings = load_experiment("digits")["judge"]
     torch.manual_seed(1)
-    model = Judge([1, 8, 8], 10)
+    model = Classifier([1, 8, 8], 10, settings.pop("hidden_units"))
     pixels, labels = images.as_float(torch.from_numpy(data.images)), torch.from_numpy(data.labels)
     train(
         model,
-        lambda chosen, generator: judge_losses(model, pixels[chosen], labels[chosen], generator),
+        lambda chosen, generator: classifier_losses(model, pixels[chosen], labels[chosen], generator),
         torch.from_numpy(np.flatnonzero(data.train)),
         **settings,
         checkpoint=Checkpoint(tmp_path_factory.mktemp("judge") / "state", "key"),
@@ -47,9 +47,9 @@ def test_features_and_distance_do_not_depend_on_the_batch_size(trained, data, mo
     pixels = torch.from_numpy(data.images)
     distances = []
     for chunk in (7, 500, 10_000):
-        monkeypatch.setattr(judge, "CHUNK", chunk)
+        monkeypatch.setattr(classifier, "CHUNK", chunk)
         features, classes = look_at(trained, pixels)
-        assert features.shape == (1797, FEATURES)
+        assert features.shape == (1797, 64)
         assert (classes == trained(images.as_float(pixels)).argmax(1)).all()
         distances.append(frechet_distance(features[:900].numpy(), features[900:].numpy()))
     assert distances == pytest.approx([distances[0]] * 3, rel=1e-4)
@@ -57,7 +57,7 @@ def test_features_and_distance_do_not_depend_on_the_batch_size(trained, data, mo
 
 def test_judge_survives_its_file(trained, tmp_path):
     trained.save(tmp_path / "judge.safetensors", [1, 8, 8])
-    loaded = Judge.load(tmp_path / "judge.safetensors")
+    loaded = Classifier.load(tmp_path / "judge.safetensors")
     assert not loaded.training
     pixels = torch.rand(5, 1, 8, 8, generator=stream(0, "test"))
     assert torch.equal(loaded(pixels), trained(pixels))

@@ -1,0 +1,17 @@
+"""Print the verdicts on published numbers that the configured experiments allow."""
+
+from pathlib import Path
+
+
+def main(tables: list[Path], log: Path) -> None:
+    """Print each table under the name of its experiment, and write the same to a file."""
+    text = "".join(f"\n{table.parent.name}\n\n{table.read_text()}" for table in tables) or (
+        "No experiment of config.yaml has the key `published`; try --config experiments=[mnist-small]\n"
+    )
+    print(text)
+    log.write_text(text)
+
+
+if "snakemake" in globals():
+    # Not `unlearning.job.run`: this job is to write to the terminal.
+    main([Path(path) for path in snakemake.input], Path(snakemake.log[0]))

@@ -1,0 +1,69 @@
+"""Every method against fine-tuning and against the retrained model, paired by seed."""
+
+import numpy as np
+import pandas as pd
+
+from unlearning.results import Results
+from unlearning.statistics import bootstrap_interval, holm, sign_flip_p
+
+BASELINES = ("finetune", "retrain")
+LEVEL = 0.05
+
+
+def comparisons(results: Results) -> pd.DataFrame:
+    """One row per method and baseline, one column per metric of the main table that has no censored values.
+
+    A cell is the mean difference to the baseline's run of the same seed, with its 95 % bootstrap
+    interval over seeds, and * where the exact sign-flip test, corrected over the methods of the column
+    and baseline by Holm's procedure, falls below 5 %.
+    """
+    described = {
+        name: description
+        for name, description in results.described.items()
+        if description["table"] and "crossing" not in name
+    }
+    rows = {}
+    for baseline in BASELINES:
+        methods = [method for method in results.methods if method != baseline]
+        if baseline not in [*results.methods, "retrain"]:
+            continue
+        for metric, description in described.items():
+            label = description["label"] + (f" ({description['unit']})" if description["unit"] else "")
+            paired = {method: differences(results, metric, method, baseline) for method in methods}
+            tested = {method: sign_flip_p(values) for method, values in paired.items() if len(values) > 1}
+            corrected = dict(zip(tested, holm(np.array(list(tested.values()))), strict=True))
+            for method, values in paired.items():
+                row = rows.setdefault((method, baseline), {"Method": method, "Compared with": baseline})
+                row[label] = _cell(values, corrected.get(method))
+    return pd.DataFrame(list(rows.values()))
+
+
+def differences(results: Results, metric: str, method: str, baseline: str) -> np.ndarray:
+    """The metric of a method's runs minus that of the baseline's runs of the same seeds; (n,), finite ones only."""
+    values = results.values(metric, method, baseline)
+    wide = values.pivot_table(index="seed", columns="method", values="value")
+    if not {method, baseline} <= set(wide):
+        return np.empty(0)
+    difference = (wide[method] - wide[baseline]).to_numpy()
+    return difference[np.isfinite(difference)]
+
+
+def _cell(values: np.ndarray, p: float | None) -> str:
+    if not len(values):
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:+.3g}"
+    low, high = bootstrap_interval(values)
+    return f"{values.mean():+.3g} [{low:+.3g}, {high:+.3g}]{' *' if p is not None and p < LEVEL else ''}"
+
+
+def caption(results: Results) -> str:
+    """What the cells are."""
+    seeds = len(results.experiment["seeds"])
+    return (
+        f"{results.conditions()} Mean difference to the run of the same seed of the method in the second column, with "
+        "its 95 % bootstrap interval over seeds. *: below 5 % by the exact sign-flip test, corrected by Holm's "
+        f"procedure over all methods of a column. With {seeds} seed{'s' if seeds > 1 else ''} the smallest possible "
+        f"value of that test is {2 / 2**seeds:.2g} before correction"
+        + (": too few seeds for any *." if 2 / 2**seeds > LEVEL else ".")
+    )

@@ -1,0 +1,46 @@
+"""Fashion-MNIST, pictures of clothing in the format of MNIST (Xiao, Rasul & Vollgraf 2017)."""
+
+from pathlib import Path
+
+from unlearning import idx
+from unlearning.datasets import Dataset
+
+DATASET = {
+    "name": "fashion_mnist",
+    "title": "Fashion-MNIST (Xiao, Rasul & Vollgraf 2017, arXiv 1708.07747)",
+    "source": "the four official files, from the mirror that torchvision names",
+    "licence": "MIT",
+    "files": {
+        "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
+        "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
+        "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+    },
+    "image_shape": [1, 28, 28],
+    "classes": [
+        "T-shirt",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ],
+    "train_images": [6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000],
+    "heldout_images": [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000],
+}
+
+
+def fetch(raw: Path, source: str | None) -> None:
+    """From `source`, or from torchvision's mirrors."""
+    from torchvision.datasets import FashionMNIST
+
+    idx.fetch(raw, DATASET, idx.mirrors_of(DATASET["name"], source, FashionMNIST.mirrors))
+
+
+def read(raw: Path) -> Dataset:
+    """As published: 60,000 images to train with and 10,000 held out."""
+    return idx.read(raw, DATASET)

@@ -1,0 +1,41 @@
+"""What every point of a two-dimensional latent space is decoded to, before and after unlearning."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from unlearning.plotting import panels
+from unlearning.results import Results
+
+POINTS = 4000
+
+
+def draw(results: Results) -> tuple[plt.Figure, str]:
+    """A panel per model: latents drawn from the prior, coloured by the judge's class of their sample.
+
+    Raises:
+        ValueError: the latents have not two dimensions.
+    """
+    seed = results.experiment["seeds"][0]
+    figure, axes = panels(["original", "retrain", *results.methods])
+    palette = plt.get_cmap("tab10")
+    for method, axis in axes.items():
+        drawn = results.samples(method, seed)
+        axis.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
+        if len(drawn["classes"]) == 0:
+            axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
+            continue
+        if drawn["latents"].shape[1] != 2:
+            raise ValueError(f"the figure latent_space needs 2 latent dimensions, not {drawn['latents'].shape[1]}")
+        latents, classes = drawn["latents"][:POINTS], drawn["classes"][:POINTS]
+        axis.scatter(*latents.T, c=palette(classes % 10), s=1.5, lw=0, rasterized=True)
+        forgotten = np.isin(classes, results.forget_set["forgotten_classes"])
+        axis.scatter(*latents[forgotten].T, s=3, c="black", lw=0, rasterized=True)
+    legend = {name: palette(number % 10) for number, name in enumerate(results.classes)}
+    legend |= dict.fromkeys(results.forgotten, "black")
+    handles = [plt.Line2D([], [], ls="", marker="o", ms=4, color=color) for color in legend.values()]
+    figure.legend(handles, results.classes, loc="outside lower center", ncols=10, frameon=False)
+    caption = (
+        f"{POINTS} latents from the prior, the same in every panel, coloured by the class that the judge gives to what "
+        f"the model of seed {seed} decodes them to; black: forgotten. {results.conditions()}"
+    )
+    return figure, caption

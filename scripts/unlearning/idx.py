@@ -1,0 +1,95 @@
+"""MNIST and the data sets made in its image: four gzipped IDX files, fetched and read alike.
+
+Mirrors, MD5 checksums and the reader are torchvision's.
+"""
+
+import errno
+import gzip
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from unlearning.datasets import SOURCE_VARIABLE, Dataset, verify_file
+from unlearning.files import atomic_path
+
+
+def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
+    """Put the original files into `raw`; one that is there and whole is not fetched again.
+
+    Args:
+        raw: folder for the files.
+        described: the data set's `DATASET`.
+        mirrors: URLs of folders with the files, or paths of folders; tried in this order.
+
+    Raises:
+        ValueError: no mirror gave a file with the published checksum; says what each gave instead.
+    """
+    for name, checksum in described["files"].items():
+        path = raw / name
+        if path.is_file() and _is_whole(path, checksum):
+            continue
+        failures = []
+        for mirror in mirrors:
+            try:
+                with atomic_path(path) as temporary:
+                    _get(mirror, name, temporary)
+                    verify_file(temporary, checksum)
+                break
+            except (ValueError, OSError, RuntimeError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                    raise  # of this machine's disk, not of the mirror
+                failures.append(f"  {mirror}: {error}")
+        else:
+            raise ValueError(
+                f"data set {described['name']}: {name} could not be had:\n" + "\n".join(failures) + "\nWithout a "
+                f"network, name a folder that holds {described['name']}/{name} as data_source in config.yaml, or in "
+                f"the environment variable {SOURCE_VARIABLE}."
+            )
+
+
+def read(raw: Path, described: dict) -> Dataset:
+    """The official training split, then the official test split, which is held out."""
+    from torchvision.datasets.mnist import read_image_file, read_label_file
+
+    images, labels = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in described["files"]:
+            unpacked = Path(folder) / name.removesuffix(".gz")
+            with gzip.open(raw / name) as packed, unpacked.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+            if "images" in name:
+                images.append(read_image_file(str(unpacked)).numpy()[:, None])
+            else:
+                labels.append(read_label_file(str(unpacked)).numpy())
+    return Dataset(
+        images=np.concatenate(images),
+        labels=np.concatenate(labels).astype(np.int64),
+        attributes=np.empty((sum(map(len, labels)), 0), dtype=np.uint8),
+        train=np.arange(sum(map(len, labels))) < len(labels[0]),
+        classes=described["classes"],
+        attribute_names=[],
+    )
+
+
+def mirrors_of(name: str, source: str | None, public: list[str]) -> list[str]:
+    """Where to look for a data set: the user's own source alone, or torchvision's public mirrors."""
+    return [f"{source.rstrip('/')}/{name}/"] if source else public
+
+
+def _get(mirror: str, name: str, target: Path) -> None:
+    if "://" not in mirror:
+        shutil.copyfile(Path(mirror) / name, target)
+        return
+    from torchvision.datasets.utils import download_url
+
+    download_url(mirror + name, str(target.parent), target.name)
+
+
+def _is_whole(path: Path, checksum: str) -> bool:
+    try:
+        verify_file(path, checksum)
+    except ValueError:
+        return False
+    return True

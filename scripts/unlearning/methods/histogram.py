@@ -1,0 +1,25 @@
+"""The histogram loss of the UNO paper's code ("hat"): samples are to show the retained classes evenly.
+
+L_r + κ KL(p̄ ‖ q) with p̄ the guide's mean softmax over generated samples and q uniform over the
+retained classes (and 1e-8 on each forgotten one, where the divergence would be infinite; the paper
+does not say how its code avoids that).
+"""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+from unlearning.methods import finetune
+
+NEEDS_GUIDE = True
+PARAMETERS = {
+    "histogram_weight": {
+        "type": "number",
+        "minimum": 0,
+        "description": "κ, the weight of the histogram loss beside each loss of the method",
+    }
+}
+
+
+def direction(step: Step, histogram_weight: float) -> Tensor:
+    """∇(L_r + κ K)."""
+    return finetune.direction(step.with_histogram(histogram_weight))

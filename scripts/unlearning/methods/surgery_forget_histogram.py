@@ -1,0 +1,14 @@
+"""`surgery_forget` with the histogram loss (see `histogram`) added to both of its losses."""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+from unlearning.methods import histogram, surgery_forget
+
+NEEDS_GUIDE = True
+PARAMETERS = histogram.PARAMETERS
+
+
+def direction(step: Step, histogram_weight: float) -> Tensor:
+    """The direction of `surgery_forget` for L_r + κ K and L_f + κ K."""
+    return surgery_forget.direction(step.with_histogram(histogram_weight))

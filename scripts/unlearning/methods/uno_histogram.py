@@ -1,0 +1,33 @@
+"""`uno` with the histogram loss (see `histogram`) added to both of its losses.
+
+With λ = 0 and κ = 1e3 this is what the published UNO runs computed, see `uno_as_run` in
+configs/mnist.yaml; with κ = 0 it is `uno`.
+"""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+from unlearning.methods import uno
+
+NEEDS_GUIDE = True
+PARAMETERS = {
+    "orthogonality_weight": {
+        "type": "number",
+        "minimum": 0,
+        "description": "λ, the weight of cos² of the two gradients",
+    },
+    "histogram_weight": {
+        "type": "number",
+        "minimum": 0,
+        "description": "κ, the weight of the histogram loss beside each loss of the method",
+    },
+    "hessian_products": {
+        "enum": ["exact", "differences"],
+        "description": "Hessian-vector products by reverse-over-reverse differentiation, or by finite differences",
+    },
+}
+
+
+def direction(step: Step, orthogonality_weight: float, histogram_weight: float, hessian_products: str) -> Tensor:
+    """UNO's direction for L_r + κ K and L_f + κ K."""
+    return uno.direction(step.with_histogram(histogram_weight), orthogonality_weight, hessian_products)

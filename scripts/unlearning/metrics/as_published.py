@@ -1,0 +1,83 @@
+"""The UNO paper's protocol (Mandal & Gottwald 2025, released code), on the same runs as the rigorous one.
+
+It differs in this: forgetting is read off 128 fixed latents, decoded in train mode (batch normalisation
+with the batch's own statistics) after every step, and classified by the guide, a classifier that
+histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes
+back; a run that never gets there counts with its last step; seconds are the mean step times that number;
+and the covariance product inside the "FID" is symmetrised before its square root, on the guide's
+features, against all training images, the forgotten class included. In the original code the decoding
+also moves the running statistics; here it does not, for both protocols judge the same runs.
+"""
+
+import numpy as np
+
+from unlearning.metrics import Evidence, Value, step_time
+from unlearning.protocol import PUBLISHED_LATENTS
+from unlearning.statistics import moments
+
+METRICS = {
+    "published_steps": {
+        "label": "Steps, as published",
+        "unit": "steps",
+        "table": True,
+        "description": "first step at which 128 fixed samples are at or below the threshold, or else the last one",
+    },
+    "published_seconds": {
+        "label": "Time, as published",
+        "unit": "s",
+        "table": False,
+        "description": "mean seconds of a step times the steps, as published",
+    },
+    "published_relative_time": {
+        "label": "Time, as published",
+        "unit": "finetune steps",
+        "table": False,
+        "description": "steps, as published, times the cost of a step in finetune steps timed side by side",
+    },
+    "published_five_step_forget_fraction": {
+        "label": "After 5 steps, as published",
+        "unit": "",
+        "table": False,
+        "description": "share of 128 fixed samples that the guide takes for a forgotten class after five steps",
+    },
+    "published_fid": {
+        "label": "FID, as published",
+        "unit": "",
+        "table": True,
+        "description": "distance with symmetrised covariance product, guide's features, to all training images",
+    },
+}
+NEEDS = "samples"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """All of it for a method, the distance alone for a reference; nothing without a guide."""
+    values = {}
+    if evidence.guide_features is not None:
+        distance = symmetrised_distance(*moments(evidence.guide_features), *evidence.guide_reference)
+        values["published_fid"] = Value(distance)
+    counts = evidence.steps.get("published_forgotten", np.array([np.nan]))
+    if not np.isnan(counts).any():
+        shares, seconds = counts / PUBLISHED_LATENTS, evidence.steps["seconds"]
+        below = shares <= evidence.threshold
+        steps = int(below.argmax()) + 1 if below.any() else len(below)
+        values["published_steps"] = Value(steps)
+        values["published_seconds"] = Value(float(seconds.mean() * steps))
+        ratio = step_time.compute(evidence)["step_time_ratio"].value
+        values["published_relative_time"] = Value(ratio and ratio * steps)
+        values["published_five_step_forget_fraction"] = Value(float(shares[:5][-1]))
+    return values
+
+
+def symmetrised_distance(
+    first_mean: np.ndarray, first_covariance: np.ndarray, second_mean: np.ndarray, second_covariance: np.ndarray
+) -> float:
+    """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √S), S the symmetric part of Σ₁Σ₂, its negative eigenvalues set to 0.
+
+    The Fréchet distance has √(Σ₁Σ₂) itself; the two agree where Σ₁ and Σ₂ commute.
+    """
+    product = first_covariance @ second_covariance
+    eigenvalues = np.linalg.eigvalsh((product + product.T) / 2)
+    root_trace = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
+    difference = first_mean - second_mean
+    return float(difference @ difference + np.trace(first_covariance) + np.trace(second_covariance) - 2 * root_trace)

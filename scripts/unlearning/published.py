@@ -1,0 +1,213 @@
+"""Published numbers beside ours: what is reproduced, what is not, and why.
+
+The file of published numbers is described in published/README.md. Absolute times of other hardware and
+distances on other features cannot be compared; their ratios to a reference row of the same table can.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from unlearning.results import Results
+from unlearning.statistics import kaplan_meier_median
+
+NUMBERS = ("published_value", "as_published_value", "rigorous_value")
+COLUMNS = [
+    "Method",
+    "Quantity",
+    "Published",
+    "Ours, as published",
+    "Ours, rigorous",
+    "Verdict",
+    "Reason",
+    *NUMBERS,
+]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a published quantity is called here.
+
+    label: for the table. as_published, rigorous: names of metrics. scale: of the rigorous one, to the
+    published unit. reference: row to which both tables' values are set in ratio; '' for none. ratios:
+    metric from which our ratios are taken, where that is another one than as_published.
+    """
+
+    label: str
+    as_published: str
+    rigorous: str
+    scale: float = 1
+    reference: str = ""
+    ratios: str = ""
+
+    @property
+    def compared(self) -> str:
+        """The metric that decides."""
+        return self.ratios or self.as_published
+
+
+QUANTITIES = {
+    "steps_to_unlearn": Quantity("steps to unlearn", "published_steps", "sustained_crossing_steps"),
+    "time_to_unlearn": Quantity(
+        "time to unlearn (s)",
+        "published_seconds",
+        "sustained_crossing_seconds",
+        reference="surgery_retain",
+        ratios="published_relative_time",
+    ),
+    "time_per_step": Quantity(
+        "time per step (ms)", "ms_per_step", "ms_per_step", reference="surgery_retain", ratios="step_time_ratio"
+    ),
+    "five_step_forget_fraction": Quantity(
+        "forget fraction after 5 steps", "published_five_step_forget_fraction", "five_step_forget_fraction", 0.01
+    ),
+    "fid": Quantity("FID", "published_fid", "fid_retain", reference="original"),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs, its standard deviation and their number; NaN where not known."""
+
+    mean: float
+    std: float
+    runs: float
+
+    @property
+    def squared_error(self) -> float:
+        """Of the mean; 0 where it is not known."""
+        return float(np.nan_to_num(self.std**2 / self.runs)) if self.runs else 0.0
+
+    def over(self, reference: "Estimate") -> "Estimate":
+        """In units of another mean."""
+        return Estimate(self.mean / reference.mean, self.std / reference.mean, self.runs)
+
+    def __str__(self) -> str:
+        spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"
+        return f"{self.mean:.3g}{spread}"
+
+
+def verdicts(results: Results, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per published cell of the experiment's data set, in the order of the file, with `COLUMNS`."""
+    published = published[published["dataset"] == results.experiment["dataset"]]
+    table = {
+        (row["method"], row["metric"]): Estimate(row["mean"], row["std"], row["runs"])
+        for _, row in published.iterrows()
+    }
+    return pd.DataFrame([_verdict(results, table, row) for _, row in published.iterrows()], columns=COLUMNS)
+
+
+def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
+    method, quantity = row["method"], QUANTITIES[row["metric"]]
+    theirs, ours = table[method, row["metric"]], estimate(results, quantity.as_published, method)
+    rigorous = estimate(results, quantity.rigorous, method, quantity.scale)
+    shown = {
+        "Method": method,
+        "Quantity": quantity.label,
+        "Published": str(theirs),
+        "Ours, as published": "–" if ours is None else str(ours),
+        "Ours, rigorous": _rigorous_text(results, quantity, method, rigorous),
+        "published_value": theirs.mean,
+        "as_published_value": ours.mean if ours else np.nan,
+        "rigorous_value": rigorous.mean if rigorous else np.nan,
+    }
+    if method not in [*results.methods, "original", "retrain"]:
+        return shown | {"Verdict": "not comparable", "Reason": "this experiment has no such row"}
+    if ours is None or not np.isfinite(ours.mean):
+        reason = f"no run of ours has the value: {_status(results, method)}"
+        return shown | {"Verdict": "not comparable", "Reason": reason}
+    if quantity.reference == method:
+        reason = "other hardware or features; the unit of this quantity's ratios"
+        return shown | {"Verdict": "not comparable", "Reason": reason}
+    compared = estimate(results, quantity.compared, method)
+    if quantity.reference:
+        base = table.get((quantity.reference, row["metric"]))
+        our_base = estimate(results, quantity.compared, quantity.reference)
+        if base is None or our_base is None:
+            reason = f"other hardware or features, and no row {quantity.reference} to set in ratio with"
+            return shown | {"Verdict": "not comparable", "Reason": reason}
+        theirs, compared = theirs.over(base), compared.over(our_base)
+        shown["Published"] += f" ({theirs.mean:.3g} × {quantity.reference})"
+        shown["Ours, as published"] += f" ({compared.mean:.3g} × {quantity.reference})"
+    verdict, reason = judge(theirs, compared, row["relative_tolerance"], row["absolute_tolerance"])
+    if verdict != "reproduced":
+        reason += _explanation(results, table, row, quantity)
+    return shown | {"Verdict": verdict, "Reason": reason}
+
+
+def judge(theirs: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
+    """Verdict on two means, and its reason.
+
+    Allowed is the tolerance plus two standard errors of the published mean. A difference that lies
+    beyond that only by chance, or within it by chance, because our own runs scatter, decides nothing.
+    """
+    allowed = relative * abs(theirs.mean) + absolute + 2 * np.sqrt(theirs.squared_error)
+    difference, noise = abs(ours.mean - theirs.mean), 2 * np.sqrt(ours.squared_error)
+    reason = f"differs by {ours.mean - theirs.mean:+.2g}, allowed ± {allowed:.2g}"
+    if difference - noise > allowed:
+        return "not reproduced", reason
+    if difference <= allowed and noise <= allowed:
+        return "reproduced", reason
+    return "not comparable", f"{reason}, but our runs scatter by ± {noise:.2g}: more seeds are needed"
+
+
+def _explanation(results: Results, table: dict, row: pd.Series, quantity: Quantity) -> str:
+    """What is known of a number that is not reproduced: what the released code ran under the method's name."""
+    ran = row["as_run"]
+    if not isinstance(ran, str) or ran not in results.methods:
+        return ""
+    ours = estimate(results, quantity.compared, ran)
+    if ours is None:
+        return f"; the released code ran {ran} under this name, which {_status(results, ran)}"
+    theirs = table[row["method"], row["metric"]]
+    if quantity.reference:
+        theirs = theirs.over(table[quantity.reference, row["metric"]])
+        ours = ours.over(estimate(results, quantity.compared, quantity.reference))
+    verdict, _ = judge(theirs, ours, row["relative_tolerance"], row["absolute_tolerance"])
+    outcome = {"reproduced": "that is the published number", "not reproduced": "nor is that the published number"}
+    return (
+        f"; the released code ran {ran} under this name, which here gives {ours.mean:.3g}: "
+        f"{outcome.get(verdict, 'too scattered to tell')}"
+    )
+
+
+def estimate(results: Results, metric: str, method: str, scale: float = 1) -> Estimate | None:
+    """Mean and standard deviation of a metric over the seeds; None where no run has it."""
+    values = scale * results.values(metric, method)["value"].to_numpy(float)
+    if not len(values):
+        return None
+    return Estimate(values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan, len(values))
+
+
+def _rigorous_text(results: Results, quantity: Quantity, method: str, rigorous: Estimate | None) -> str:
+    if rigorous is None:
+        return "–"
+    if "crossing" not in quantity.rigorous:
+        return str(rigorous)
+    values = results.values(quantity.rigorous, method)
+    censored = values["censored"].to_numpy(bool)
+    median = kaplan_meier_median(values["value"].to_numpy(float), censored)
+    bound = f"> {values['value'].max():.3g}" if median is None else f"{median:.3g}"
+    return f"{bound} ({(~censored).sum()}/{len(values)})"
+
+
+def _status(results: Results, method: str) -> str:
+    runs = results.metrics[results.metrics["method"] == method].drop_duplicates("seed")
+    diverged = (runs["status"] == "diverged").sum()
+    return f"{diverged} of {len(runs)} runs diverged" if diverged else "not measured"
+
+
+def caption(results: Results) -> str:
+    """What the verdicts rest on."""
+    reduced = results.experiment["published"]["settings"] == "reduced"
+    return (
+        f"{results.conditions()} "
+        + ("**The settings are smaller than the paper's: verdicts are provisional.** " if reduced else "")
+        + "Published: mean ± standard deviation as printed. Ours, as published: the same protocol on our runs, bugs "
+        "included where they concern measuring. Ours, rigorous: crossings for good on fresh samples, as Kaplan–Meier "
+        "median and how many seeds got there; the Fréchet distance to the retain data on the judge's features. "
+        "Compared is the as-published value or, where hardware or features differ, its ratio to the named row (of "
+        "times: in units of fine-tuning steps timed side by side). Reproduced: within the tolerance of published/*.csv "
+        "plus two standard errors of the published mean. Not comparable: also where our own seeds scatter too much."
+    )

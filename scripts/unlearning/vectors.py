@@ -1,0 +1,20 @@
+"""A model's parameters as one flat vector."""
+
+import torch
+from torch import Tensor, nn
+
+
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that training and unlearning may change, in a fixed order."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def flatten(tensors: list[Tensor]) -> Tensor:
+    """Join tensors into one vector (P,)."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def unflatten(vector: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """Split a vector (P,) into tensors shaped like the given ones."""
+    parts = vector.split([tensor.numel() for tensor in like])
+    return [part.view_as(tensor) for part, tensor in zip(parts, like, strict=True)]

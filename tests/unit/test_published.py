@@ -1,0 +1,189 @@
+"""Verdicts on published numbers and comparisons between methods, from made-up results whose answers are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from unlearning import comparisons, published
+from unlearning.config import ROOT
+from unlearning.published import QUANTITIES, Estimate, judge
+from unlearning.statistics import bootstrap_interval, holm, sign_flip_p
+
+
+class Made:
+    """Results with given values of each metric, method and seed."""
+
+    def __init__(self, values, censored=()):
+        rows = [
+            {"metric": metric, "method": method, "seed": seed, "value": value, "status": "finished"}
+            | {"censored": (metric, method) in censored}
+            for (metric, method), seeds in values.items()
+            for seed, value in enumerate(seeds)
+        ]
+        self.metrics = pd.DataFrame(rows)
+        self.methods = [m for m in dict.fromkeys(self.metrics["method"]) if m not in ("original", "retrain")]
+        self.experiment = {"dataset": "mnist", "seeds": [0, 1, 2], "published": {"settings": "reduced"}}
+        self.described = {
+            "fid_retain": {"label": "FID", "unit": "", "table": True},
+            "sustained_crossing_steps": {"label": "Steps", "unit": "steps", "table": True},
+        }
+
+    def values(self, metric, *methods):
+        table = self.metrics[self.metrics["metric"] == metric]
+        return table[table["method"].isin(methods)] if methods else table
+
+
+def cell(method, metric, mean, std=np.nan, as_run=np.nan, relative=0.25, absolute=0.0):
+    return {
+        "dataset": "mnist",
+        "method": method,
+        "metric": metric,
+        "mean": mean,
+        "std": std,
+        "runs": 10,
+        "relative_tolerance": relative,
+        "absolute_tolerance": absolute,
+        "as_run": as_run,
+    }
+
+
+def verdict(results, *cells):
+    return published.verdicts(results, pd.DataFrame(cells))
+
+
+def test_steps_are_compared_as_they_are_and_the_row_that_was_run_is_named():
+    values = {
+        ("published_steps", "uno"): [90, 100, 95],
+        ("published_steps", "uno_as_run"): [3, 2, 3],
+        ("sustained_crossing_steps", "uno"): [160, 170, 500],
+        ("sustained_crossing_steps", "uno_as_run"): [3, 2, 3],
+    }
+    table = verdict(
+        Made(values),
+        cell("uno", "steps_to_unlearn", 2.7, 0.46, "uno_as_run"),
+        cell("uno_as_run", "steps_to_unlearn", 2.7, 0.46),
+    )
+    assert list(table["Verdict"]) == ["not reproduced", "reproduced"]
+    assert "ran uno_as_run under this name, which here gives 2.67: that is the published number" in table["Reason"][0]
+    assert table["Ours, rigorous"][0] == "170 (3/3)"
+
+
+def test_censored_runs_are_bounds_in_the_rigorous_column():
+    key = ("sustained_crossing_steps", "uno")
+    values = {("published_steps", "uno"): [9, 9, 9], key: [500, 500, 500]}
+    assert verdict(Made(values, {key}), cell("uno", "steps_to_unlearn", 9, 1))["Ours, rigorous"][0] == "> 500 (0/3)"
+
+
+def test_times_are_compared_as_ratios_of_what_was_measured_side_by_side():
+    values = {
+        ("ms_per_step", "surgery_retain"): [1, 1, 1],
+        ("ms_per_step", "uno"): [50, 60, 70],  # a slower hour of the machine
+        ("step_time_ratio", "surgery_retain"): [2, 2, 2],
+        ("step_time_ratio", "uno"): [6, 6, 6],
+    }
+    cells = cell("surgery_retain", "time_per_step", 7.0, 0.1), cell("uno", "time_per_step", 20.0, 0.1)
+    table = verdict(Made(values), *cells)
+    assert list(table["Verdict"]) == ["not comparable", "reproduced"]
+    assert "(3 × surgery_retain)" in table["Ours, as published"][1]
+
+
+def test_what_was_not_run_or_has_no_value_is_not_comparable():
+    values = {("published_steps", "finetune"): [5.0, 5, 5]}
+    table = verdict(Made(values), cell("esd", "steps_to_unlearn", 3), cell("finetune", "fid", 20))
+    assert list(table["Verdict"]) == ["not comparable"] * 2
+    assert "no such row" in table["Reason"][0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        (Estimate(2.8, 0.4, 10), "reproduced"),
+        (Estimate(90.0, 20.0, 10), "not reproduced"),
+        (Estimate(53.0, 66.0, 2), "not comparable"),
+        (Estimate(2.7, 60.0, 2), "not comparable"),
+        (Estimate(3.0, np.nan, 1), "reproduced"),
+    ],
+)
+def test_scatter_of_our_own_runs_neither_makes_nor_breaks_agreement(ours, expected):
+    assert judge(Estimate(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
+
+
+@given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0, 10), st.integers(2, 20), st.floats(0, 1))
+def test_a_verdict_never_improves_as_the_numbers_move_apart(theirs, ours, spread, runs, tolerance):
+    order = ["reproduced", "not comparable", "not reproduced"]
+    further = ours + np.sign(ours - theirs or 1) * 10
+    near, far = (
+        judge(Estimate(theirs, 0.1, 10), Estimate(mean, spread, runs), tolerance, 0.0)[0] for mean in (ours, further)
+    )
+    assert order.index(far) >= order.index(near)
+
+
+def test_every_published_file_is_complete_and_names_its_source():
+    for path in (ROOT / "published").glob("*.csv"):
+        table = pd.read_csv(path)
+        assert set(table["metric"]) <= set(QUANTITIES)
+        assert table["source"].str.len().min() > 10
+        assert table[["mean", "relative_tolerance", "absolute_tolerance"]].notna().all().all()
+        assert not table.duplicated(["dataset", "method", "metric"]).any()
+
+
+def test_published_values_are_those_of_the_papers_tables():
+    table = pd.read_csv(ROOT / "published" / "uno.csv").set_index(["dataset", "method", "metric"])["mean"]
+    assert table["mnist", "uno", "steps_to_unlearn"] == 2.7
+    assert table["mnist", "surgery_retain", "steps_to_unlearn"] == 143.7
+    assert table["celeba", "uno", "time_per_step"] == 175.7
+
+
+def test_differences_are_paired_by_seed():
+    values = {
+        ("fid_retain", "finetune"): [1.0, 20, 300],
+        ("fid_retain", "uno"): [2.0, 21, 301],
+        ("fid_retain", "retrain"): [0.0, 19, 299],
+    }
+    table = comparisons.comparisons(Made(values)).set_index(["Method", "Compared with"])
+    assert table.loc[("uno", "finetune"), "FID"] == "+1 [+1, +1]"
+    assert table.loc[("uno", "retrain"), "FID"] == "+2 [+2, +2]"
+    assert ("finetune", "finetune") not in table.index
+    assert list(table.columns) == ["FID"], "censored quantities are not averaged"
+
+
+def test_sign_flips_are_exact():
+    """All eight flips of (1, 2, 3) have means ±6, ±4, ±2, ±0 thirds: two of eight are as far out."""
+    assert sign_flip_p(np.array([1.0, 2, 3])) == pytest.approx(2 / 8)
+    assert sign_flip_p(np.arange(1.0, 11)) == pytest.approx(2 / 2**10)
+    assert sign_flip_p(np.array([1.0, -1])) == 1
+
+
+def test_holm_on_the_textbook_case():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([])).shape == (0,)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_lies_between_no_correction_and_bonferroni(p):
+    p = np.array(p)
+    assert (holm(p) >= p - 1e-12).all()
+    assert (holm(p) <= np.minimum(1, p * len(p)) + 1e-12).all()
+
+
+def test_bootstrap_interval_of_many_values_is_that_of_the_central_limit():
+    values = np.random.default_rng(0).normal(3, 2, 4000)
+    low, high = bootstrap_interval(values, resamples=2000)
+    expected = stats.norm.interval(0.95, values.mean(), values.std() / np.sqrt(4000))
+    np.testing.assert_allclose([low, high], expected, atol=0.01)
+    assert (low, high) == bootstrap_interval(values, resamples=2000)
+
+
+def test_a_single_seed_has_a_difference_but_no_interval():
+    values = {("fid_retain", "finetune"): [1.0], ("fid_retain", "uno"): [2.0]}
+    assert comparisons.comparisons(Made(values))["FID"][0] == "+1"
+
+
+def test_captions_say_what_the_settings_allow():
+    results = Made({("fid_retain", "uno"): [1.0]})
+    results.conditions = lambda: "Conditions."
+    assert "provisional" in published.caption(results)
+    assert "too few seeds" in comparisons.caption(results)

@@ -1,0 +1,73 @@
+"""The UNO paper's experiment on real MNIST, made very small, and its verdicts."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ..clone import ROOT, UNO, Clone, mnist_source
+
+pytestmark = pytest.mark.skipif(
+    not mnist_source(), reason="MNIST's four files are not here and there is no network to fetch them"
+)
+SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    clone = Clone.make(tmp_path_factory.mktemp("mnist") / "clone")
+    clone.write_experiment(
+        base="mnist-small",
+        training__epochs=1,
+        judge__epochs=1,
+        guide__epochs=1,
+        evaluation__samples=300,
+        methods={"finetune": {}, "surgery_retain": {}, "uno": UNO, "uno_as_run": SWAPPED},
+    )
+    output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={mnist_source()}")
+    return clone.path / "results" / "tiny", output
+
+
+def test_check_prints_every_published_cell_of_the_data_set_with_a_verdict_and_a_reason(checked):
+    results, output = checked
+    published = pd.read_csv(ROOT / "published" / "uno.csv")
+    verdicts = pd.read_csv(results / "verdicts.csv")
+    assert len(verdicts) == (published["dataset"] == "mnist").sum()
+    assert set(verdicts["Verdict"]) <= {"reproduced", "not reproduced", "not comparable"}
+    assert verdicts["Reason"].str.len().min() > 5
+    for line in (results / "verdicts.md").read_text().splitlines():
+        assert line in output
+    missing = verdicts[~verdicts["Method"].isin(["original", "surgery_retain", "uno"])]
+    assert set(missing["Verdict"]) == {"not comparable"}
+    uno = verdicts[verdicts["Method"] == "uno"].set_index("Quantity")
+    assert "surgery_retain" in uno.loc["time per step (ms)", "Ours, as published"]
+
+
+def test_both_protocols_are_in_the_table_and_explained_below_it(checked):
+    table = (checked[0] / "table.md").read_text()
+    for part in ("Steps, as published", "FID, as published", "Steps to unlearn", "128 fixed latents", "the guide ("):
+        assert part in table
+
+
+def test_the_two_classifiers_are_two(checked):
+    results, _ = checked
+    accuracy = {name: json.loads((results / name / "accuracy.json").read_text()) for name in ("judge", "guide")}
+    assert accuracy["judge"] != accuracy["guide"]
+    assert min(each["heldout_accuracy"] for each in accuracy.values()) > 0.85
+    manifest = json.loads((results / "manifest.json").read_text())
+    assert manifest["guide"] == accuracy["guide"]
+
+
+def test_published_steps_follow_from_the_counts_of_the_128(checked):
+    for run in ("seed0/uno_as_run", "seed1/finetune"):
+        metrics = json.loads((checked[0] / run / "metrics.json").read_text())["metrics"]
+        counts = pd.read_csv(checked[0] / run / "steps.csv")["published_forgotten"]
+        below = np.flatnonzero(counts <= 0.02 * 128)
+        assert metrics["published_steps"]["value"] == (below[0] + 1 if len(below) else len(counts))
+        assert metrics["published_five_step_forget_fraction"]["value"] == counts[4] / 128
+
+
+def test_every_figure_of_the_experiment_is_drawn(checked):
+    for name in ("latent_space", "published", "forget_fraction"):
+        assert (checked[0] / "figures" / f"{name}.svg").stat().st_size > 10_000
