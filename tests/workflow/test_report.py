@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from ..clone import FIGURES
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -1,0 +1,181 @@
+"""Measure what a step of every method costs, side by side: its ratio to a plain retain step.
+
+`make bench` runs it. The model is the VAE of configs/mnist.yaml, freshly initialised, on random images; a
+GPU is used where there is one. UNO is measured by each way of computing its Hessian-vector products, with the
+error of its direction against the exact one in float64.
+"""
+
+import copy
+import json
+import statistics
+
+import torch
+
+from unlearning import models, plugins
+from unlearning.classifier import Classifier
+from unlearning.config import load_experiment, method_settings
+from unlearning.device import describe_device, prepare_device
+from unlearning.gradients import BatchLoss, Loss, Start, Step
+from unlearning.unlearning_run import histogram_loss, make_optimizer, now
+from unlearning.vectors import flatten, trainable, unflatten
+
+SHAPE, CLASSES, ROUNDS = [1, 28, 28], 10, 15
+
+
+class Bench:
+    """One method on a model of its own, which takes a step whenever asked."""
+
+    def __init__(self, name: str, settings: dict, experiment: dict, device: torch.device):
+        self._method = plugins.load("methods", settings["rule"])
+        self._settings, self._device = settings, device
+        self._model = models.build(experiment["model"], SHAPE, seed=0).to(device).train()
+        torch.manual_seed(0)
+        self._guide = Classifier(SHAPE, CLASSES, experiment["guide"]["hidden_units"]).to(device).requires_grad_(False)
+        self._generator = torch.Generator(device).manual_seed(0)
+        images = (torch.rand(1000, *SHAPE, generator=self._generator, device=device) * 255).to(torch.uint8)
+        self._images, self._prepared, self.seconds, self.name = images.float() / 255, None, [], name
+        if hasattr(self._method, "prepare"):
+            start = Start(
+                teacher=copy.deepcopy(self._model).eval().requires_grad_(False),
+                retain=images,
+                forget=images[:200],
+                batch_size=settings["batch_size"],
+                reduction=settings["loss_reduction"],
+                guide=self._guide,
+                forgotten_classes=[1],
+                generator=self._generator,
+            )
+            self._prepared = self._method.prepare(start, **settings["parameters"])
+        self._optimizer = make_optimizer(self._model, settings, None)
+        self._number = 0
+
+    def _loss(self) -> BatchLoss:
+        size = self._settings["batch_size"]
+        chosen = torch.randint(1000, (size,), generator=self._generator, device=self._device)
+        batch = self._images[chosen], self._model.loss_noise(size, self._generator)
+        return BatchLoss(self._model, lambda: batch, self._settings["loss_reduction"])
+
+    def step(self) -> None:
+        """Take two steps, for some methods alternate, and note the seconds of one."""
+        started = now(self._device)
+        for _ in range(2):
+            self._number += 1
+            step = Step(
+                self._number,
+                self._loss(),
+                self._loss(),
+                histogram_loss(
+                    self._model,
+                    self._guide,
+                    torch.tensor([1], device=self._device),
+                    self._generator,
+                    self._settings,
+                ),
+                self._model,
+                self._prepared,
+                self._generator,
+            )
+            self._optimizer.descend(self._method.direction(step, **self._settings["parameters"]))
+        self.seconds.append((now(self._device) - started) / 2)
+
+
+def step_ratios(experiment: dict, device: torch.device) -> dict[str, dict[str, float]]:
+    """Milliseconds per step of every row and its ratio to `finetune`: medians of rounds in turn."""
+    benches = []
+    for row in experiment["methods"]:
+        settings = method_settings(experiment, row)
+        benches.append(Bench(row, settings, experiment, device))
+        if row == "uno":
+            ways = settings | {"parameters": settings["parameters"] | {"hessian_products": "differences"}}
+            benches.append(Bench("uno by differences", ways, experiment, device))
+    for _ in range(ROUNDS):
+        for bench in benches:
+            bench.step()
+    plain = next(bench for bench in benches if bench.name == "finetune").seconds
+    return {
+        bench.name: {
+            "ms": round(1000 * statistics.median(bench.seconds), 2),
+            "ratio": round(statistics.median(a / b for a, b in zip(bench.seconds, plain, strict=True)), 2),
+        }
+        for bench in benches
+    }
+
+
+def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str, float]]:
+    """Each way to a Hessian-vector product: milliseconds, and its error relative to the product in float64."""
+    results = {}
+    model = models.build(experiment["model"], SHAPE, seed=0).to(device)
+    double = copy.deepcopy(model).double()
+    generator = torch.Generator(device).manual_seed(0)
+    batch = torch.rand(128, *SHAPE, generator=generator, device=device), model.loss_noise(128, generator)
+    vector = torch.randn(flatten(trainable(model)).shape, generator=generator, device=device)
+    vector /= vector.norm()
+    truth = reverse_over_reverse(double, tuple(part.double() for part in batch), vector.double())
+    for way in (reverse_over_reverse, forward_over_reverse, differences):
+        seconds = []
+        for _ in range(ROUNDS):
+            started = now(device)
+            product = way(model, batch, vector)
+            seconds.append(now(device) - started)
+        error = ((product.double() - truth).norm() / truth.norm()).item()
+        results[way.__name__] = {
+            "ms": round(1000 * statistics.median(seconds), 2),
+            "relative_error": float(f"{error:.1e}"),
+        }
+    return results
+
+
+def reverse_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
+    """As `gradients.hessian_products`, gradient included."""
+    from unlearning.gradients import hessian_products
+
+    return hessian_products((BatchLoss(model, lambda: batch, "sum"), vector))
+
+
+def differences(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
+    """As `Loss.hessian_product_by_differences`, gradient included."""
+    loss: Loss = BatchLoss(model, lambda: batch, "sum")
+    return loss.hessian_product_by_differences(vector)
+
+
+def forward_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
+    """The derivative of the gradient along the vector, by forward differentiation."""
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+
+    def loss(parameters: dict) -> torch.Tensor:
+        return torch.func.functional_call(_Summed(model), ({**_named(parameters), **_named(buffers)}), batch)
+
+    point = dict(zip(names, (parameter.detach() for parameter in trainable(model)), strict=True))
+    along = dict(zip(names, unflatten(vector, trainable(model)), strict=True))
+    _, product = torch.func.jvp(torch.func.grad(loss), (point,), (along,))
+    return flatten([product[name] for name in names])
+
+
+class _Summed(torch.nn.Module):
+    def __init__(self, model: torch.nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return self.model.losses(images, noise).sum()
+
+
+def _named(tensors: dict) -> dict:
+    return {f"model.{name}": tensor for name, tensor in tensors.items()}
+
+
+def main() -> None:
+    """Print the measurements as JSON."""
+    experiment = load_experiment("mnist")
+    device = prepare_device("auto")
+    measured = {
+        "device": describe_device(device),
+        "steps": step_ratios(experiment, device),
+        "hessian_vector_products": product_errors(experiment, device),
+    }
+    print(json.dumps(measured, indent=2))
+
+
+if __name__ == "__main__":
+    main()
