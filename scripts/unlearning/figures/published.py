@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from unlearning.plotting import colors, markers
 from unlearning.results import Results
@@ -33,8 +34,11 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         limits = (0, max(values.max(), 0.01) * 1.05) if share else (values.min() / 1.5, values.max() * 1.5)
         if not share:
             axis.set(xscale="log", yscale="log")
+            for scaled in (axis.xaxis, axis.yaxis):
+                scaled.set_minor_formatter(NullFormatter())
         axis.plot(limits, limits, color="0.6", lw=0.8)
-        axis.set(xlim=limits, ylim=limits, title=quantity)
+        axis.set(xlim=limits, ylim=limits)
+        axis.set_title(quantity, fontsize="medium")
     for axis in axes.flat[len(quantities) :]:
         axis.set_axis_off()
     figure.supxlabel("published")

@@ -10,7 +10,8 @@ from unlearning.statistics import kaplan_meier_median
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A point per method with the range over seeds; hollow where not every seed unlearned in time."""
-    figure, axis = plt.subplots(figsize=(5.6, 3.4))
+    entries = len(results.methods) + 2
+    figure, axis = plt.subplots(figsize=(5.6, max(3.4, 0.23 * entries)))  # room for the legend
     for method in results.methods:
         times = results.values("sustained_crossing_seconds", method)
         fid = results.values("fid_retain", method)["value"]
