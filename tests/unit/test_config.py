@@ -199,3 +199,64 @@ def test_whatever_stands_in_a_key_the_answer_is_a_message_or_a_valid_experiment(
         return
     assert message.startswith("configs/fuzz.yaml")
     assert path.split(".")[-1] in message
+
+
+def with_row(row, **changes):
+    experiment = copy.deepcopy(DIGITS)
+    experiment["methods"]["swept"] = row
+    return yaml.safe_dump(experiment | changes, sort_keys=False)
+
+
+UNO = {"rule": "uno", "orthogonality_weight": 10.0, "hessian_products": "exact"}
+
+
+def test_a_row_may_name_its_method(root):
+    (root / "configs" / "swept.yaml").write_text(with_row(UNO | {"optimizer": "sgd"}))
+    settings = method_settings(load_experiment("swept", root), "swept")
+    assert settings["rule"] == "uno"
+    assert settings["optimizer"] == "sgd"
+    assert settings["parameters"] == {"orthogonality_weight": 10.0, "hessian_products": "exact"}
+    assert method_settings(DIGITS, "uno")["rule"] == "uno"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"rule": "unoo"}, ["methods.swept.rule = 'unoo'", "did you mean 'uno'"]),
+        ({"rule": "uno", "hessian_products": "exact"}, ["methods.swept.orthogonality_weight: missing"]),
+        (UNO | {"lambda": 1}, ["methods.swept.lambda = 1", "unknown key"]),
+        (UNO | {"optimizer": "adamw"}, ["methods.swept.optimizer = 'adamw'", "adam, adam_warm, sgd"]),
+        ({"rule": "histogram", "histogram_weight": 1.0}, ["methods.swept", "classifier in its loss", "'guide'"]),
+        (3, ["methods.swept = 3"]),
+    ],
+)
+def test_a_wrong_row_is_named(refused, row, said):
+    message = refused(with_row(row))
+    for part in said:
+        assert part in message
+
+
+@pytest.mark.parametrize("name", ["retrain", "Uno", "a/b", "../x"])
+def test_a_row_of_a_name_that_cannot_be_a_folder_is_refused(refused, name):
+    experiment = copy.deepcopy(DIGITS)
+    experiment["methods"][name] = UNO
+    assert refused(yaml.safe_dump(experiment, sort_keys=False)).startswith("configs/bad.yaml: methods")
+
+
+def test_a_row_named_like_a_method_cannot_be_another(refused):
+    experiment = copy.deepcopy(DIGITS)
+    experiment["methods"]["finetune"] = UNO
+    assert "methods.finetune.rule = 'uno': must be one of finetune" in refused(yaml.safe_dump(experiment))
+
+
+def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refused):
+    metrics = [*DIGITS["evaluation"]["metrics"], "as_published"]
+    message = refused(changed("evaluation.metrics", metrics))
+    assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
+    assert "evaluation.samples = 64: a Fréchet distance on 64 features" in refused(changed("evaluation.samples", 64))
+
+
+def test_a_source_of_data_that_is_not_there_is_refused(root):
+    with pytest.raises(ConfigError, match=r"config.yaml: data_source = '/nowhere': no such folder"):
+        load_settings({"data_source": "/nowhere"}, root)
+    load_settings({"data_source": "http://example.org/data"}, root)

@@ -9,6 +9,7 @@ from scipy.linalg import sqrtm
 
 from unlearning import plugins
 from unlearning.metrics import Evidence, SampleSet, Value
+from unlearning.metrics.as_published import symmetrised_distance
 from unlearning.metrics.class_histogram_kl import smoothed_histogram
 from unlearning.metrics.fid import frechet_distance
 from unlearning.statistics import kaplan_meier, kaplan_meier_median, trimmed_mean, wilson_interval
@@ -199,3 +200,37 @@ def test_trimmed_mean_ignores_a_hiccup_and_keeps_two_kinds_of_steps():
     assert trimmed_mean(np.array([1.0] * 19 + [1000.0])) == 1
     assert trimmed_mean(np.array([1.0, 3.0] * 10)) == 2
     assert trimmed_mean(np.array([4.0])) == 4
+
+
+def published(*counts, **changes):
+    steps = {"seconds": np.full(len(counts), 0.5), "pace_seconds": np.full(len(counts), 0.25)}
+    return compute("as_published", steps=steps | {"published_forgotten": np.array(counts, float)}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("counts", "steps"),
+    [((20, 9, 2, 9, 9, 9), 3), ((20, 9, 3, 3, 3, 3), 6), ((0, 9, 9, 9, 9, 9), 1)],
+    ids=["rebounds", "never", "at once"],
+)
+def test_the_published_protocol_takes_the_first_step_or_else_the_last(counts, steps):
+    values = published(*counts)
+    assert values["published_steps"] == Value(steps)
+    assert values["published_seconds"].value == pytest.approx(0.5 * steps)
+    assert values["published_relative_time"].value == pytest.approx(2 * steps)
+    assert values["published_five_step_forget_fraction"].value == counts[4] / 128
+
+
+def test_the_published_distance_is_the_frechet_distance_where_covariances_commute_and_is_not_where_they_do_not():
+    mean, other = np.zeros(2), np.array([3.0, -1])
+    first, second = np.diag([4.0, 1.0]), np.diag([9.0, 0.25])
+    assert symmetrised_distance(mean, first, other, second) == pytest.approx(10 + (3 - 2) ** 2 + (0.5 - 1) ** 2)
+    turned = np.array([[0.8, -0.6], [0.6, 0.8]]) @ second @ np.array([[0.8, 0.6], [-0.6, 0.8]])
+    true = np.trace(first + turned - 2 * sqrtm(first @ turned).real)
+    product = first @ turned
+    theirs = np.trace(first + turned) - 2 * np.trace(sqrtm((product + product.T) / 2)).real
+    assert symmetrised_distance(mean, first, mean, turned) == pytest.approx(theirs)
+    assert abs(theirs - true) > 0.1
+
+
+def test_there_is_no_published_protocol_without_a_guide():
+    assert compute("as_published") == {}
