@@ -17,7 +17,7 @@ from unlearning.config import load_experiment, method_settings
 from unlearning.device import describe_device, prepare_device
 from unlearning.gradients import BatchLoss, Loss, Start, Step
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now
-from unlearning.vectors import flatten, trainable, unflatten
+from unlearning.vectors import flatten, unflatten
 
 SHAPE, CLASSES, ROUNDS = [1, 28, 28], 10, 15
 
@@ -108,8 +108,9 @@ def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str
     double = copy.deepcopy(model).double()
     generator = torch.Generator(device).manual_seed(0)
     batch = torch.rand(128, *SHAPE, generator=generator, device=device), model.loss_noise(128, generator)
-    vector = torch.randn(flatten(trainable(model)).shape, generator=generator, device=device)
-    vector /= vector.norm()
+    # UNO's vectors are combinations of gradients.
+    other = torch.rand(128, *SHAPE, generator=generator, device=device), model.loss_noise(128, generator)
+    vector = BatchLoss(model, lambda: other, "sum").gradient
     truth = reverse_over_reverse(double, tuple(part.double() for part in batch), vector.double())
     for way in (reverse_over_reverse, forward_over_reverse, differences):
         seconds = []
@@ -139,17 +140,13 @@ def differences(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> t
 
 
 def forward_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
-    """The derivative of the gradient along the vector, by forward differentiation."""
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-
-    def loss(parameters: dict) -> torch.Tensor:
-        return torch.func.functional_call(_Summed(model), ({**_named(parameters), **_named(buffers)}), batch)
-
-    point = dict(zip(names, (parameter.detach() for parameter in trainable(model)), strict=True))
-    along = dict(zip(names, unflatten(vector, trainable(model)), strict=True))
-    _, product = torch.func.jvp(torch.func.grad(loss), (point,), (along,))
-    return flatten([product[name] for name in names])
+    """The derivative of the gradient along the vector, by forward differentiation; running statistics stay."""
+    summed = _Summed(torch.func.replace_all_batch_norm_modules_(copy.deepcopy(model)))
+    point = {name: parameter.detach() for name, parameter in summed.named_parameters()}
+    along = dict(zip(point, unflatten(vector, list(point.values())), strict=True))
+    gradient = torch.func.grad(lambda parameters: torch.func.functional_call(summed, parameters, batch))
+    _, product = torch.func.jvp(gradient, (point,), (along,))
+    return flatten(list(product.values()))
 
 
 class _Summed(torch.nn.Module):
@@ -159,10 +156,6 @@ class _Summed(torch.nn.Module):
 
     def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         return self.model.losses(images, noise).sum()
-
-
-def _named(tensors: dict) -> dict:
-    return {f"model.{name}": tensor for name, tensor in tensors.items()}
 
 
 def main() -> None:
