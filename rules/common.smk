@@ -106,6 +106,12 @@ def prepared_dataset(wildcards):
     return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/prepared.safetensors"
 
 
+def proxy_dataset(wildcards):
+    """The prepared data set that stands for the retain set of a run; none for most."""
+    wanted = settings_of_run(wildcards)["retain_images"]
+    return [f"<data>/{wanted['dataset']}/prepared.safetensors"] if "dataset" in wanted else []
+
+
 def dataset_manifest(wildcards):
     """The manifest of an experiment's data set."""
     return f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/manifest.json"

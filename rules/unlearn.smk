@@ -12,6 +12,7 @@ rule unlearn:
             lambda wildcards: settings_of_run(wildcards)["optimizer"] == "adam_warm",
             then="<results>/{experiment}/seed{seed}/original/optimizer.safetensors",
         ),
+        proxy=proxy_dataset,
     output:
         model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
         steps="<results>/{experiment}/seed{seed}/{method}/steps.csv",

@@ -9,7 +9,7 @@ from unlearning import models, plugins
 from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
-from unlearning.evaluation import group_losses, read_columns, sample_set
+from unlearning.evaluation import completion_set, group_losses, read_columns, sample_set, spread_out
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
@@ -67,7 +67,8 @@ def main(
         measurements: CSV file of its measurements; None for a reference.
         metrics: JSON file of the values.
         samples: npz file with the `latents` (N, D) of all samples, the judge's `classes` (N,), and the first
-            `STORED_IMAGES` as `images` (n, C, H, W) uint8.
+            `STORED_IMAGES` as `images` (n, C, H, W) uint8; of a model that completes images, for each group the
+            first `STORED_IMAGES` of each array of `metrics.CompletionSet`, as `{group}.{array}`.
     """
     target = prepare_device(device)
     data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Classifier.load(judge, target)
@@ -81,18 +82,29 @@ def main(
             raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
     network, *_ = models.load(model, target)
     network.eval()
-    latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-    drawn, guide_features, losses, images = None, None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
-    if not diverged:
+    pixels = torch.from_numpy(data.images).to(target)
+    drawn, retrained, guide_features, losses, completions = None, None, None, {}, {}
+    stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
+    if diverged:
+        pass
+    elif models.completes(network):
+        for group, indices in groups.groups().items():
+            chosen = spread_out(indices, settings["samples"])
+            other = compared.get(f"{compare_with}.{group}")
+            seen = completion_set(network, classifier, pixels[chosen], data.labels[chosen], group, other)
+            completions[group] = seen
+            stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
+    else:
+        latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
         drawn, images = sample_set(network, classifier, latents)
+        stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}
         if guide:
             published = models.decode(network, latents, train_mode=True)
             guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
-        pixels = torch.from_numpy(data.images).to(target)
+        if compare_with is not None:
+            retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
+    if not diverged and "elbo_draws" in settings:
         losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    retrained = None
-    if compare_with is not None:
-        retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
     evidence = Evidence(
         samples=drawn,
         retrained=retrained,
@@ -103,7 +115,8 @@ def main(
         record=ran,
         classes=len(data.classes),
         forgotten_classes=groups.forgotten_classes,
-        threshold=settings["threshold"],
+        threshold=settings.get("threshold"),
+        completions=completions,
         steps=read_columns(steps),
         measurements=read_columns(measurements),
     )
@@ -111,11 +124,13 @@ def main(
     for name in settings["metrics"]:
         metric = plugins.load("metrics", name)
         computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
-        values |= {key: computed.get(key, Value(None)) for key in metric.METRICS}
+        values |= {key: computed.get(key, Value(None)) for key in plugins.describe("metrics", name)}
 
-    classes = drawn.classes if drawn else np.zeros(0, int)
+    whole = ("classes", "latents")
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, images=images[:STORED_IMAGES], classes=classes, latents=latents.cpu().numpy())
+        np.savez_compressed(
+            file, **{name: array if name in whole else array[:STORED_IMAGES] for name, array in stored.items()}
+        )
     inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide}
     inputs |= {"steps": steps, "measurements": measurements}
     inputs = {name: path for name, path in inputs.items() if path}
@@ -128,7 +143,7 @@ def main(
             "status": ran["status"],
             "last_step": ran.get("last_step"),
             "metrics": {name: value.as_json() for name, value in values.items()},
-            "class_counts": np.bincount(classes, minlength=len(data.classes)).tolist() if drawn else None,
+            "class_counts": np.bincount(drawn.classes, minlength=len(data.classes)).tolist() if drawn else None,
             "run": {
                 key: ran[key]
                 for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "environment")

@@ -56,7 +56,7 @@ def main(
     inputs = {"dataset": dataset} | ({"forget_set": forget_set} if forget_set else {})
     provenance = run_record(settings=settings, code=code, inputs=inputs)
     data = Dataset.load(dataset)
-    indices = ForgetSet.load(forget_set).retain if forget_set else np.flatnonzero(data.train)
+    indices = ForgetSet.load(forget_set).never_forgotten if forget_set else np.flatnonzero(data.train)
     images = torch.from_numpy(data.images).to(target)
     image_shape = list(images.shape[1:])
     network = models.build(architecture, image_shape, seed).to(target)

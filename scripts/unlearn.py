@@ -1,7 +1,9 @@
 """Run one unlearning method on the original model of one seed."""
 
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import torch
 
 from unlearning import models, plugins
@@ -10,7 +12,7 @@ from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
 from unlearning.device import describe_device, peak_memory_mib, prepare_device
 from unlearning.files import sha256_of, write_csv, write_json
-from unlearning.forget_set import ForgetSet
+from unlearning.forget_set import ForgetSet, of_classes
 from unlearning.job import run
 from unlearning.provenance import run_record
 from unlearning.tensors import read_tensors
@@ -31,6 +33,7 @@ def main(
     guide: Path | None,
     original: Path,
     moments: Path | None,
+    proxy: Path | None,
     model: Path,
     steps: Path,
     measurements: Path,
@@ -51,6 +54,7 @@ def main(
         guide: second classifier; None where the experiment has none.
         original: the trained model.
         moments: Adam's state at the end of its training; None where the run does not start from it.
+        proxy: another data set, whose images stand for the retain set; None where none does.
         model: safetensors file of the weights after the last step; not finite if the run diverged.
         steps: CSV file with one row per step.
         measurements: CSV file with one row per measurement of the forget fraction.
@@ -64,20 +68,25 @@ def main(
         "guide": guide,
         "original": original,
         "moments": moments,
+        "proxy": proxy,
     }
     inputs = {name: path for name, path in inputs.items() if path}
     provenance = run_record(settings=settings, code=code, inputs=inputs)
     chosen = ForgetSet.load(forget_set)
-    images = torch.from_numpy(Dataset.load(dataset).images).to(target)
+    data = Dataset.load(dataset)
+    images = torch.from_numpy(data.images).to(target)
     network, configuration, image_shape = models.load(original, target)
     checkpoint = Checkpoint(
         model.with_suffix(".resume"), sha256_of([method, seed, settings, code, provenance["inputs_sha256"]])
     )
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    rule = plugins.load("methods", settings["rule"])
     done = unlearn(
         network,
-        plugins.load("methods", settings["rule"]),
-        images[chosen.retain],
+        rule,
+        torch.from_numpy(retained_images(settings["retain_images"], data, chosen, proxy)).to(target),
         images[chosen.forget],
+        images[chosen.heldout_forget],
         judge=Classifier.load(judge, target),
         guide=Classifier.load(guide, target) if guide else None,
         forgotten_classes=chosen.forgotten_classes,
@@ -103,11 +112,38 @@ def main(
             "preparation_seconds": done.preparation_seconds,
             "seconds": done.preparation_seconds + sum(row["seconds"] for row in done.steps),
             "peak_memory_mib": peak_memory_mib(target),
+            **(drift(before, network, rule) if models.completes(network) else {}),
             **describe_device(target),
             **provenance,
         },
     )
     checkpoint.remove()
+
+
+def retained_images(wanted: str | dict, data: Dataset, chosen: ForgetSet, proxy: Path | None) -> np.ndarray:
+    """The images (N, C, H, W) of the retain set, or of the proxy that stands for it."""
+    if wanted == "retain":
+        return data.images[chosen.retain]
+    if "classes" in wanted:
+        return data.images[of_classes(wanted["classes"], data.labels, data.train, data.classes)]
+    other = Dataset.load(proxy)
+    return other.images[other.train]
+
+
+def drift(before: dict[str, torch.Tensor], network: torch.nn.Module, method: ModuleType) -> dict[str, float]:
+    """How far encoder and decoder moved, as the length of the change relative to their length.
+
+    Raises:
+        RuntimeError: a method that trains only the encoder has changed anything else.
+    """
+    after, of_encoder, moved = network.state_dict(), network.encoder_parameters(), {}
+    for part, names in (("encoder", of_encoder), ("decoder", before.keys() - of_encoder)):
+        changes = torch.cat([(after[name] - before[name]).double().flatten() for name in sorted(names)])
+        lengths = torch.cat([before[name].double().flatten() for name in sorted(names)])
+        moved[f"{part}_drift"] = (changes.norm() / lengths.norm()).item()
+    if getattr(method, "ENCODER_ONLY", False) and moved["decoder_drift"] != 0:
+        raise RuntimeError(f"{method.__name__} says ENCODER_ONLY, but the decoder has changed")
+    return moved
 
 
 def as_tensors(path: Path, device: torch.device) -> dict[str, torch.Tensor]:

@@ -8,13 +8,13 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 import copy
 import difflib
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import plugins
-from unlearning.forget_set import check_selection
+from unlearning.forget_set import check_proxies, check_selection
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 
 REFERENCES = ("original", "retrain")
@@ -54,8 +54,11 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
         [
             *check_selection(experiment["forget_set"], dataset),
             *_check_schedule(experiment["unlearning"]),
+            *check_proxies(experiment.get("proxies", {}), experiment, partial(plugins.describe, "datasets")),
+            *_check_rows(experiment),
             *_check_guide(experiment),
-            *_check_sample_count(experiment),
+            *_check_metrics(experiment),
+            *_check_sample_count(experiment, dataset),
         ],
     )
     return experiment
@@ -68,6 +71,7 @@ def experiment_schema(root: Path = ROOT) -> dict:
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
     properties["dataset"]["enum"] = plugins.names("datasets")
+    properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = plugins.names("datasets")
     properties["model"]["properties"] = _described("models")
     properties["methods"]["properties"] = _described("methods", optional=row)
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugins.names("metrics")
@@ -84,12 +88,15 @@ def rule_of(experiment: dict, method: str) -> str:
 
 def method_settings(experiment: dict, method: str) -> dict:
     """What one unlearning run depends on: the shared settings, the row's overrides, its rule and parameters."""
-    row = {key: value for key, value in experiment["methods"][method].items() if key != "rule"}
+    own = ("rule", "retain_images")
+    row = {key: value for key, value in experiment["methods"][method].items() if key not in own}
     shared = experiment["unlearning"]
+    proxy = experiment["methods"][method].get("retain_images")
     return {
         **shared,
         **{key: value for key, value in row.items() if key in shared},
         "rule": rule_of(experiment, method),
+        "retain_images": experiment["proxies"][proxy] if proxy else "retain",
         "parameters": {key: value for key, value in row.items() if key not in shared},
     }
 
@@ -166,6 +173,35 @@ def _check_schedule(unlearning: dict) -> list[str]:
     return []
 
 
+def _check_rows(experiment: dict) -> list[str]:
+    """Each method must suit the family of the model, and each proxy must be defined."""
+    problems, (model,) = [], experiment["model"]
+    family = "completing" if plugins.completes(model) else "generating"
+    for row, settings in experiment["methods"].items():
+        suits = plugins.constant("methods", rule_of(experiment, row), "MODELS", family)
+        if suits != family:
+            problems.append(f"methods.{row}: is for {suits} models, but {model} is a {family} one; remove the row")
+        proxy = settings.get("retain_images")
+        if proxy and proxy not in experiment.get("proxies", {}):
+            problems.append(f"methods.{row}.retain_images = {proxy!r}: not an entry of 'proxies'; add it there")
+    return problems
+
+
+def _check_metrics(experiment: dict) -> list[str]:
+    """Each metric must suit the family of the model, and have what it needs to be computed."""
+    problems, evaluation, (model,) = [], experiment["evaluation"], experiment["model"]
+    unsuited = "samples" if plugins.completes(model) else "completions"
+    for metric in evaluation["metrics"]:
+        needs = plugins.constant("metrics", metric, "NEEDS")
+        if needs == unsuited:
+            problems.append(f"evaluation.metrics: {metric!r} is computed from {needs}, which {model} does not make")
+        key = {"time_to_unlearn": "threshold", "as_published": "threshold"}.get(metric)
+        key = "elbo_draws" if needs == "losses" else key
+        if key and key not in evaluation:
+            problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
+    return problems
+
+
 def _check_guide(experiment: dict) -> list[str]:
     if "guide" in experiment:
         return []
@@ -173,17 +209,26 @@ def _check_guide(experiment: dict) -> list[str]:
     problems = [
         f"methods.{row}: has a classifier in its loss, which must not be the judge; {cure}"
         for row in experiment["methods"]
-        if plugins.needs_guide(rule_of(experiment, row))
+        if plugins.constant("methods", rule_of(experiment, row), "NEEDS_GUIDE", False)
     ]
     if "as_published" in experiment["evaluation"]["metrics"]:
         problems.append(f"evaluation.metrics: 'as_published' needs a classifier of its own; {cure}")
     return problems
 
 
-def _check_sample_count(experiment: dict) -> list[str]:
+def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
     features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
-    if samples <= features and {"fid", "as_published"} & set(metrics):
+    if "completion_fid" in metrics:
+        forgotten = {str(name) for name in experiment["forget_set"].get("classes", [])}
+        of_class = dict(zip(dataset["classes"], dataset["heldout_images"], strict=True))
+        smallest = sum(count for name, count in of_class.items() if name in forgotten)
+        if smallest <= features:
+            return [
+                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} features "
+                f"(the last) needs more images than the {smallest} held-out ones to forget"
+            ]
+    if samples <= features and {"fid", "as_published", "completion_fid"} & set(metrics):
         return [
             f"evaluation.samples = {samples}: a Fréchet distance on {features} features (the last of hidden_units) "
             f"needs more samples than that"

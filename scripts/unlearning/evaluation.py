@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from unlearning.classifier import Classifier, look_at
 from unlearning.images import CHUNK, as_float
-from unlearning.metrics import SampleSet
-from unlearning.models import decode
+from unlearning.metrics import CompletionSet, SampleSet
+from unlearning.models import complete, decode
 from unlearning.seeding import stream
 
 
@@ -19,6 +19,40 @@ def sample_set(model: nn.Module, judge: Classifier, latents: Tensor) -> tuple[Sa
     samples = decode(model, latents)
     features, classes = look_at(judge, samples)
     return SampleSet(features.cpu().numpy(), classes.cpu().numpy()), samples.cpu().numpy()
+
+
+def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tensor, Tensor]:
+    """Completions of a group's images (n, C, H, W) uint8, and their hidden pixels (n, 1, H, W) bool.
+
+    Masks and noise are the same for every method and seed: they depend on the group's name alone.
+    """
+    noise = model.completion_noise(len(images), stream(0, f"completions {group}", images.device))
+    return complete(model, images, noise), model.hidden(noise).bool()
+
+
+@torch.no_grad()
+def completion_set(
+    model: nn.Module, judge: Classifier, images: Tensor, labels: np.ndarray, group: str, retrained: np.ndarray | None
+) -> CompletionSet:
+    """Complete a group's images (n, C, H, W) uint8 and let the judge look at them; see `CompletionSet`."""
+    completed, hidden = completed_group(model, images, group)
+    features, _ = look_at(judge, completed)
+    arrays = {
+        "images": images,
+        "hidden": hidden,
+        "completed": completed,
+        "features": features,
+        "true_features": look_at(judge, images)[0],
+        "probabilities": judge.output(features).softmax(1),
+    }
+    return CompletionSet(
+        labels=labels, retrained=retrained, **{name: array.cpu().numpy() for name, array in arrays.items()}
+    )
+
+
+def spread_out(indices: list[int], count: int) -> list[int]:
+    """At most `count` of the indices, evenly spread over the list."""
+    return [indices[place] for place in np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ Indices count the images of the prepared data set, whose training split comes fi
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from unlearning.files import atomic_path, read_json
 class ForgetSet:
     """Index lists into the prepared data set; the four groups are disjoint.
 
+    `others` are training images neither to forget nor in the retain set, where that is limited to some
+    classes: original and retrained models learn from them, methods do not see them.
+
     `forgotten_classes` are the class numbers that no retained training image has. It is empty when
     only a part of a class is forgotten: then no share of samples can tell whether it is forgotten.
     """
@@ -25,6 +29,7 @@ class ForgetSet:
     retain: list[int]
     heldout_forget: list[int]
     heldout_retain: list[int]
+    others: list[int]
     forgotten_classes: list[int]
 
     @property
@@ -32,9 +37,14 @@ class ForgetSet:
         """Hash of the forget and retain indices."""
         return hashlib.sha256(json.dumps([self.forget, self.retain]).encode()).hexdigest()
 
+    @property
+    def never_forgotten(self) -> list[int]:
+        """What a model retrained without the forget set is trained on."""
+        return sorted(self.retain + self.others)
+
     def groups(self) -> dict[str, list[int]]:
         """The four groups of images, by name."""
-        return {name: value for name, value in asdict(self).items() if name != "forgotten_classes"}
+        return {name: getattr(self, name) for name in ("forget", "retain", "heldout_forget", "heldout_retain")}
 
     def save(self, path: Path, selection: dict) -> None:
         content = {"selection": selection, "sha256": self.sha256, **asdict(self)}
@@ -66,6 +76,8 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     total = sum(counts)
     if ("indices" in selection) == ("classes" in selection):
         return [f"forget_set = {selection!r}: give either 'classes' (a list, or 'all') or 'indices', and not both"]
+    if problem := _check_retained(selection, dataset):
+        return [f"forget_set.retain_classes = {selection['retain_classes']!r}: {problem}"]
     if "indices" in selection:
         if "fraction" in selection:
             return [f"forget_set.fraction = {selection['fraction']!r}: goes with 'classes', not with 'indices'"]
@@ -92,6 +104,39 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     if chosen == total:
         return [f"forget_set = {selection!r}: chooses all {total} training images; the retain set would be empty"]
     return []
+
+
+def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dict]) -> list[str]:
+    """Problems of an experiment's `proxies`, image sets that stand for the retain set.
+
+    Args:
+        proxies: `{name: {classes: ...}}` or `{name: {dataset: ...}}`.
+        experiment: its configuration.
+        describe: gives the description of a data set by its name.
+    """
+    problems, dataset = [], describe(experiment["dataset"])
+    forgotten = {str(name) for name in experiment["forget_set"].get("classes", [])}
+    for name, proxy in proxies.items():
+        if "classes" in proxy:
+            for wanted in map(str, proxy["classes"]):
+                if wanted not in dataset["classes"]:
+                    known = ", ".join(dataset["classes"])
+                    problems.append(
+                        f"proxies.{name}.classes = {wanted!r}: not a class of {dataset['name']}; its classes: {known}"
+                    )
+                elif wanted in forgotten:
+                    problems.append(f"proxies.{name}.classes = {wanted!r}: is to be forgotten; name other classes")
+        elif (shape := describe(proxy["dataset"])["image_shape"]) != dataset["image_shape"]:
+            problems.append(
+                f"proxies.{name}.dataset = {proxy['dataset']!r}: its images are {shape} (channels, height, width), "
+                f"those of {dataset['name']} {dataset['image_shape']}; name a data set of the same shape"
+            )
+    return problems
+
+
+def of_classes(wanted: list, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> np.ndarray:
+    """Indices (n,) of the training images of some classes, given by name."""
+    return np.flatnonzero(train & np.isin(labels, _class_numbers(wanted, classes)))
 
 
 def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> ForgetSet:
@@ -123,7 +168,11 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
             forget = pool
         everything = len(numbers) == len(classes)
         heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
-    retain = np.setdiff1d(training, forget)
+    retain = rest = np.setdiff1d(training, forget)
+    heldout_retain = np.setdiff1d(heldout, heldout_forget)
+    if "retain_classes" in selection:
+        retained = _class_numbers(selection["retain_classes"], classes)
+        retain, heldout_retain = (part[np.isin(labels[part], retained)] for part in (rest, heldout_retain))
     if not len(forget) or not len(retain):
         raise ValueError(
             f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain"
@@ -132,9 +181,23 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         forget=forget.tolist(),
         retain=retain.tolist(),
         heldout_forget=heldout_forget.tolist(),
-        heldout_retain=np.setdiff1d(heldout, heldout_forget).tolist(),
-        forgotten_classes=np.setdiff1d(labels[forget], labels[retain]).tolist(),
+        heldout_retain=heldout_retain.tolist(),
+        others=np.setdiff1d(rest, retain).tolist(),
+        forgotten_classes=np.setdiff1d(labels[forget], labels[rest]).tolist(),
     )
+
+
+def _check_retained(selection: dict, dataset: dict) -> str | None:
+    if "retain_classes" not in selection:
+        return None
+    if not isinstance(selection.get("classes"), list):
+        return "goes with 'classes', a list of the classes to forget"
+    for name in map(str, selection["retain_classes"]):
+        if name not in dataset["classes"]:
+            return f"{name!r} is not a class of {dataset['name']}; its classes: {', '.join(dataset['classes'])}"
+        if name in map(str, selection["classes"]):
+            return f"{name!r} is to be forgotten; name other classes"
+    return None
 
 
 def _class_numbers(wanted: list | str, classes: list[str]) -> list[int]:

@@ -88,6 +88,15 @@ class BatchLoss(Loss):
 
     def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
         super().__init__(model, draw, lambda batch: getattr(model.losses(*batch), reduction)())
+        self._reduction = reduction
+
+    def towards(self, target: Tensor) -> Loss:
+        """The loss on the same batch and noise if the model were to reproduce `target`, (B, C, H, W), instead."""
+        return Loss(
+            self._model,
+            lambda: self.batch,
+            lambda batch: getattr(self._model.losses(*batch, target=target), self._reduction)(),
+        )
 
 
 class WeightedSum(Loss):

@@ -12,6 +12,12 @@ from types import ModuleType
 
 LIBRARY = Path(__file__).parent
 LITERAL = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
+GROUPS = {  # of real images, by what tables call them
+    "forget": "forget",
+    "retain": "retain",
+    "heldout_forget": "held-out forget",
+    "heldout_retain": "held-out retain",
+}
 DEFINITIONS = {
     "datasets": ("fetch", "read"),
     "models": ("Model",),
@@ -46,6 +52,8 @@ def describe(kind: str, name: str) -> dict:
     except ValueError:
         raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
 
+    if kind == "metrics":
+        described = {key: value for name, entry in described.items() for key, value in _by_group(name, entry)}
     definitions = {node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     for needed in DEFINITIONS[kind]:
         if needed not in definitions:
@@ -63,11 +71,36 @@ def describe(kind: str, name: str) -> dict:
     return described
 
 
+def _by_group(metric: str, entry: dict) -> list[tuple[str, dict]]:
+    """The metric itself, or one for each group of images; the table has columns for the held-out ones."""
+    if not entry.get("by_group"):
+        return [(metric, entry)]
+    return [
+        (
+            f"{metric}_{group}",
+            {
+                "label": f"{entry['label']} {named}",
+                "unit": entry["unit"],
+                "table": group.startswith("heldout") and entry["table"],
+                "description": f"{entry['description']}, {named} images",
+            },
+        )
+        for group, named in GROUPS.items()
+    ]
+
+
 @cache
-def needs_guide(method: str) -> bool:
-    """Whether a method's file says `NEEDS_GUIDE = True`: a classifier has a part in its loss."""
-    values = _assigned(_parse(LIBRARY / "methods" / f"{method}.py"), "NEEDS_GUIDE")
-    return bool(values) and ast.literal_eval(values[-1])
+def constant(kind: str, name: str, variable: str, otherwise: object = None) -> object:
+    """A literal that a plug-in file assigns at its top level, read without running it."""
+    values = _assigned(_parse(LIBRARY / kind / f"{name}.py"), variable)
+    return ast.literal_eval(values[-1]) if values else otherwise
+
+
+@cache
+def completes(model: str) -> bool:
+    """Whether a model completes images from a part of them: its class has a method `completions`."""
+    classes = [node for node in _parse(LIBRARY / "models" / f"{model}.py") if isinstance(node, ast.ClassDef)]
+    return any(isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body)
 
 
 def _parse(path: Path) -> list[ast.stmt]:

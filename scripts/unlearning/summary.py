@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from unlearning import plugins
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
@@ -144,6 +145,14 @@ def _number(value: float | str | None) -> float:
 def caption(results: Results, described: dict[str, dict]) -> str:
     """What the main table's numbers are, computed from configuration and results."""
     evaluation = results.experiment["evaluation"]
+    crossings = (
+        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in "
+        "brackets how many seeds got there, '>' where fewer than half did"
+        if "threshold" in evaluation
+        else ""
+    )
+    (model,) = results.experiment["model"]
+    counted = "images of each group completed, at most" if plugins.completes(model) else "samples per model"
     protocols = (
         " Columns 'as published' follow the UNO paper's protocol on the same runs: 128 fixed latents in train-mode "
         f"batch normalisation, classified by the guide ({100 * results.guide['heldout_accuracy']:.1f} % right on "
@@ -155,7 +164,6 @@ def caption(results: Results, described: dict[str, dict]) -> str:
     )
     columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
     return (
-        f"{results.conditions()} Mean ± standard deviation over seeds; crossings of the forget fraction's threshold "
-        f"({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in brackets how many seeds got there, '>' where "
-        f"fewer than half did. {evaluation['samples']} samples per model.{protocols} {columns}."
+        f"{results.conditions()} Mean ± standard deviation over seeds{crossings}. "
+        f"{evaluation['samples']} {counted}.{protocols} {columns}."
     )

@@ -20,7 +20,7 @@ from unlearning.classifier import Classifier, look_at
 from unlearning.gradients import BatchLoss, Loss, Start, Step, cosine
 from unlearning.images import as_float
 from unlearning.methods import finetune
-from unlearning.models import decode, draw_samples, unchanged_buffers
+from unlearning.models import complete, completes, decode, draw_samples, unchanged_buffers
 from unlearning.protocol import PUBLISHED_LATENTS
 from unlearning.seeding import stream
 from unlearning.sgd import SGD
@@ -64,6 +64,7 @@ def unlearn(
     method: ModuleType,
     retain: Tensor,
     forget: Tensor,
+    heldout_forget: Tensor,
     *,
     judge: Classifier,
     guide: Classifier | None,
@@ -80,6 +81,7 @@ def unlearn(
         method: a file of `unlearning.methods`.
         retain: (N, C, H, W) uint8 images to keep; all on the model's device.
         forget: (M, C, H, W) uint8 images to forget.
+        heldout_forget: (L, C, H, W) uint8 held-out images of the same kind, for models that complete images.
         judge: used for measuring only.
         guide: a second classifier, for methods that have one in their loss and for the as-published
             protocol; None where the experiment has none.
@@ -92,6 +94,10 @@ def unlearn(
     Raises:
         ValueError: the method's direction has not the shape of the parameters.
     """
+    if getattr(method, "ENCODER_ONLY", False):
+        of_encoder = model.encoder_parameters()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(parameter.requires_grad and name in of_encoder)
     device, parameters = retain.device, settings["parameters"]
     streams = {
         name: stream(seed, f"unlearning {name}", device)
@@ -121,15 +127,22 @@ def unlearn(
         for name, generator in streams.items():
             generator.set_state(state["streams"][name])
         run = Run("finished", state["steps"], state["measurements"], state["preparation_seconds"])
-    fixed_latents = model.latents(PUBLISHED_LATENTS, stream(seed, "published latents", device))
+    if guide:
+        fixed_latents = model.latents(PUBLISHED_LATENTS, stream(seed, "published latents", device))
     forgotten = torch.tensor(forgotten_classes, dtype=torch.long, device=device)
 
     def count_forgotten(classifier: Classifier, samples: Tensor) -> int:
         return torch.isin(look_at(classifier, samples)[1], forgotten).sum().item()
 
+    def draw(count: int, generator: torch.Generator) -> Tensor:
+        if not completes(model):
+            return draw_samples(model, count, generator)
+        chosen = torch.randint(len(heldout_forget), (count,), generator=generator, device=device)
+        return complete(model, heldout_forget[chosen], model.completion_noise(count, generator))
+
     def measure(step: int) -> None:
         if forgotten_classes and (not run.measurements or run.measurements[-1]["step"] < step):
-            samples = draw_samples(model, settings["samples"], streams["samples"])
+            samples = draw(settings["samples"], streams["samples"])
             count = count_forgotten(judge, samples)
             run.measurements.append({"step": step, "forgotten": count, "samples": settings["samples"]})
 

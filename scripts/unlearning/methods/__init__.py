@@ -9,7 +9,9 @@ A method that needs more than the two losses may also hold
 
 * `prepare(start, **parameters)`, called once before the first step with the frozen original and all
   images (`gradients.Start`); what it returns is `step.prepared`, and its time counts as the method's;
-* `NEEDS_GUIDE = True`: a classifier has a part in the loss, so the experiment needs the key `guide`.
+* `NEEDS_GUIDE = True`: a classifier has a part in the loss, so the experiment needs the key `guide`;
+* `MODELS = "generating"` or `"completing"`: the family of models it is for, where it is not for both;
+* `ENCODER_ONLY = True`: of a model that completes images, only the encoder's parameters may change.
 
 Notation: g_r, g_f are the gradients of the retain and the forget loss, c = g_f·g_r, a = |g_f|²,
 b = |g_r|².

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from unlearning.gradients import Start, Step
 from unlearning.images import CHUNK, as_float
 
+MODELS = "generating"
 PARAMETERS = {
     "forget_weight": {
         "type": "number",

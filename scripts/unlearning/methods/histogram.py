@@ -11,6 +11,7 @@ from unlearning.gradients import Step
 from unlearning.methods import finetune
 
 NEEDS_GUIDE = True
+MODELS = "generating"
 PARAMETERS = {
     "histogram_weight": {
         "type": "number",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from unlearning.gradients import BatchLoss, Start, Step
 from unlearning.images import as_float
 
+MODELS = "generating"
 PARAMETERS = {
     "forget_weight": {
         "type": "number",

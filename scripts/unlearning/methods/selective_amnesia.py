@@ -19,6 +19,7 @@ from unlearning.models import draw_samples
 from unlearning.vectors import flatten, trainable
 
 NEEDS_GUIDE = True
+MODELS = "generating"
 PARAMETERS = {
     "elasticity_weight": {
         "type": "number",

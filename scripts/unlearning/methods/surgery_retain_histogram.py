@@ -6,6 +6,7 @@ from unlearning.gradients import Step
 from unlearning.methods import histogram, surgery_retain
 
 NEEDS_GUIDE = True
+MODELS = "generating"
 PARAMETERS = histogram.PARAMETERS
 
 

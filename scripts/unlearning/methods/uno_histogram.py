@@ -10,6 +10,7 @@ from unlearning.gradients import Step
 from unlearning.methods import uno
 
 NEEDS_GUIDE = True
+MODELS = "generating"
 PARAMETERS = {
     "orthogonality_weight": {
         "type": "number",

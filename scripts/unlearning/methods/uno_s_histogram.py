@@ -6,6 +6,7 @@ from unlearning.gradients import Step
 from unlearning.methods import uno_histogram, uno_s
 
 NEEDS_GUIDE = True
+MODELS = "generating"
 PARAMETERS = uno_histogram.PARAMETERS
 
 

@@ -4,8 +4,9 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
 
     {name: {"label": ..., "unit": ..., "table": ..., "description": ...}}
 
-(`unit` is '' for a pure number; `table` says whether the main table has a column for it), the
-constant `NEEDS`, one of 'samples', 'losses', 'trajectory' or 'cost', and a function
+(`unit` is '' for a pure number; `table` says whether the main table has a column for it; with
+`"by_group": True` there is one, `{name}_{group}`, for each group of real images), the
+constant `NEEDS`, one of 'samples', 'completions', 'losses', 'trajectory', 'cost' or 'drift', and a function
 `compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what
 the file needs; the others have no value.
 """
@@ -46,10 +47,31 @@ class SampleSet:
 
 
 @dataclass(frozen=True)
+class CompletionSet:
+    """Completed images of one group of real images, and what the judge sees in them.
+
+    images: the true ones, (n, C, H, W) uint8. hidden: (n, 1, H, W) bool, the pixels to be filled in.
+    completed: (n, C, H, W) uint8. labels: (n,) true class numbers. features, true_features: (n, F), of the
+    completed and of the true images. probabilities: (n, K), of the classes of the completed images.
+    retrained: (n, C, H, W) uint8, by a retrained model of another seed; None if there is no other seed.
+    """
+
+    images: np.ndarray
+    hidden: np.ndarray
+    completed: np.ndarray
+    labels: np.ndarray
+    features: np.ndarray
+    true_features: np.ndarray
+    probabilities: np.ndarray
+    retrained: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that is known of one run, and what it is compared with.
 
-    samples: of the run's model; None if the run diverged.
+    samples: of the run's model; None if the run diverged, or if the model completes images.
+    completions: by group of images, of a model that completes images; empty otherwise, or if the run diverged.
     retrained: samples of a retrained model of another seed; None if there is no other seed.
     retain_features: (N, F) of the retained training images.
     guide_features: (N, G) by the guide, of samples decoded in train mode; None where there is no guide.
@@ -69,7 +91,8 @@ class Evidence:
     record: dict
     classes: int
     forgotten_classes: list[int]
-    threshold: float
+    threshold: float | None
+    completions: dict[str, CompletionSet] = field(default_factory=dict)
     steps: dict[str, np.ndarray] = field(default_factory=dict)
     measurements: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -77,6 +100,8 @@ class Evidence:
         """Whether the run has what a metric needs."""
         return {
             "samples": self.samples is not None,
+            "completions": bool(self.completions),
+            "drift": "encoder_drift" in self.record,
             "losses": bool(self.losses),
             "trajectory": bool(self.steps),
             "cost": True,

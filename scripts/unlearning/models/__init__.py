@@ -19,9 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from unlearning import plugins
-from unlearning.images import CHUNK
+from unlearning.images import CHUNK, as_float
 from unlearning.seeding import stream_seed
 from unlearning.tensors import read_tensors, write_tensors
+
+COMPLETED = 100  # images at a time: completing holds the activations of a transformer or a U-Net
 
 
 def build(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
@@ -76,6 +78,22 @@ def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Te
     for module, was_training in modes:
         module.training = was_training
     return images
+
+
+def completes(model: nn.Module) -> bool:
+    """Whether a model completes images from a part of them, rather than generating them from latents."""
+    return hasattr(model, "completions")
+
+
+@torch.no_grad()
+def complete(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
+    """Completions (N, C, H, W) uint8 of uint8 images, by noise that `completion_noise` drew; in eval mode."""
+    was_training = model.training
+    model.eval()
+    parts = zip(images.split(COMPLETED), noise.split(COMPLETED), strict=True)
+    completed = [(model.completions(as_float(part), drawn) * 255).round().to(torch.uint8) for part, drawn in parts]
+    model.train(was_training)
+    return torch.cat(completed)
 
 
 def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:

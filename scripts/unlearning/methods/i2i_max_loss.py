@@ -1,0 +1,13 @@
+"""Maximise the training loss on forget images (baseline of Li et al., ICLR 2024): d = ∇(L_r − α L_f), all weights."""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+
+PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the forget loss"}}
+MODELS = "completing"
+
+
+def direction(step: Step, forget_weight: float) -> Tensor:
+    """g_r − α g_f."""
+    return step.retain.gradient - forget_weight * step.forget.gradient

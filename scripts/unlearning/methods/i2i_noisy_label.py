@@ -1,0 +1,16 @@
+"""Noisy label (baseline of Li et al., ICLR 2024): forget images are to be completed to Gaussian noise, all weights."""
+
+from torch import Tensor
+
+from unlearning.gradients import Step
+from unlearning.methods.i2i import noise_images
+
+PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the noisy forget loss"}}
+MODELS = "completing"
+
+
+def direction(step: Step, forget_weight: float) -> Tensor:
+    """∇(L_r + α L(x_f; target n)), n a noise image with the mean and deviation of the batch."""
+    images, noise = step.forget.batch
+    target = noise_images(images, step.generator)
+    return step.retain.plus(forget_weight, step.forget.towards(target)).gradient

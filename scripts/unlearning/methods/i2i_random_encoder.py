@@ -1,0 +1,37 @@
+"""Random encoder (baseline of Li et al., ICLR 2024), only the encoder: embeddings of forget images are to become
+Gaussian noise with the mean and deviation of the embeddings, while the retain images have their training loss.
+
+`pushed_images`: whose embeddings are pushed. 'forget' as published. 'retain' as released: the code weighs both terms
+by the retain mask, so forget images have no loss.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from unlearning.gradients import Start, Step
+from unlearning.methods import i2i_retain_label
+from unlearning.methods.i2i import embedding_distance
+
+PARAMETERS = i2i_retain_label.PARAMETERS
+ENCODER_ONLY = True
+MODELS = "completing"
+
+
+def prepare(start: Start, forget_weight: float, pushed_images: str) -> nn.Module:
+    """The frozen original."""
+    return start.teacher
+
+
+def direction(step: Step, forget_weight: float, pushed_images: str) -> Tensor:
+    """∇(L_r + α |E_θ(T(x)) − ν|²), ν noise with the mean and deviation of each output of E₀ on the batch."""
+    images, noise = getattr(step, pushed_images).batch
+    with torch.no_grad():
+        embeddings = step.prepared.embedding(images, noise)
+        wanted = tuple(part.mean() + part.std() * random_like(part, step.generator) for part in embeddings)
+    pushed = step.loss(lambda: embedding_distance(step.model.embedding(images, noise), wanted))
+    return step.retain.plus(forget_weight, pushed).gradient
+
+
+def random_like(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise of the shape of a tensor."""
+    return torch.randn(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)

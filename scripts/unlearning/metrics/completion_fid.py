@@ -1,0 +1,26 @@
+"""Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group, by pytorch-fid.
+
+On the judge's features, not Inception's: values compare within one experiment, not with papers.
+"""
+
+from unlearning.metrics import Evidence, Value
+from unlearning.metrics.fid import frechet_distance
+
+METRICS = {
+    "completion_fid": {
+        "label": "FID",
+        "unit": "",
+        "table": True,
+        "by_group": True,
+        "description": "Fréchet distance, on the judge's features, from completed to true images",
+    }
+}
+NEEDS = "completions"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """The distance within each group."""
+    return {
+        f"completion_fid_{group}": Value(frechet_distance(seen.features, seen.true_features))
+        for group, seen in evidence.completions.items()
+    }

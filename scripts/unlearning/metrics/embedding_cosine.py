@@ -1,0 +1,33 @@
+"""Cosine similarity of embeddings of completed and true images.
+
+The paper embeds by CLIP; here it is the judge's features, so values compare within one experiment only.
+"""
+
+import numpy as np
+
+from unlearning.metrics import Evidence, Value
+
+METRICS = {
+    "embedding_cosine": {
+        "label": "Cosine",
+        "unit": "",
+        "table": True,
+        "by_group": True,
+        "description": "mean cosine of the judge's features of each completed image and of the true one",
+    }
+}
+NEEDS = "completions"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """The mean over each group."""
+    return {
+        f"embedding_cosine_{group}": Value(float(cosine(seen.features, seen.true_features).mean()))
+        for group, seen in evidence.completions.items()
+    }
+
+
+def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Of each pair of rows (n, F): (n,); 0 where one of them is zero."""
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(1) / np.maximum(lengths, 1e-30)

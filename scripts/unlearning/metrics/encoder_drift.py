@@ -1,0 +1,24 @@
+"""How far a run moved the encoder, and the rest, of a model that completes images."""
+
+from unlearning.metrics import Evidence, Value
+
+METRICS = {
+    "encoder_drift": {
+        "label": "Encoder drift",
+        "unit": "%",
+        "table": True,
+        "description": "length of the change of the encoder's parameters, relative to their length",
+    },
+    "decoder_drift": {
+        "label": "Decoder drift",
+        "unit": "%",
+        "table": True,
+        "description": "the same of all other parameters; 0 exactly for methods that train only the encoder",
+    },
+}
+NEEDS = "drift"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """As the unlearning job recorded them."""
+    return {name: Value(100 * evidence.record[name]) for name in METRICS}

@@ -1,0 +1,53 @@
+"""How far the hidden pixels, as filled in, are from the true ones."""
+
+import numpy as np
+
+from unlearning.metrics import Evidence, Value
+
+METRICS = {
+    "hole_rmse": {
+        "label": "Hole RMSE",
+        "unit": "",
+        "table": True,
+        "by_group": True,
+        "description": "root mean square error of the hidden pixels, of a range of 1",
+    },
+    "hole_ssim": {
+        "label": "Hole SSIM",
+        "unit": "",
+        "table": False,
+        "by_group": True,
+        "description": "structural similarity (Wang et al. 2004) over the hidden pixels; windows of 7 pixels, of 3 in "
+        "images smaller than 16",
+    },
+}
+NEEDS = "completions"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """Both for each group."""
+    values = {}
+    for group, seen in evidence.completions.items():
+        values[f"hole_rmse_{group}"] = Value(hole_rmse(seen.completed, seen.images, seen.hidden))
+        values[f"hole_ssim_{group}"] = Value(hole_ssim(seen.completed, seen.images, seen.hidden))
+    return values
+
+
+def hole_rmse(first: np.ndarray, second: np.ndarray, hidden: np.ndarray) -> float:
+    """Of images (n, C, H, W) uint8 over the pixels hidden, (n, 1, H, W) bool."""
+    squares = ((first.astype(np.float64) - second) / 255) ** 2
+    return float(np.sqrt(squares[np.broadcast_to(hidden, squares.shape)].mean()))
+
+
+def hole_ssim(first: np.ndarray, second: np.ndarray, hidden: np.ndarray) -> float:
+    """As `hole_rmse`; windows reach over the edge of the hole, whose pixels alone are averaged."""
+    from skimage.metrics import structural_similarity
+
+    window = 7 if min(first.shape[2:]) >= 16 else 3
+    values = []
+    for one, other, mask in zip(first, second, hidden, strict=True):
+        _, similarity = structural_similarity(
+            one, other, win_size=window, data_range=255, channel_axis=0, full=True
+        )
+        values.append(similarity[np.broadcast_to(mask, similarity.shape)])
+    return float(np.concatenate(values).mean())

@@ -1,0 +1,22 @@
+"""How often the judge recognises the true class in a completed image."""
+
+from unlearning.metrics import Evidence, Value
+
+METRICS = {
+    "recognised": {
+        "label": "Recognised",
+        "unit": "%",
+        "table": True,
+        "by_group": True,
+        "description": "share of completed images that the judge takes for their true class",
+    }
+}
+NEEDS = "completions"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """The share in each group; the visible part alone may tell the class, so compare with the retrained model."""
+    return {
+        f"recognised_{group}": Value(100 * float((seen.probabilities.argmax(1) == seen.labels).mean()))
+        for group, seen in evidence.completions.items()
+    }
