@@ -25,6 +25,22 @@ CONFIGURATIONS = {
         "decoder_heads": 2,
         "pretrained": None,
     },
+    "vq": {
+        "mask": HOLE,
+        "channels": [4, 8],
+        "layers": 1,
+        "groups": 2,
+        "latent_channels": 3,
+        "codes": 7,
+        "commitment": 0.25,
+    },
+    "inpainting_diffusion": {
+        "mask": HOLE,
+        "channels": [8, 16],
+        "layers": 1,
+        "groups": 2,
+        "sampling_steps": 4,
+    },
 }
 MASKS = [HOLE, {"centre_crop": {"side": 4}}, {"random": {"ratio": 0.6, "patch": 2}}]
 every_family = pytest.mark.parametrize("family", CONFIGURATIONS)
@@ -113,7 +129,22 @@ def decode_patches(network, embedding, noise):
     return network.network.decoder(*embedding, order.argsort(1)).logits
 
 
-DECODERS = {"masked_autoencoder": decode_patches}
+def decode_latents(network, embedding, noise):
+    return network.network.decode(*embedding).sample
+
+
+def way_up(network, embedding, noise):
+    """The rest of the U-Net, as in the library's `forward`."""
+    unet, (*maps, sample) = network.network, embedding
+    time = unet.time_embedding(unet.time_proj(noise[:, -1, 0, 0]).double())
+    for block in unet.up_blocks:
+        maps, skipped = maps[: -len(block.resnets)], maps[-len(block.resnets) :]
+        sample = block(sample, tuple(skipped), time)
+    assert not maps
+    return unet.conv_out(unet.conv_act(unet.conv_norm_out(sample)))
+
+
+DECODERS = {"masked_autoencoder": decode_patches, "vq": decode_latents, "inpainting_diffusion": way_up}
 
 
 @every_family
@@ -290,3 +321,147 @@ def test_published_weights_that_are_missing_altered_or_of_another_size_are_refus
         gone = {"source": source, "file": "model.safetensors", "sha256": "0" * 64}
         with pytest.raises(ValueError, match=rf"source = '{source}': neither a folder with model.safetensors nor"):
             build("masked_autoencoder", pretrained=gone)
+
+
+# VQ model
+
+
+@every_mask
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_vq_models_loss_is_the_formula_with_the_nearest_codes(mask, channels):
+    network = build("vq", (channels, 8, 8), mask=mask)
+    images, noise = draw(network, (channels, 8, 8))
+    target = torch.rand_like(images)
+    codebook = network.network.quantize.embedding.weight
+    (latents,) = network.embedding(images, noise)
+    codebook.data.copy_(latents.movedim(1, -1).flatten(0, 2)[:7])  # a fresh codebook lies far from all of them
+    used = set()
+    for image, wanted, one, loss in zip(images, target, noise, network.losses(images, noise, target), strict=True):
+        (latents,) = network.network.encode(torch.where(one.bool(), 0, 2 * image - 1)[None]).latents
+        codes = torch.zeros_like(latents)
+        for row in range(4):
+            for column in range(4):
+                distances = [(latents[:, row, column] - code).square().sum() for code in codebook]
+                nearest = min(range(7), key=distances.__getitem__)
+                codes[:, row, column] = codebook[nearest]
+                used.add(nearest)
+        (restored,) = network.network.decode(codes[None], force_not_quantize=True).sample
+        distance = (latents - codes).square().mean()
+        torch.testing.assert_close(loss, (restored - (2 * wanted - 1)).square().mean() + 1.25 * distance)
+    assert len(used) > 1
+
+
+def test_gradients_pass_straight_through_the_quantisation():
+    """That of the reconstruction by the latents is the one by the codes; codes and encoder get their own terms."""
+    network = build("vq", commitment=0.5)
+    images, noise = draw(network)
+    (latents,) = network.embedding(images, noise)
+    (_, _, (_, _, numbers)) = network.network.quantize(latents)
+    codebook = network.network.quantize.embedding.weight
+    codes = codebook[numbers].view(5, 4, 4, 3).movedim(-1, 1).detach().requires_grad_()
+    error = (network.network.decode(codes, force_not_quantize=True).sample - (2 * images - 1)).square()
+    (through,) = torch.autograd.grad(error.mean((1, 2, 3)).sum(), codes)
+    away = 2 * (latents - codes).detach() / codes[0].numel()
+    loss = network.losses(images, noise).sum()
+    by_bias, by_code = torch.autograd.grad(loss, [network.network.quant_conv.bias, codebook])
+    torch.testing.assert_close(by_bias, (through + 0.5 * away).sum((0, 2, 3)))
+    wanted = torch.zeros_like(codebook).index_add(0, numbers, -away.movedim(1, -1).reshape(-1, 3))
+    torch.testing.assert_close(by_code, wanted)
+
+
+def test_a_vq_model_sees_visible_pixels_only_and_restores_all():
+    network = build("vq")
+    images, noise = draw(network)
+    (embedding,) = network.embedding(images, noise)
+    assert embedding.shape == (5, 3, 4, 4)
+    assert torch.equal(network.embedding(elsewhere(images, noise), noise)[0], embedding)
+    losses = network.losses(images, noise)
+    for hidden in (noise, 1 - noise):
+        assert not torch.allclose(network.losses(images, noise, target=elsewhere(images, hidden)), losses)
+
+
+# Inpainting diffusion
+
+
+def alpha_bar(step):
+    """Π (1 - β_i) up to a step, with the variances of DDPM's section 4."""
+    return torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)[: int(step) + 1].neg().add(1).prod()
+
+
+@every_mask
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_diffusion_models_loss_is_its_error_in_the_hidden_noise(mask, channels):
+    network = build("inpainting_diffusion", (channels, 8, 8), mask=mask)
+    images, noise = draw(network, (channels, 8, 8))
+    target = torch.rand_like(images)
+    assert noise.shape == (5, channels + 2, 8, 8)
+    for image, wanted, one, loss in zip(images, target, noise, network.losses(images, noise, target), strict=True):
+        hidden, gaussian, step = one[0], one[1:-1], one[-1, 0, 0]
+        kept = alpha_bar(step)
+        noisy = kept.sqrt() * (2 * wanted - 1) + (1 - kept).sqrt() * gaussian
+        pixels = torch.cat([noisy * hidden, (2 * image - 1) * (1 - hidden), hidden[None]])
+        (predicted,) = network.network(pixels[None], step).sample
+        errors = (predicted - gaussian)[hidden.expand(channels, 8, 8).bool()].square()
+        torch.testing.assert_close(loss, errors.mean(), rtol=1e-5, atol=0)  # the library's variances are float32
+
+
+def test_noise_of_a_diffusion_loss_is_gaussian_at_every_step_alike():
+    network = build("inpainting_diffusion")
+    noise = network.loss_noise(4000, stream(0, "test"))
+    gaussian, steps = noise[:, 1:-1], noise[:, -1, 0, 0]
+    assert torch.equal(noise[:, -1], steps[:, None, None].expand(-1, 8, 8))
+    assert abs(gaussian.mean()) < 0.01
+    assert abs(gaussian.std() - 1) < 0.01
+    assert steps.min() >= 0
+    assert steps.max() <= 999
+    assert torch.equal(steps, steps.round())
+    assert abs(steps.mean() - 499.5) < 5 * 1000 / (12 * 4000) ** 0.5
+
+
+def test_a_diffusion_models_target_counts_only_where_it_is_hidden():
+    network = build("inpainting_diffusion")
+    images, noise = draw(network)
+    hidden = network.hidden(noise)
+    losses = network.losses(images, noise)
+    assert torch.equal(network.losses(images, noise, target=elsewhere(images, 1 - hidden)), losses)
+    assert not torch.allclose(network.losses(images, noise, target=elsewhere(images, hidden)), losses)
+    assert torch.equal(network.losses(elsewhere(images, hidden), noise, target=images), losses)
+
+
+def test_a_diffusion_models_embedding_is_all_that_reaches_the_way_up():
+    """On Palette's four resolutions with two blocks each these are the paper's 13 maps."""
+    network = build("inpainting_diffusion", channels=[8, 8, 8, 8], layers=2)
+    images, noise = draw(network)
+    embedding = network.embedding(images, noise)
+    assert [part.shape[-1] for part in embedding] == [8, 8, 8, 4, 4, 4, 2, 2, 2, 1, 1, 1, 1]
+    predicted = way_up(network, embedding, noise)
+    errors = ((predicted - noise[:, 1:-1]) * network.hidden(noise)).square().sum((1, 2, 3)) / 16
+    torch.testing.assert_close(errors, network.losses(images, noise))
+
+
+def test_a_completion_follows_ddim_from_the_last_step_to_the_first():
+    """Eq. (12) of DDIM with σ = 0 and predictions of the image clipped to its range."""
+    network = build("inpainting_diffusion").eval()
+    images, noise = draw(network, kind="completion_noise")
+    hidden, sample = noise[:, :1], noise[:, 1:]
+    for step, following in ((999, 749), (749, 499), (499, 249), (249, None)):
+        pixels = torch.cat([sample * hidden, (2 * images - 1) * (1 - hidden), hidden], 1)
+        predicted = network.network(pixels, step).sample
+        kept, kept_then = alpha_bar(step), alpha_bar(following) if following else torch.tensor(1.0)
+        image = ((sample - (1 - kept).sqrt() * predicted) / kept.sqrt()).clamp(-1, 1)
+        sample = kept_then.sqrt() * image + (1 - kept_then).sqrt() * predicted
+    wanted = torch.where(hidden.bool(), ((sample + 1) / 2).clamp(0, 1), images)
+    torch.testing.assert_close(network.completions(images, noise), wanted, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["vq", "inpainting_diffusion"])
+@pytest.mark.parametrize(
+    ("image_shape", "changes", "said"),
+    [
+        ((1, 9, 8), {"mask": {"random": {"ratio": 0.5, "patch": 1}}}, "images of 9×8 pixels cannot be halved 1 times"),
+        ((1, 8, 8), {"groups": 3}, r"groups = 3: does not divide all of channels"),
+    ],
+)
+def test_sizes_that_a_convolutional_model_cannot_have_are_refused(family, image_shape, changes, said):
+    with pytest.raises(ValueError, match=said):
+        build(family, image_shape, **changes)

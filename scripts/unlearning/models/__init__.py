@@ -13,8 +13,8 @@ A model with an encoder also has `posterior(images)`: mean and log-variance of t
 A model that completes images from a part of them has no latents and no samples. Its `loss_noise` holds a
 mask beside whatever else a loss draws, in planes (count, K, H, W), and it has
 
-* `losses(images, noise, target=None)`: the loss of predicting `target` (the images themselves where None)
-  from the visible pixels of `images`;
+* `losses(images, noise, target=None)`: the loss of completing the visible pixels of `images` to `target`,
+  the images themselves where None;
 * `completions(images, noise)`: the images with their hidden pixels filled in, (B, C, H, W) in [0, 1], for
   noise drawn by `completion_noise(count, generator)`;
 * `hidden(noise)`: the mask in noise of either kind, (B, 1, H, W): 1 where a pixel is hidden, else 0;
