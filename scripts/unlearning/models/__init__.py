@@ -9,6 +9,19 @@ class `Model(image_shape, **parameters)`, a `torch.nn.Module` that answers three
 * `parameters()`: those with `requires_grad` are what training and unlearning may change.
 
 A model with an encoder also has `posterior(images)`: mean and log-variance of the latents, each (B, D).
+
+A model that completes images from a part of them has no latents and no samples. Its `loss_noise` holds a
+mask beside whatever else a loss draws, in planes (count, K, H, W), and it has
+
+* `losses(images, noise, target=None)`: the loss of completing the visible pixels of `images` to `target`,
+  the images themselves where None;
+* `completions(images, noise)`: the images with their hidden pixels filled in, (B, C, H, W) in [0, 1], for
+  noise drawn by `completion_noise(count, generator)`;
+* `hidden(noise)`: the mask in noise of either kind, (B, 1, H, W): 1 where a pixel is hidden, else 0;
+* `embedding(images, noise)`: what the encoder gives the decoder, a tuple of tensors (B, ...);
+* `encoder_parameters()`: the names of the parameters that act through the embedding alone.
+
+A model that can start from published weights has `load_pretrained()`, which takes them over.
 """
 
 from collections.abc import Iterator
@@ -27,17 +40,17 @@ COMPLETED = 100  # images at a time: completing holds the activations of a trans
 
 
 def build(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
-    """A freshly initialised model.
+    """A model as training finds it: freshly initialised, or with the published weights it is to start from.
 
     Args:
         configuration: the key `model` of an experiment, `{name: parameters}`.
         image_shape: (C, H, W).
         seed: of the run.
     """
-    ((name, parameters),) = configuration.items()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "initialisation"))
-        return plugins.load("models", name).Model(image_shape, **parameters)
+    model = _initialised(configuration, image_shape, seed)
+    if hasattr(model, "load_pretrained"):
+        model.load_pretrained()
+    return model
 
 
 def save(model: nn.Module, configuration: dict, image_shape: list[int], path: Path) -> None:
@@ -48,7 +61,7 @@ def save(model: nn.Module, configuration: dict, image_shape: list[int], path: Pa
 def load(path: Path, device: torch.device | str = "cpu") -> tuple[nn.Module, dict, list[int]]:
     """Read a model, its configuration and its image shape."""
     weights, header = read_tensors(path)
-    model = build(header["model"], header["image_shape"], seed=0)
+    model = _initialised(header["model"], header["image_shape"], seed=0)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return model.to(device), header["model"], header["image_shape"]
 
@@ -99,3 +112,10 @@ def complete(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
 def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
     """Generate `count` images, (count, C, H, W) uint8, in eval mode."""
     return decode(model, model.latents(count, generator))
+
+
+def _initialised(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
+    ((name, parameters),) = configuration.items()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "initialisation"))
+        return plugins.load("models", name).Model(image_shape, **parameters)

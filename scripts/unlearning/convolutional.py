@@ -1,0 +1,32 @@
+"""What convolutional networks of diffusers have in common."""
+
+from diffusers.models.attention_processor import Attention, AttnProcessor
+from torch import nn
+
+
+def check_sizes(image_shape: list[int], channels: list[int], groups: int) -> None:
+    """Refuse sizes that do not fit images (C, H, W).
+
+    Args:
+        image_shape: (C, H, W).
+        channels: feature maps at each resolution, every one half the one before.
+        groups: of the group normalisations.
+
+    Raises:
+        ValueError: the images cannot be halved so often, or the groups do not divide the channels.
+    """
+    (_, height, width), halvings = image_shape, len(channels) - 1
+    if height % 2**halvings or width % 2**halvings:
+        raise ValueError(
+            f"channels = {channels}: images of {height}×{width} pixels cannot be halved {halvings} times; "
+            "choose fewer resolutions"
+        )
+    if any(count % groups for count in channels):
+        raise ValueError(f"groups = {groups}: does not divide all of channels = {channels}; choose a common divisor")
+
+
+def use_plain_attention(network: nn.Module) -> None:
+    """Attention written out, for the fused one has no second derivatives."""
+    for module in network.modules():
+        if isinstance(module, Attention):
+            module.set_processor(AttnProcessor())

@@ -1,0 +1,215 @@
+"""Masked autoencoder (He et al. 2022): a ViT encodes the visible patches, a lighter one fills in the others.
+
+The network is `ViTMAEForPreTraining` of transformers, whose published weights can be the start. The loss
+is the paper's without normalised targets: the squared error of standardised pixels, averaged over the
+hidden ones.
+"""
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import hf_hub_download
+from torch import Tensor, nn
+from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
+from transformers.models.vit_mae.modeling_vit_mae import (
+    ViTMAEForPreTraining,
+    ViTMAEModelOutput,
+    build_2d_sinusoidal_position_embedding,
+)
+
+from unlearning import masks
+from unlearning.files import sha256_of_file
+
+PARAMETERS = {
+    "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between patches"},
+    "patch": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "side of a patch, in pixels"},
+    "width": {"type": "integer", "minimum": 4, "maximum": 100000, "multipleOf": 4, "description": "of the encoder"},
+    "layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the encoder"},
+    "heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the encoder's attention"},
+    "decoder_width": {
+        "type": "integer",
+        "minimum": 4,
+        "maximum": 100000,
+        "multipleOf": 4,
+        "description": "of the decoder",
+    },
+    "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder"},
+    "decoder_heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder's attention"},
+    "pretrained": {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "required": ["source", "file", "sha256"],
+        "properties": {
+            "source": {
+                "type": "string",
+                "minLength": 1,
+                "description": "a local folder, or a name on the Hugging Face hub such as facebook/vit-mae-base",
+            },
+            "file": {
+                "enum": ["model.safetensors", "pytorch_model.bin"],
+                "description": "the file of weights in it",
+            },
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "of that file"},
+        },
+        "description": "published weights to start from; null to start from random ones",
+    },
+}
+# Of ImageNet, as the published weights expect them; grey images have no such convention.
+MEAN = {3: [0.485, 0.456, 0.406]}
+DEVIATION = {3: [0.229, 0.224, 0.225]}
+
+
+class Model(nn.Module):
+    """MAE on square images (C, H, W) in [0, 1]; its noise is a mask, (B, 1, H, W).
+
+    Raises:
+        ValueError: the images are not square, or not whole patches; the mask does not fit them; a width
+            is no multiple of its heads.
+    """
+
+    def __init__(
+        self,
+        image_shape: list[int],
+        *,
+        mask: dict,
+        patch: int,
+        width: int,
+        layers: int,
+        heads: int,
+        decoder_width: int,
+        decoder_layers: int,
+        decoder_heads: int,
+        pretrained: dict | None,
+    ):
+        super().__init__()
+        channels, height, side = image_shape
+        if height != side or side % patch:
+            raise ValueError(
+                f"patch = {patch}: images of {height}×{side} pixels are not a square of whole patches; "
+                "choose a divisor of the side, or other images"
+            )
+        for key, size, count in (("heads", width, heads), ("decoder_heads", decoder_width, decoder_heads)):
+            if size % count:
+                raise ValueError(f"{key} = {count}: does not divide the width {size}; choose a divisor")
+        masks.check(mask, image_shape)
+        masks.check_patches(mask, image_shape, patch)
+        self.mask, self.image_shape, self.patch, self.pretrained = mask, image_shape, patch, pretrained
+        hidden = masks.hidden(mask, image_shape, 1, torch.Generator())[:, :, ::patch, ::patch]
+        config = ViTMAEConfig(
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            intermediate_size=4 * width,
+            image_size=side,
+            patch_size=patch,
+            num_channels=channels,
+            decoder_hidden_size=decoder_width,
+            decoder_num_hidden_layers=decoder_layers,
+            decoder_num_attention_heads=decoder_heads,
+            decoder_intermediate_size=4 * decoder_width,
+            # The library rounds the number of visible patches down, which half a patch makes safe.
+            mask_ratio=(hidden.sum().item() - 0.5) / hidden.numel(),
+            attn_implementation="eager",  # the fused one has no second derivatives
+        )
+        self.network = ViTMAEForPreTraining(config)
+        self._initialise()
+        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
+            constants = torch.tensor(values.get(channels, [0.5] * channels)).view(-1, 1, 1)
+            self.register_buffer(name, constants, persistent=False)
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Position embeddings and tokens as in the paper: transformers 5.23 leaves them at zero."""
+        embeddings, decoder = self.network.vit.embeddings, self.network.decoder
+        for positions in (embeddings.position_embeddings, decoder.decoder_pos_embed):
+            side = self.network.config.image_size // self.patch
+            positions.copy_(build_2d_sinusoidal_position_embedding(side, side, positions.shape[2], cls_token=True))
+        for token in (embeddings.cls_token, decoder.mask_token):
+            token.normal_(std=0.02)
+
+    def load_pretrained(self) -> None:
+        """Take over the published weights that the configuration names, if it does.
+
+        Raises:
+            ValueError: they cannot be had, have another checksum, or belong to another architecture.
+        """
+        if self.pretrained is None:
+            return
+        source, file, sha256 = (self.pretrained[key] for key in ("source", "file", "sha256"))
+        key = "model.masked_autoencoder.pretrained"
+        path = Path(source) / file
+        if not path.is_file():
+            try:
+                path = Path(hf_hub_download(source, file))
+            except (OSError, ValueError) as error:
+                raise ValueError(
+                    f"{key}.source = {source!r}: neither a folder with {file} nor a name on the hub ({error}); name "
+                    " a folder that holds the file"
+                ) from None
+        if (found := sha256_of_file(path)) != sha256:
+            raise ValueError(
+                f"{path}: has the SHA-256 {found}, but {key}.sha256 = {sha256}: damaged or another version; "
+                "fetch it again, or correct the key"
+            )
+        pretrained, report = ViTMAEForPreTraining.from_pretrained(
+            path.parent,
+            config=self.network.config,
+            use_safetensors=path.suffix == ".safetensors",
+            weights_only=True,
+            ignore_mismatched_sizes=True,  # reported, then refused here with the other differences
+            output_loading_info=True,
+        )
+        for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            if report[problem]:
+                raise ValueError(
+                    f"{path}: {problem.replace('_', ' ')}: {', '.join(map(str, sorted(report[problem])[:3]))}, …; "
+                    "give patch, width, layers and heads the values that the weights were trained with"
+                )
+        self.network.load_state_dict(pretrained.state_dict())
+
+    def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """Masks, (count, 1, H, W): all that is random in a loss."""
+        return masks.hidden(self.mask, self.image_shape, count, generator)
+
+    completion_noise = loss_noise
+
+    def hidden(self, noise: Tensor) -> Tensor:
+        """The masks in noise: 1 where a pixel is hidden, 0 where it is seen, (B, 1, H, W)."""
+        return noise
+
+    def encoder_parameters(self) -> set[str]:
+        """Names of the parameters of the encoder."""
+        names = (name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        return {name for name in names if name.startswith("network.vit.")}
+
+    def embedding(self, images: Tensor, noise: Tensor) -> tuple[Tensor]:
+        """The encoder's output on the class token and the visible patches, (B, 1 + visible, width)."""
+        return (self._encode(images, noise).last_hidden_state,)
+
+    def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
+        """Squared error of the standardised pixels, averaged over the hidden ones of each image, (B,).
+
+        `target`: the images (B, C, H, W) whose hidden pixels are to be predicted, instead of `images`.
+        """
+        wanted = self._standardised(images if target is None else target)
+        errors = (self._predict(images, noise) - wanted).square() * noise
+        return errors.flatten(1).sum(1) / (len(self.mean) * noise.flatten(1).sum(1))
+
+    def completions(self, images: Tensor, noise: Tensor) -> Tensor:
+        """The images (B, C, H, W) with their hidden pixels predicted, in [0, 1]."""
+        predicted = self._predict(images, noise) * self.deviation + self.mean
+        return torch.where(noise.bool(), predicted.clamp(0, 1), images)
+
+    def _standardised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.deviation
+
+    def _encode(self, images: Tensor, noise: Tensor) -> ViTMAEModelOutput:
+        patches = noise[:, 0, :: self.patch, :: self.patch].flatten(1)
+        # The library keeps those that come first in this order; within a kind, they stay in reading order.
+        order = patches * patches.shape[1] + torch.arange(patches.shape[1], device=patches.device)
+        return self.network.vit(self._standardised(images), noise=order)
+
+    def _predict(self, images: Tensor, noise: Tensor) -> Tensor:
+        encoded = self._encode(images, noise)
+        patches = self.network.decoder(encoded.last_hidden_state, encoded.ids_restore).logits
+        return self.network.unpatchify(patches)
