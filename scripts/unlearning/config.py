@@ -225,8 +225,8 @@ def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
         smallest = sum(count for name, count in of_class.items() if name in forgotten)
         if smallest <= features:
             return [
-                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} features "
-                f"(the last) needs more images than the {smallest} held-out ones to forget"
+                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} "
+                f"features (the last) needs more images than the {smallest} held-out ones to forget"
             ]
     if samples <= features and {"fid", "as_published", "completion_fid"} & set(metrics):
         return [

@@ -192,15 +192,13 @@ def test_random_encoder_sends_embeddings_to_noise_of_their_own_mean_and_deviatio
 def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, name, tmp_path):
     model = copy.deepcopy(original).float()
     parameters = {
-        key: schema["enum"][0] if "enum" in schema else 0.5
-        for key, schema in plugins.describe("methods", name).items()
+        key: schema["enum"][0] if "enum" in schema else 0.5 for key, schema in plugins.describe("methods", name).items()
     }
     pixels = [(batch * 255).to(torch.uint8) for batch in images]
     run = unlearn(
         model,
         plugins.load("methods", name),
         *pixels,
-        pixels[1],
         judge=Classifier([1, 4, 4], 3, [4]).eval(),
         guide=None,
         forgotten_classes=[1],
@@ -215,6 +213,7 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
             "measure": [{"until": 3, "every": 1}],
             "parameters": parameters,
         },
+        heldout_forget=pixels[1],
         seed=0,
         checkpoint=Checkpoint(tmp_path / "model.resume", ""),
     )
