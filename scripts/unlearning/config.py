@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, SchemaError
 
-from unlearning import plugins
+from unlearning import masks, plugins
 from unlearning.forget_set import check_selection
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 
@@ -53,6 +53,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
         file,
         [
             *check_selection(experiment["forget_set"], dataset),
+            *_check_mask(experiment["model"], dataset),
             *_check_schedule(experiment["unlearning"]),
             *_check_guide(experiment),
             *_check_sample_count(experiment),
@@ -152,6 +153,16 @@ def _check_folders(settings: dict, root: Path) -> list[str]:
     if not problems and folders["results"] == folders["data"]:
         problems.append(f"data = {settings['data']!r}: must not be the same folder as results")
     return problems
+
+
+def _check_mask(model: dict, dataset: dict) -> list[str]:
+    ((name, parameters),) = model.items()
+    try:
+        if "mask" in parameters:
+            masks.check(parameters["mask"], dataset["image_shape"])
+    except ValueError as error:
+        return [f"model.{name}.{error}"]
+    return []
 
 
 def _check_schedule(unlearning: dict) -> list[str]:

@@ -6,11 +6,15 @@ A mask is described by one of
     {random: {ratio: r, patch: p}}     round(r · patches) of the p×p patches are hidden
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
-def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Generator) -> Tensor:
+def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Generator) -> torch.Tensor:
     """Draw masks, (count, 1, H, W) float: 1 where a pixel is hidden, 0 where it is seen.
 
     Args:
@@ -19,6 +23,8 @@ def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Gene
         count: number of masks; all hide the same number of pixels.
         generator: used by random masks alone.
     """
+    import torch  # not above: the configuration is checked without it
+
     ((kind, values),) = mask.items()
     _, height, width = image_shape
     if kind == "random":

@@ -58,6 +58,12 @@ def changed(path, value):
     return yaml.safe_dump(experiment, sort_keys=False)
 
 
+def completing(mask):
+    """A model that completes images, with some mask."""
+    sizes = {"channels": [8], "layers": 1, "groups": 2, "latent_channels": 2, "codes": 8, "commitment": 0.25}
+    return {"vq": {"mask": mask, **sizes}}
+
+
 def test_every_experiment_in_the_repository_is_right():
     for path in (ROOT / "configs").glob("*.yaml"):
         load_experiment(path.stem)
@@ -95,6 +101,9 @@ def test_every_experiment_in_the_repository_is_right():
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
+        ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
+        ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
+        ("model", completing({"centre": {"side": 4}}), ["model.vq.mask.centre", "allowed: centre_crop, centre_hole"]),
         ("device", "gpu", ["device = 'gpu'", "cpu, cuda, auto"]),
         ("trainig", {"epochs": 3}, ["trainig", "unknown key", "did you mean 'training'"]),
     ],
