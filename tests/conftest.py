@@ -1,35 +1,52 @@
 """Small experiments, really run."""
 
+import json
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from .clone import UNO, Clone
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The small experiment, run to its end on two cores. Not to be changed: take a `copy`."""
-    clone = Clone.make(tmp_path_factory.mktemp("finished") / "clone")
-    clone.write_experiment()
-    clone.run("--cores", "2")
-    return clone
+def made_once(tmp_path_factory, worker_id):
+    """Make a clone, change it and run it: once for all of the processes that pytest-xdist starts."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+
+    def make(folder, target, **changes):
+        path, done = root / folder, root / f"{folder}.json"
+        with FileLock(root / f"{folder}.lock"):
+            if not done.exists():
+                clone = Clone.make(path)
+                clone.write_experiment(**changes)
+                clone.run("--cores", "2", target)
+                done.write_text(json.dumps(clone.changes))
+        return Clone(path, json.loads(done.read_text()))
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(tmp_path_factory):
+def finished(made_once):
+    """The small experiment, run to its end on two cores. Not to be changed: take a `copy`."""
+    return made_once("finished", "all")
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(made_once):
     """A run long enough to be interrupted, run to its end."""
-    clone = Clone.make(tmp_path_factory.mktemp("uninterrupted") / "clone")
-    clone.write_experiment(
-        "long",
+    return made_once(
+        "uninterrupted",
+        "results/long/seed0/uno/metrics.json",
+        name="long",
         seeds=[0],
         training__epochs=400,
         unlearning__steps=500,
         unlearning__measure=[{"until": 500, "every": 100}],
         methods={"uno": UNO},
     )
-    clone.run("--cores", "2", "results/long/seed0/uno/metrics.json")
-    return clone
 
 
 @pytest.fixture

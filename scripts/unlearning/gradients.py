@@ -1,6 +1,5 @@
 """Losses of one step as functions of the flat parameter vector, and what a method may ask of them."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,8 @@ from torch import Tensor, nn
 
 from unlearning.models import unchanged_buffers
 from unlearning.vectors import flatten, trainable, unflatten
+
+MOVE = 1e-5  # distance between the two points of a finite difference
 
 
 class Loss:
@@ -56,11 +57,12 @@ class Loss:
     def hessian_product_by_differences(self, vector: Tensor) -> Tensor:
         """∇²L(θ) v, (P,), by one more gradient at θ + h v: no second derivatives, less memory, less exact.
 
-        The step h balances rounding against truncation (Nocedal & Wright 2006, section 8.1).
+        In float32 its relative error on VAEs trained on MNIST is 2 to 4 %, from rounding (measured on three
+        seeds, along UNO's vectors); moves of 2.4e-5 and more met kinks of the ReLUs, and errors above 100 %.
         """
         parameters = trainable(self._model)
         point = flatten([parameter.detach() for parameter in parameters])
-        h = math.sqrt(torch.finfo(point.dtype).eps) * (1 + point.norm()) / vector.norm().clamp_min(1e-30)
+        h = MOVE / vector.norm().clamp_min(1e-30)
         self.gradient  # noqa: B018 - before the parameters move
         _set(parameters, point + h * vector)
         with unchanged_buffers(self._model):

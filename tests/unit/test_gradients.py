@@ -23,7 +23,7 @@ def test_hessian_product_equals_the_full_hessian_times_the_vector(model, batches
     torch.testing.assert_close(hessian_products((loss, vector)), full @ vector, rtol=1e-8, atol=1e-8)
     before = [tensor.clone() for tensor in model.state_dict().values()]
     differences = loss.hessian_product_by_differences(vector)
-    assert (differences - full @ vector).norm() < 1e-5 * (full @ vector).norm()
+    assert (differences - full @ vector).norm() < 1e-3 * (full @ vector).norm()
     for tensor, was in zip(model.state_dict().values(), before, strict=True):
         assert torch.equal(tensor, was), "parameters and running statistics are back where they were"
 

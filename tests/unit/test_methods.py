@@ -145,7 +145,7 @@ def test_uno_by_finite_differences_is_uno(make_step):
         direction("uno", make_step(), orthogonality_weight=1e6, hessian_products=way)
         for way in ("exact", "differences")
     )
-    assert np.linalg.norm(near - exact) < 1e-5 * np.linalg.norm(exact)
+    assert np.linalg.norm(near - exact) < 1e-3 * np.linalg.norm(exact)
 
 
 def slope(loss, model, d):
