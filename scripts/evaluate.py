@@ -12,6 +12,7 @@ from unlearning.device import prepare_device
 from unlearning.evaluation import group_losses, read_columns, sample_set
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
+from unlearning.inception import Inception
 from unlearning.job import run
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.provenance import run_record
@@ -35,6 +36,7 @@ def main(
     forget_set: Path,
     judge: Path,
     guide: Path | None,
+    weights: Path | None,
     reference: Path,
     model: Path,
     record: Path,
@@ -60,7 +62,8 @@ def main(
         forget_set: groups of real images.
         judge: classifier.
         guide: second classifier, for the as-published protocol; None where there is none.
-        reference: features of the retain data and of the retrained models.
+        weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
+        reference: features of the retain data, features and losses of the retrained models.
         model: the run's weights.
         record: what the run wrote down about itself.
         steps: CSV file of the run's steps; None for a reference.
@@ -76,15 +79,18 @@ def main(
         raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
     diverged = ran["status"] == "diverged"
     compared, header = read_tensors(reference)
-    for name, path in (("judge", judge), ("guide", guide)):
-        if path and header["classifiers"][name] != sha256_of_file(path):
+    for name, path in (("judge", judge), ("guide", guide), ("weights", weights)):
+        if path and header["classifiers"].get(name) != sha256_of_file(path):
             raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
     network, *_ = models.load(model, target)
     network.eval()
     latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-    drawn, guide_features, losses, images = None, None, {}, np.zeros((0, *data.images.shape[1:]), np.uint8)
+    drawn, probabilities, images = None, None, np.zeros((0, *data.images.shape[1:]), np.uint8)
+    guide_features, losses = None, {}
     if not diverged:
-        drawn, images = sample_set(network, classifier, latents)
+        inception = Inception(weights.parent / "checkpoints", target) if weights else None
+        cache = samples.with_name("inception.safetensors")
+        drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
         if guide:
             published = models.decode(network, latents, train_mode=True)
             guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
@@ -93,13 +99,22 @@ def main(
     retrained = None
     if compare_with is not None:
         retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
+    others = [other for other in header["seeds"] if other != seed]
+    unseen = [group for group in groups.groups() if group != "retain"]
     evidence = Evidence(
         samples=drawn,
+        probabilities=probabilities,
+        images=images,
         retrained=retrained,
         retain_features=compared["retain.features"],
         guide_features=guide_features,
         guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
+        data=data,
+        groups=groups.groups(),
         losses=losses,
+        retrained_losses={
+            group: np.stack([compared[f"{other}.losses.{group}"] for other in others]) for group in unseen if others
+        },
         record=ran,
         classes=len(data.classes),
         forgotten_classes=groups.forgotten_classes,
@@ -116,7 +131,7 @@ def main(
     classes = drawn.classes if drawn else np.zeros(0, int)
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, images=images[:STORED_IMAGES], classes=classes, latents=latents.cpu().numpy())
-    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide}
+    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
     inputs |= {"steps": steps, "measurements": measurements}
     inputs = {name: path for name, path in inputs.items() if path}
     write_json(

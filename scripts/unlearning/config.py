@@ -16,9 +16,11 @@ from jsonschema import Draft202012Validator, SchemaError
 from unlearning import plugins
 from unlearning.forget_set import check_selection
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
+from unlearning.weights import FEATURES
 
 REFERENCES = ("original", "retrain")
 LARGEST_NUMBER = 1e100
+NEIGHBOURS = 5  # of a sample, that the metric precision_recall asks for
 OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
 
 
@@ -55,7 +57,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
             *check_selection(experiment["forget_set"], dataset),
             *_check_schedule(experiment["unlearning"]),
             *_check_guide(experiment),
-            *_check_sample_count(experiment),
+            *_check_sample_count(experiment, sum(dataset["train_images"])),
         ],
     )
     return experiment
@@ -80,6 +82,11 @@ def experiment_schema(root: Path = ROOT) -> dict:
 def rule_of(experiment: dict, method: str) -> str:
     """The method's file behind one row of `methods`."""
     return experiment["methods"][method].get("rule", method)
+
+
+def uses_inception(experiment: dict) -> bool:
+    """Whether an experiment is judged on Inception's features, not on the judge's."""
+    return experiment["evaluation"].get("features") == "inception"
 
 
 def method_settings(experiment: dict, method: str) -> dict:
@@ -180,15 +187,21 @@ def _check_guide(experiment: dict) -> list[str]:
     return problems
 
 
-def _check_sample_count(experiment: dict) -> list[str]:
+def _check_sample_count(experiment: dict, images: int) -> list[str]:
     features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
+    features = max(features, FEATURES * uses_inception(experiment))
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
-    if samples <= features and {"fid", "as_published"} & set(metrics):
-        return [
-            f"evaluation.samples = {samples}: a Fréchet distance on {features} features (the last of hidden_units) "
-            f"needs more samples than that"
-        ]
-    return []
+    distance = f"a Fréchet distance on {features} features (Inception's, or the last of hidden_units)"
+    cure = "leave out 'fid' and 'as_published'; 'kid' and 'precision_recall' need no such number"
+    problems = []
+    if {"fid", "as_published"} & set(metrics):
+        if samples <= features:
+            problems.append(f"evaluation.samples = {samples}: {distance} needs more samples than that, or {cure}")
+        if images <= features:
+            problems.append(f"dataset = {experiment['dataset']!r}: {distance} needs more than {images} images; {cure}")
+    if samples <= NEIGHBOURS and "precision_recall" in metrics:
+        problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
+    return problems
 
 
 def _refuse(label: str, problems: list[str]) -> None:

@@ -67,8 +67,8 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     if ("indices" in selection) == ("classes" in selection):
         return [f"forget_set = {selection!r}: give either 'classes' (a list, or 'all') or 'indices', and not both"]
     if "indices" in selection:
-        if "fraction" in selection:
-            return [f"forget_set.fraction = {selection['fraction']!r}: goes with 'classes', not with 'indices'"]
+        for key in sorted({"fraction", "samples", "seed"} & set(selection)):
+            return [f"forget_set.{key} = {selection[key]!r}: goes with 'classes', not with 'indices'"]
         outside = [index for index in selection["indices"] if index >= total]
         if outside:
             return [f"forget_set.indices = {outside[0]}: must be a number in the training split, 0 to {total - 1}"]
@@ -77,8 +77,13 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
         wanted = selection["classes"]
         if isinstance(wanted, str) and wanted != "all":
             return [f"forget_set.classes = {wanted!r}: must be a list of class names, or 'all'"]
-        if wanted == "all" and "fraction" not in selection:
-            return ["forget_set.classes = 'all': the retain set would be empty; add 'fraction' and 'seed'"]
+        drawn = {"fraction", "samples"} & set(selection)
+        if len(drawn) != ("seed" in selection):
+            return [f"forget_set = {selection!r}: 'seed' goes with one of 'fraction' and 'samples'"]
+        if wanted == "all" and not drawn:
+            return [
+                "forget_set.classes = 'all': the retain set would be empty; add 'fraction' or 'samples', and 'seed'"
+            ]
         unknown = [] if wanted == "all" else [name for name in wanted if str(name) not in names]
         if unknown:
             return [
@@ -86,7 +91,9 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
                 f"its classes: {', '.join(names)}"
             ]
         pool = sum(counts[number] for number in _class_numbers(wanted, names))
-        chosen = round(pool * selection.get("fraction", 1))
+        chosen = _draw_size(selection, pool)
+    if chosen > pool:
+        return [f"forget_set.samples = {chosen}: there are only {pool} such training images"]
     if chosen == 0:
         return [f"forget_set = {selection!r}: chooses none of {pool} images; raise 'fraction'"]
     if chosen == total:
@@ -115,12 +122,13 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
     else:
         numbers = _class_numbers(selection["classes"], classes)
         pool = training[np.isin(labels[training], numbers)]
-        if "fraction" in selection:
+        size = _draw_size(selection, len(pool))
+        if size > len(pool):
+            raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images")
+        forget = pool
+        if "seed" in selection:
             generator = np.random.default_rng(selection["seed"])
-            size = round(len(pool) * selection["fraction"])
             forget = np.sort(generator.choice(pool, size=size, replace=False))
-        else:
-            forget = pool
         everything = len(numbers) == len(classes)
         heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
     retain = np.setdiff1d(training, forget)
@@ -135,6 +143,10 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         heldout_retain=np.setdiff1d(heldout, heldout_forget).tolist(),
         forgotten_classes=np.setdiff1d(labels[forget], labels[retain]).tolist(),
     )
+
+
+def _draw_size(selection: dict, pool: int) -> int:
+    return selection.get("samples", round(pool * selection.get("fraction", 1)))
 
 
 def _class_numbers(wanted: list | str, classes: list[str]) -> list[int]:

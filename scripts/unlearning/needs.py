@@ -6,10 +6,13 @@ still is not enough grows with every attempt; a job cut off by its time limit go
 
 import math
 
+from unlearning.config import uses_inception
+
 BASE_MIB = 2500  # Python, torch and the CUDA libraries
 BASE_MINUTES = 5
 SECONDS_PER_STEP = 0.02  # on one slow core, for the smallest images
 SECONDS_PER_PIXEL = 2e-5  # and step, on top
+SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image
 
 
 def memory_mib(dataset: dict, attempt: int = 1) -> int:
@@ -40,4 +43,7 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()
     per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * math.prod(dataset["image_shape"])
-    return attempt * (BASE_MINUTES + math.ceil(steps * per_step / 60))
+    samples = experiment["evaluation"]["samples"]
+    looked_at = {"evaluate": samples, "build_reference": images + samples * len(experiment["seeds"])}.get(rule, 0)
+    looking = looked_at * SECONDS_PER_INCEPTION[experiment["device"]] * uses_inception(experiment)
+    return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))
