@@ -209,5 +209,6 @@ def caption(results: Results) -> str:
         "median and how many seeds got there; the Fréchet distance to the retain data on "
         f"{results.features} features. Compared is the as-published value or, where hardware or features differ, its "
         "ratio to the named row (of times: in units of fine-tuning steps timed side by side). Reproduced: within the "
-        "tolerance of published/*.csv plus two standard errors of the published mean. Not comparable: also where our own seeds scatter too much."
+        "tolerance of published/*.csv plus two standard errors of the published mean. Not comparable: also where our "
+        "own seeds scatter too much."
     )
