@@ -78,7 +78,7 @@ def main(
         tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
         classifiers["guide"] = sha256_of_file(guide)
     if inception:
-        classifiers["weights"] = sha256_of_file(weights)
+        classifiers["Inception"] = sha256_of_file(weights)
     write_tensors(reference, tensors, {"classifiers": classifiers, "seeds": seeds})
 
 

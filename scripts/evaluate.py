@@ -79,7 +79,7 @@ def main(
         raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
     diverged = ran["status"] == "diverged"
     compared, header = read_tensors(reference)
-    for name, path in (("judge", judge), ("guide", guide), ("weights", weights)):
+    for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
         if path and header["classifiers"].get(name) != sha256_of_file(path):
             raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
     network, *_ = models.load(model, target)
