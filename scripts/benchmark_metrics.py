@@ -67,25 +67,21 @@ def distances(size: int) -> dict[str, float]:
     # Variances that fall as those of Inception's features do, over some orders of magnitude.
     mix = generator.normal(size=(size, size)) * np.exp(-np.arange(size) / (size / 8))
     first, second = (moments(generator.normal(shift, size=(2 * size, size)) @ mix) for shift in (0, 0.1))
-    ours, seconds = _timed(lambda: frechet_distance(*first, *second))
-    with redirect_stdout(io.StringIO()):  # it prints where it adds to the diagonal
-        theirs, their_seconds = _timed(lambda: float(calculate_frechet_distance(*first, *second)))
+    values, seconds = {}, {frechet_distance: [], calculate_frechet_distance: []}
+    for _ in range(REPETITIONS):
+        for distance, times in seconds.items():  # in turn, for the machine's speed changes
+            started = time.perf_counter()
+            with redirect_stdout(io.StringIO()):  # pytorch-fid prints where it adds to the diagonal
+                values[distance] = float(distance(*first, *second))
+            times.append(time.perf_counter() - started)
+    ours, theirs = values.values()
+    ratios = [slow / fast for fast, slow in zip(*seconds.values(), strict=True)]
     return {
-        "seconds": round(seconds, 2),
-        "pytorch_fid_seconds": round(their_seconds, 2),
-        "ratio": round(their_seconds / seconds, 1),
+        "seconds": round(statistics.median(seconds[frechet_distance]), 2),
+        "pytorch_fid_seconds": round(statistics.median(seconds[calculate_frechet_distance]), 2),
+        "ratio": round(statistics.median(ratios), 1),
         "relative_difference": float(f"{abs(ours - theirs) / theirs:.1e}"),
     }
-
-
-def _timed(measured) -> tuple[float, float]:
-    """What a function returns and the median of its seconds."""
-    seconds = []
-    for _ in range(REPETITIONS):
-        started = time.perf_counter()
-        result = measured()
-        seconds.append(time.perf_counter() - started)
-    return result, statistics.median(seconds)
 
 
 def main() -> None:

@@ -112,10 +112,10 @@ class Results:
 
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""
-        seeds = len(self.experiment["seeds"])
+        seeds, images = len(self.experiment["seeds"]), len(self.forget_set["forget"])
         of = f" of class {', '.join(self.forgotten)}" if self.forgotten else ""
         return (
-            f"{self.experiment['title']}: {len(self.forget_set['forget'])} training images{of} to forget, "
+            f"{self.experiment['title']}: {images} training image{'s' if images > 1 else ''}{of} to forget, "
             f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "
             f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on "
             f"{self.judge['heldout_images']} held-out images."

@@ -31,7 +31,7 @@ def test_the_table_shows_what_can_be_known_of_a_single_image(results):
     for column in ("ELBO rank", "Membership AUC", "Nearest sample / held-out (×)", "Precision (judge features)"):
         assert (table[column] != "–").all(), column
     caption = (results / "table.md").read_text()
-    for part in ("1 training images to forget, 1436 to retain", "of 100 samples from the 1436 retained images"):
+    for part in ("1 training image to forget, 1436 to retain", "of 100 samples from the 1436 retained images"):
         assert part in caption
 
 
