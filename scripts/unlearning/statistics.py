@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK = 1000  # rows at a time of a matrix of distances
+BLOCK = 1000  # rows at a time of large matrices
 
 
 def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
@@ -49,8 +49,12 @@ def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (F,) and covariance (F, F) of features (N, F), in float64."""
-    features = features.astype(np.float64)
-    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+    mean = features.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(features), BLOCK):  # not np.cov, which holds all of them in float64 twice
+        centred = features[start : start + BLOCK] - mean
+        covariance += centred.T @ centred
+    return mean, covariance / (len(features) - 1)
 
 
 def at_most(rows: np.ndarray, count: int) -> np.ndarray:

@@ -118,7 +118,7 @@ def test_frechet_distance_bears_dead_features_and_constant_samples():
     assert distance(np.zeros((9, 1)), np.full((9, 1), 2.0)) == pytest.approx(4)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:pytorch_fid")
+@pytest.mark.filterwarnings("ignore:Matrix is singular")
 @given(st.integers(2, 20), st.integers(3, 60), st.integers(3, 60), st.integers(0, 999))
 def test_frechet_distance_equals_pytorch_fids_with_fewer_samples_than_features_too(features, n, m, seed):
     generator = np.random.default_rng(seed)
@@ -387,6 +387,16 @@ def test_shares_below_are_within_labels_and_of_labels_that_both_have():
         np.array([1.0, 5.0, 5.0]), np.array([0, 1, 2]), np.array([0.0, 2, 9, 9]), np.array([0, 0, 1, 0])
     )
     np.testing.assert_allclose(shares, [1 / 3, 0])
+
+
+@given(st.integers(2, 30), st.integers(1, 5), st.integers(0, 999))
+def test_moments_are_numpys_also_of_half_precision(n, size, seed):
+    features = np.random.default_rng(seed).normal(100, 1, size=(n, size)).astype(np.float16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("unlearning.statistics.BLOCK", 7)
+        mean, covariance = moments(features)
+    np.testing.assert_allclose(mean, features.astype(float).mean(0))
+    np.testing.assert_allclose(covariance, np.atleast_2d(np.cov(features.astype(float), rowvar=False)), atol=1e-12)
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 999))
