@@ -13,7 +13,7 @@ BASE_MIB = 2500  # Python, torch and the CUDA libraries
 BASE_MINUTES = 5
 SECONDS_PER_STEP = 0.02  # on one slow core, for the smallest images
 SECONDS_PER_PIXEL = 2e-5  # and step, on top
-SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image
+SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image; a guess for GPUs
 
 
 def memory_mib(dataset: dict, attempt: int = 1, looked_at: int = 0) -> int:

@@ -153,9 +153,11 @@ def caption(results: Results, described: dict[str, dict]) -> str:
         if results.guide and "as_published" in evaluation["metrics"]
         else ""
     )
-    columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
-    return (
-        f"{results.conditions()} Mean ± standard deviation over seeds; crossings of the forget fraction's threshold "
-        f"({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in brackets how many seeds got there, '>' where "
-        f"fewer than half did. {evaluation['samples']} samples per model.{protocols} {columns}."
+    crossings = (
+        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in "
+        "brackets how many seeds got there, '>' where fewer than half did"
+        if any("crossing" in name for name in described)
+        else ""
     )
+    columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
+    return f"{results.conditions()} Mean ± standard deviation over seeds{crossings}. {evaluation['samples']} samples per model.{protocols} {columns}."

@@ -354,7 +354,7 @@ def test_precision_and_recall_tell_too_few_modes_from_too_many(monkeypatch):
 
 
 def test_density_of_samples_like_the_real_ones_is_one_on_average():
-    """Naeem et al. 2020, lemma 1: its expectation is 1 where the two distributions are the same."""
+    """Naeem et al. 2020, section 3: its expectation is 1 where the two distributions are the same."""
     generator = np.random.default_rng(4)
     values = [precision_recall(*generator.normal(size=(2, 60, 3)))["density"] for _ in range(100)]
     assert np.mean(values) == pytest.approx(1, abs=3 * np.std(values) / 10)

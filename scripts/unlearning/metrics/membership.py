@@ -1,10 +1,10 @@
 """Membership inference against models that never saw the forget set: the offline LiRA attack.
 
-Carlini et al. (2022, section IV-C and equation 4) compare a model's statistic on an image with those of
-models trained without it: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats, and the models
-without the image are the retrained ones of the other seeds; held-out images have been seen by none at all.
-μ is each image's own mean over these models. They are few, so σ² is one variance for all images, as the
-paper advises: the variance between the models, averaged over the held-out images.
+Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic on an image with those of models
+trained without it: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats, and the models without
+the image are the retrained ones of the other seeds; held-out images have been seen by none at all. μ is each
+image's own mean over these models. They are few, so σ² is one variance for all images, as the paper advises
+for few models: that between the models, averaged over the held-out images.
 """
 
 import numpy as np

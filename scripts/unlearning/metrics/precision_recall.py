@@ -2,7 +2,7 @@
 
 Precision and recall by Kynkäänniemi et al. (NeurIPS 2019, equation 2): the share of samples within the
 manifold of the real images, and the other way round, a manifold being the balls around its images that
-reach to their third neighbours. Density and coverage by Naeem et al. (ICML 2020, equations 4 and 5), with
+reach to their third neighbours. Density and coverage by Naeem et al. (ICML 2020, section 3), with
 fifth neighbours: the same with outliers counting less.
 """
 
