@@ -154,10 +154,13 @@ def caption(results: Results, described: dict[str, dict]) -> str:
         else ""
     )
     crossings = (
-        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in "
-        "brackets how many seeds got there, '>' where fewer than half did"
+        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
+        "in brackets how many seeds got there, '>' where fewer than half did"
         if any("crossing" in name for name in described)
         else ""
     )
     columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
-    return f"{results.conditions()} Mean ± standard deviation over seeds{crossings}. {evaluation['samples']} samples per model.{protocols} {columns}."
+    return (
+        f"{results.conditions()} Mean ± standard deviation over seeds{crossings}. {evaluation['samples']} samples per "
+        f"model.{protocols} {columns}."
+    )
