@@ -63,10 +63,11 @@ def at_most(rows: np.ndarray, count: int) -> np.ndarray:
 
 
 def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared Euclidean distances of points (N, D) and (M, D), float64: blocks of rows, each (rows, M)."""
+    """Squared Euclidean distances of points (N, D) and (M, D), in float64: blocks of rows, each (rows, M)."""
+    second = second.astype(np.float64)
     squares = (second * second).sum(1)
     for start in range(0, len(first), BLOCK):
-        block = first[start : start + BLOCK]
+        block = first[start : start + BLOCK].astype(np.float64)
         distances = (block * block).sum(1)[:, None] + squares - 2 * block @ second.T
         yield slice(start, start + len(block)), np.clip(distances, 0, None)
 

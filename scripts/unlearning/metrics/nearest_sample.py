@@ -25,10 +25,10 @@ MOST = 1000  # forgotten images, and held-out ones
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The mean ratio; no value where no held-out image has the class of a forgotten one."""
     images, labels = evidence.data.images, evidence.data.labels
-    forget, heldout = (
-        at_most(np.concatenate([evidence.groups[group] for group in groups]).astype(int), MOST)
-        for groups in (("forget",), ("heldout_forget", "heldout_retain"))
-    )
+    forget = np.array(evidence.groups["forget"])
+    heldout = np.concatenate([evidence.groups[group] for group in ("heldout_forget", "heldout_retain")]).astype(int)
+    common = np.intersect1d(labels[forget], labels[heldout])
+    forget, heldout = (at_most(chosen[np.isin(labels[chosen], common)], MOST) for chosen in (forget, heldout))
     ratios = []
     for label in np.intersect1d(labels[forget], labels[heldout]):
         near, usual = (
@@ -40,5 +40,5 @@ def compute(evidence: Evidence) -> dict[str, Value]:
 
 def nearest_distances(images: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """Euclidean distance of each of the images (n, C, H, W) to the nearest of the samples (N, C, H, W), (n,)."""
-    flat = [array.reshape(len(array), -1).astype(np.float64) for array in (images, samples)]
-    return np.sqrt(np.concatenate([distances.min(1) for _, distances in squared_distances(*flat)]))
+    blocks = squared_distances(*(array.reshape(len(array), -1) for array in (samples, images)))
+    return np.sqrt(np.min([distances.min(0) for _, distances in blocks], axis=0))

@@ -54,7 +54,6 @@ def precision_recall(real: np.ndarray, samples: np.ndarray) -> dict[str, float]:
 
     N and M must be above 5.
     """
-    real, samples = real.astype(np.float64), samples.astype(np.float64)
     manifold, neighbours = neighbour_distances(real, MANIFOLD, NEIGHBOURS).T
     (sample_manifold,) = neighbour_distances(samples, MANIFOLD).T
     within, balls = np.zeros(len(samples), bool), np.zeros(len(samples), int)
