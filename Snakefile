@@ -45,6 +45,7 @@ rule data:
             "<data>/{dataset}/prepared.safetensors",
             dataset=sorted({experiment["dataset"] for experiment in EXPERIMENTS.values()}),
         ),
+        ["<data>/inception/weights.json"] if any(map(uses_inception, EXPERIMENTS.values())) else [],
 
 
 rule models:

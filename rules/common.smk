@@ -8,13 +8,14 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import gpus, lock, plugins, provenance, slurm
+from unlearning import gpus, lock, plugins, provenance, slurm, weights
 from unlearning.config import (
     REFERENCES,
     load_experiment,
     load_settings,
     method_settings,
     rule_of,
+    uses_inception,
 )
 from unlearning.datasets import SOURCE_VARIABLE
 from unlearning.sources import code_hash
@@ -47,6 +48,12 @@ def prepare_run():
     try:
         lock.hold(Path.cwd())
         lock.own(Path(SETTINGS["results"]))
+        if any(job.rule.name == "fetch_weights" for job in workflow.dag.needrun_jobs()):
+            # Now, and not after hours of training.
+            weights.fetch(
+                Path(SETTINGS["data"]) / "inception" / "checkpoints",
+                os.environ.get(SOURCE_VARIABLE),
+            )
         if on_slurm():
             # Resources of one job of each rule: they may have queues of their own.
             asked = [
@@ -141,6 +148,11 @@ def files_of_experiment(name):
 def has_guide(wildcards):
     """Whether the experiment has a second classifier."""
     return "guide" in EXPERIMENTS[wildcards.experiment]
+
+
+def wants_inception(wildcards):
+    """Whether the experiment is judged on Inception's features."""
+    return uses_inception(EXPERIMENTS[wildcards.experiment])
 
 
 def accuracy_files(wildcards):

@@ -4,6 +4,7 @@
 # The only step that may need a network, which compute nodes may not have.
 localrules:
     fetch_dataset,
+    fetch_weights,
 
 
 rule fetch_dataset:
@@ -19,6 +20,21 @@ rule fetch_dataset:
         code=code("fetch_dataset.py", "datasets"),
     script:
         "../scripts/fetch_dataset.py"
+
+
+rule fetch_weights:
+    output:
+        fetched="<data>/inception/weights.json",
+    log:
+        "<data>/inception/fetch_weights.log",
+    benchmark:
+        "<data>/inception/fetch_weights.benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("fetch_weights.py"),
+    script:
+        "../scripts/fetch_weights.py"
 
 
 rule prepare_dataset:

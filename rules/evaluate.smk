@@ -7,6 +7,7 @@ rule build_reference:
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
+        weights=branch(wants_inception, then="<data>/inception/weights.json"),
         retrained=collect(
             "<results>/{{experiment}}/seed{seed}/retrain/model.safetensors",
             seed=setting("seeds"),
@@ -26,6 +27,7 @@ rule build_reference:
     params:
         seeds=setting("seeds"),
         samples=setting("evaluation", "samples"),
+        elbo_draws=lambda wildcards: setting("evaluation")(wildcards).get("elbo_draws"),
         device=setting("device"),
         code=code("build_reference.py", "models"),
     script:
@@ -38,6 +40,7 @@ rule evaluate:
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
+        weights=branch(wants_inception, then="<data>/inception/weights.json"),
         reference="<results>/{experiment}/reference.safetensors",
         model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
         record="<results>/{experiment}/seed{seed}/{method}/record.json",

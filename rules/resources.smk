@@ -29,8 +29,9 @@ def gpu(wildcards):
 
 def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
-    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
-    return needs.memory_mib(plugins.describe("datasets", dataset), attempt)
+    experiment = EXPERIMENTS[wildcards.experiment]
+    dataset = plugins.describe("datasets", experiment["dataset"])
+    return needs.memory_mib(dataset, attempt, needs.looked_at(experiment, dataset))
 
 
 def runtime(rule):

@@ -8,9 +8,10 @@ from unlearning import models
 from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
-from unlearning.evaluation import completed_group, sample_set, spread_out
+from unlearning.evaluation import completed_group, group_losses, sample_set, spread_out
 from unlearning.files import sha256_of_file
 from unlearning.forget_set import ForgetSet
+from unlearning.inception import Inception
 from unlearning.job import run
 from unlearning.seeding import stream
 from unlearning.statistics import moments
@@ -22,58 +23,70 @@ def main(
     experiment: str,
     seeds: list[int],
     samples: int,
+    elbo_draws: int | None,
     device: str,
     code: str,
     dataset: Path,
     forget_set: Path,
     judge: Path,
     guide: Path | None,
+    weights: Path | None,
     retrained: list[Path],
     reference: Path,
 ) -> None:
-    """Extract the judge's features once for all evaluations.
+    """Extract features and measure losses once for all evaluations.
 
     Args:
         experiment: name of the experiment.
         seeds: of the retrained models, in the order of `retrained`.
         samples: how many to draw from each retrained model, or at most to complete of each group of images.
+        elbo_draws: of noise, for the losses of the retrained models; None where losses are not asked for.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs.
         dataset: prepared data set.
         forget_set: says which training images are retained.
-        judge: classifier whose features are used.
+        judge: classifier whose features are used where Inception's are not.
         guide: second classifier, whose features the as-published Fréchet distance uses; None where there is none.
+        weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
         retrained: models trained from scratch without the forget set.
         reference: safetensors file with `retain.features` (N, F) and, for each seed,
-            `{seed}.features` (samples, F) and `{seed}.classes` (samples,), or for models that complete
-            images `{seed}.{group}` (n, C, H, W) uint8, the completions; with a guide also
-            `guide.mean` (G,) and `guide.covariance` (G, G) of its features of all training images.
+            `{seed}.features` (samples, F), `{seed}.classes` (samples,) and `{seed}.losses.{group}` (n,) of each
+            group of images that the retrained model never saw, or for models that complete images
+            `{seed}.{group}` (n, C, H, W) uint8, the completions of each group; with a guide also `guide.mean` (G,)
+            and `guide.covariance` (G, G) of its features of all training images.
     """
     target = prepare_device(device)
     classifier = Classifier.load(judge, target)
     data = Dataset.load(dataset)
-    images, groups = torch.from_numpy(data.images), ForgetSet.load(forget_set)
-    features, _ = look_at(classifier, images[groups.retain].to(target))
-    tensors = {"retain.features": features}
+    images = torch.from_numpy(data.images).to(target)
+    inception = Inception(weights.parent / "checkpoints", target) if weights else None
+    groups = ForgetSet.load(forget_set).groups()
+    retain = images[groups["retain"]]
+    unseen = {group: indices for group, indices in groups.items() if group != "retain"}
+    tensors = {"retain.features": inception.features(retain) if inception else look_at(classifier, retain)[0]}
     for seed, path in zip(seeds, retrained, strict=True):
         network, *_ = models.load(path, target)
         network.eval()
         if models.completes(network):
-            for group, indices in groups.groups().items():
-                chosen = images[spread_out(indices, samples)].to(target)
-                tensors[f"{seed}.{group}"], _ = completed_group(network, chosen, group)
+            for group, indices in groups.items():
+                tensors[f"{seed}.{group}"], _ = completed_group(network, images[spread_out(indices, samples)], group)
             continue
         # A stream of its own: the retrained model's own evaluation must not see these very samples.
         latents = network.latents(samples, stream(seed, "reference samples", target))
-        drawn, _ = sample_set(network, classifier, latents)
+        drawn, *_ = sample_set(network, classifier, latents, inception)
         tensors[f"{seed}.features"] = drawn.features
         tensors[f"{seed}.classes"] = drawn.classes
+        if elbo_draws:
+            losses = group_losses(network, images, unseen, elbo_draws, seed)
+            tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
     classifiers = {"judge": sha256_of_file(judge)}
     if guide:
-        features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)].to(target))
+        features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)])
         tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
         classifiers["guide"] = sha256_of_file(guide)
-    write_tensors(reference, tensors, {"classifiers": classifiers})
+    if inception:
+        classifiers["Inception"] = sha256_of_file(weights)
+    write_tensors(reference, tensors, {"classifiers": classifiers, "seeds": seeds})
 
 
 if "snakemake" in globals():

@@ -12,6 +12,7 @@ from unlearning.device import prepare_device
 from unlearning.evaluation import completion_set, group_losses, read_columns, sample_set, spread_out
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
+from unlearning.inception import Inception
 from unlearning.job import run
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.provenance import run_record
@@ -35,6 +36,7 @@ def main(
     forget_set: Path,
     judge: Path,
     guide: Path | None,
+    weights: Path | None,
     reference: Path,
     model: Path,
     record: Path,
@@ -60,7 +62,8 @@ def main(
         forget_set: groups of real images.
         judge: classifier.
         guide: second classifier, for the as-published protocol; None where there is none.
-        reference: features of the retain data and of the retrained models.
+        weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
+        reference: features of the retain data, features and losses of the retrained models.
         model: the run's weights.
         record: what the run wrote down about itself.
         steps: CSV file of the run's steps; None for a reference.
@@ -77,13 +80,13 @@ def main(
         raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
     diverged = ran["status"] == "diverged"
     compared, header = read_tensors(reference)
-    for name, path in (("judge", judge), ("guide", guide)):
-        if path and header["classifiers"][name] != sha256_of_file(path):
+    for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
+        if path and header["classifiers"].get(name) != sha256_of_file(path):
             raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
     network, *_ = models.load(model, target)
     network.eval()
     pixels = torch.from_numpy(data.images).to(target)
-    drawn, retrained, guide_features, losses, completions = None, None, None, {}, {}
+    drawn, probabilities, retrained, guide_features, losses, completions = None, None, None, None, {}, {}
     stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
     if diverged:
         pass
@@ -96,7 +99,9 @@ def main(
             stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
     else:
         latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-        drawn, images = sample_set(network, classifier, latents)
+        inception = Inception(weights.parent / "checkpoints", target) if weights else None
+        cache = samples.with_name("inception.safetensors")
+        drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
         stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}
         if guide:
             published = models.decode(network, latents, train_mode=True)
@@ -105,13 +110,23 @@ def main(
             retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
     if not diverged and "elbo_draws" in settings:
         losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
+    with_losses = compared.keys() & {f"{compare_with}.losses.forget"}
+    others = [other for other in header["seeds"] if other != seed] if with_losses else []
+    unseen = [group for group in groups.groups() if group != "retain"]
     evidence = Evidence(
         samples=drawn,
+        probabilities=probabilities,
+        images=stored["images"],
         retrained=retrained,
         retain_features=compared["retain.features"],
         guide_features=guide_features,
         guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
+        data=data,
+        groups=groups.groups(),
         losses=losses,
+        retrained_losses={
+            group: np.stack([compared[f"{other}.losses.{group}"] for other in others]) for group in unseen if others
+        },
         record=ran,
         classes=len(data.classes),
         forgotten_classes=groups.forgotten_classes,
@@ -131,7 +146,7 @@ def main(
         np.savez_compressed(
             file, **{name: array if name in whole else array[:STORED_IMAGES] for name, array in stored.items()}
         )
-    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide}
+    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
     inputs |= {"steps": steps, "measurements": measurements}
     inputs = {name: path for name, path in inputs.items() if path}
     write_json(

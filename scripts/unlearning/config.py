@@ -17,9 +17,11 @@ from unlearning import masks, plugins
 from unlearning.convolutional import check_sizes
 from unlearning.forget_set import check_proxies, check_selection
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
+from unlearning.weights import FEATURES
 
 REFERENCES = ("original", "retrain")
 LARGEST_NUMBER = 1e100
+NEIGHBOURS = 5  # of a sample, that the metric precision_recall asks for
 OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
 
 
@@ -86,6 +88,11 @@ def experiment_schema(root: Path = ROOT) -> dict:
 def rule_of(experiment: dict, method: str) -> str:
     """The method's file behind one row of `methods`."""
     return experiment["methods"][method].get("rule", method)
+
+
+def uses_inception(experiment: dict) -> bool:
+    """Whether an experiment is judged on Inception's features, not on the judge's."""
+    return experiment["evaluation"].get("features") == "inception"
 
 
 def method_settings(experiment: dict, method: str) -> dict:
@@ -236,22 +243,28 @@ def _check_guide(experiment: dict) -> list[str]:
 
 def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
     features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
+    features = max(features, FEATURES * uses_inception(experiment))
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
+    images, problems = sum(dataset["train_images"]), []
+    distance = f"a Fréchet distance on {features} features (Inception's, or the last of hidden_units)"
+    cure = "leave out 'fid' and 'as_published'; 'kid' and 'precision_recall' need no such number"
+    if {"fid", "as_published"} & set(metrics):
+        if samples <= features:
+            problems.append(f"evaluation.samples = {samples}: {distance} needs more samples than that, or {cure}")
+        if images <= features:
+            problems.append(f"dataset = {experiment['dataset']!r}: {distance} needs more than {images} images; {cure}")
     if "completion_fid" in metrics:
         forgotten = {str(name) for name in experiment["forget_set"].get("classes", [])}
         of_class = dict(zip(dataset["classes"], dataset["heldout_images"], strict=True))
-        smallest = sum(count for name, count in of_class.items() if name in forgotten)
+        smallest = min(samples, sum(count for name, count in of_class.items() if name in forgotten))
         if smallest <= features:
-            return [
-                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} "
-                f"features (the last) needs more images than the {smallest} held-out ones to forget"
-            ]
-    if samples <= features and {"fid", "as_published", "completion_fid"} & set(metrics):
-        return [
-            f"evaluation.samples = {samples}: a Fréchet distance on {features} features (the last of hidden_units) "
-            f"needs more samples than that"
-        ]
-    return []
+            problems.append(
+                f"evaluation.metrics: 'completion_fid', {distance} needs more images than the {smallest} held-out ones "
+                "to forget; make the last of judge.hidden_units smaller, or leave it out"
+            )
+    if samples <= NEIGHBOURS and "precision_recall" in metrics:
+        problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
+    return problems
 
 
 def _refuse(label: str, problems: list[str]) -> None:

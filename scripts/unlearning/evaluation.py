@@ -9,16 +9,33 @@ from torch import Tensor, nn
 
 from unlearning.classifier import Classifier, look_at
 from unlearning.images import CHUNK, as_float
+from unlearning.inception import Inception
 from unlearning.metrics import CompletionSet, SampleSet
 from unlearning.models import complete, decode
 from unlearning.seeding import stream
 
 
-def sample_set(model: nn.Module, judge: Classifier, latents: Tensor) -> tuple[SampleSet, np.ndarray]:
-    """Decode latents (N, D) in eval mode and let the judge look; also the samples, (N, C, H, W) uint8."""
+def sample_set(
+    model: nn.Module, judge: Classifier, latents: Tensor, inception: Inception | None = None, cache: Path | None = None
+) -> tuple[SampleSet, np.ndarray, np.ndarray]:
+    """Decode latents (N, D) in eval mode and let the judge look, and Inception where it is given.
+
+    Args:
+        inception: gives the features instead of the judge.
+        cache: file to keep Inception's features in.
+
+    Returns:
+        What they see; class probabilities (N, K) by the network that gives the features; the samples
+        themselves, (N, C, H, W) uint8.
+    """
     samples = decode(model, latents)
     features, classes = look_at(judge, samples)
-    return SampleSet(features.cpu().numpy(), classes.cpu().numpy()), samples.cpu().numpy()
+    if inception:
+        features = inception.cached_features(samples, cache) if cache else inception.features(samples)
+    with torch.no_grad():
+        probabilities = (inception or judge).output(features).softmax(1)
+    found = SampleSet(features.cpu().numpy(), classes.cpu().numpy())
+    return found, probabilities.cpu().numpy(), samples.cpu().numpy()
 
 
 def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tensor, Tensor]:

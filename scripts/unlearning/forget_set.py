@@ -79,8 +79,8 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     if problem := _check_retained(selection, dataset):
         return [f"forget_set.retain_classes = {selection['retain_classes']!r}: {problem}"]
     if "indices" in selection:
-        if "fraction" in selection:
-            return [f"forget_set.fraction = {selection['fraction']!r}: goes with 'classes', not with 'indices'"]
+        for key in sorted({"fraction", "samples", "seed"} & set(selection)):
+            return [f"forget_set.{key} = {selection[key]!r}: goes with 'classes', not with 'indices'"]
         outside = [index for index in selection["indices"] if index >= total]
         if outside:
             return [f"forget_set.indices = {outside[0]}: must be a number in the training split, 0 to {total - 1}"]
@@ -89,8 +89,13 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
         wanted = selection["classes"]
         if isinstance(wanted, str) and wanted != "all":
             return [f"forget_set.classes = {wanted!r}: must be a list of class names, or 'all'"]
-        if wanted == "all" and "fraction" not in selection:
-            return ["forget_set.classes = 'all': the retain set would be empty; add 'fraction' and 'seed'"]
+        drawn = {"fraction", "samples"} & set(selection)
+        if len(drawn) != ("seed" in selection):
+            return [f"forget_set = {selection!r}: 'seed' goes with one of 'fraction' and 'samples'"]
+        if wanted == "all" and not drawn:
+            return [
+                "forget_set.classes = 'all': the retain set would be empty; add 'fraction' or 'samples', and 'seed'"
+            ]
         unknown = [] if wanted == "all" else [name for name in wanted if str(name) not in names]
         if unknown:
             return [
@@ -98,7 +103,9 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
                 f"its classes: {', '.join(names)}"
             ]
         pool = sum(counts[number] for number in _class_numbers(wanted, names))
-        chosen = round(pool * selection.get("fraction", 1))
+        chosen = _draw_size(selection, pool)
+    if chosen > pool:
+        return [f"forget_set.samples = {chosen}: there are only {pool} such training images"]
     if chosen == 0:
         return [f"forget_set = {selection!r}: chooses none of {pool} images; raise 'fraction'"]
     if chosen == total:
@@ -160,12 +167,13 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
     else:
         numbers = _class_numbers(selection["classes"], classes)
         pool = training[np.isin(labels[training], numbers)]
-        if "fraction" in selection:
+        size = _draw_size(selection, len(pool))
+        if size > len(pool):
+            raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images")
+        forget = pool
+        if "seed" in selection:
             generator = np.random.default_rng(selection["seed"])
-            size = round(len(pool) * selection["fraction"])
             forget = np.sort(generator.choice(pool, size=size, replace=False))
-        else:
-            forget = pool
         everything = len(numbers) == len(classes)
         heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
     retain = rest = np.setdiff1d(training, forget)
@@ -198,6 +206,10 @@ def _check_retained(selection: dict, dataset: dict) -> str | None:
         if name in map(str, selection["classes"]):
             return f"{name!r} is to be forgotten; name other classes"
     return None
+
+
+def _draw_size(selection: dict, pool: int) -> int:
+    return selection.get("samples", round(pool * selection.get("fraction", 1)))
 
 
 def _class_numbers(wanted: list | str, classes: list[str]) -> list[int]:

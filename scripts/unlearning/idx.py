@@ -43,7 +43,7 @@ def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
                 failures.append(f"  {mirror}: {error}")
         else:
             raise ValueError(
-                f"data set {described['name']}: {name} could not be had:\n" + "\n".join(failures) + "\nWithout a "
+                f"{described['name']}: {name} could not be had:\n" + "\n".join(failures) + "\nWithout a "
                 f"network, name a folder that holds {described['name']}/{name} as data_source in config.yaml, or in "
                 f"the environment variable {SOURCE_VARIABLE}."
             )

@@ -6,21 +6,33 @@ still is not enough grows with every attempt; a job cut off by its time limit go
 
 import math
 
+from unlearning.config import uses_inception
+from unlearning.weights import FEATURES
+
 BASE_MIB = 2500  # Python, torch and the CUDA libraries
 BASE_MINUTES = 5
 SECONDS_PER_STEP = 0.02  # on one slow core, for the smallest images
 SECONDS_PER_PIXEL = 2e-5  # and step, on top
+SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image; a guess for GPUs
 
 
-def memory_mib(dataset: dict, attempt: int = 1) -> int:
+def memory_mib(dataset: dict, attempt: int = 1, looked_at: int = 0) -> int:
     """Memory of any job on a data set: the images once as bytes and, in parts, as floats, twice over.
 
     Args:
         dataset: its description.
         attempt: 1 for the first.
+        looked_at: images by Inception; their features, in half precision, are held twice.
     """
     images = sum(dataset["train_images"]) + sum(dataset["heldout_images"])
-    return attempt * (BASE_MIB + math.ceil(10 * images * math.prod(dataset["image_shape"]) / 2**20))
+    numbers = 10 * images * math.prod(dataset["image_shape"]) + 4 * looked_at * FEATURES
+    return attempt * (BASE_MIB + math.ceil(numbers / 2**20))
+
+
+def looked_at(experiment: dict, dataset: dict) -> int:
+    """How many images Inception looks at for the reference, 0 where the judge's features are used."""
+    samples = experiment["evaluation"]["samples"] * len(experiment["seeds"])
+    return (sum(dataset["train_images"]) + samples) * uses_inception(experiment)
 
 
 def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int:
@@ -40,4 +52,6 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()
     per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * math.prod(dataset["image_shape"])
-    return attempt * (BASE_MINUTES + math.ceil(steps * per_step / 60))
+    share = {"build_reference": 1, "evaluate": 1 / len(experiment["seeds"])}.get(rule, 0)  # the latter at most
+    looking = share * looked_at(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
+    return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))

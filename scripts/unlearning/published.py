@@ -65,7 +65,11 @@ QUANTITIES = {
     "fid": Quantity("FID", "published_fid", "fid_retain", reference="original"),
     **{
         f"{metric}_{group}": Quantity(f"{label}, {group} images", *[f"{metric}_heldout_{group}"] * 2)
-        for metric, label in (("completion_fid", "FID"), ("inception_score", "IS"), ("embedding_cosine", "cosine"))
+        for metric, label in (
+            ("completion_fid", "FID"),
+            ("completion_inception_score", "IS"),
+            ("embedding_cosine", "cosine"),
+        )
         for group in ("retain", "forget")
     },
 }
@@ -214,8 +218,9 @@ def caption(results: Results) -> str:
         + ("**The settings are smaller than the paper's: verdicts are provisional.** " if reduced else "")
         + "Published: mean ± standard deviation as printed. Ours, as published: the same protocol on our runs, bugs "
         "included where they concern measuring. Ours, rigorous: crossings for good on fresh samples, as Kaplan–Meier "
-        "median and how many seeds got there; the Fréchet distance to the retain data on the judge's features. "
-        "Compared is the as-published value or, where hardware or features differ, its ratio to the named row (of "
-        "times: in units of fine-tuning steps timed side by side). Reproduced: within the tolerance of published/*.csv "
-        "plus two standard errors of the published mean. Not comparable: also where our own seeds scatter too much."
+        "median and how many seeds got there; the Fréchet distance to the retain data on "
+        f"{results.features} features. Compared is the as-published value or, where hardware or features differ, its "
+        "ratio to the named row (of times: in units of fine-tuning steps timed side by side). Reproduced: within the "
+        "tolerance of published/*.csv plus two standard errors of the published mean. Not comparable: also where our "
+        "own seeds scatter too much."
     )

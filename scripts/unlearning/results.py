@@ -61,10 +61,27 @@ class Results:
         return [self.classes[number] for number in self.forget_set["forgotten_classes"]]
 
     @property
+    def features(self) -> str:
+        """The network on whose features distances between image sets are taken."""
+        return {"judge": "judge", "inception": "Inception"}[self.experiment["evaluation"].get("features", "judge")]
+
+    @property
     def described(self) -> dict[str, dict]:
-        """Label, unit and description of every metric, in the order of the configuration."""
-        names = self.experiment["evaluation"]["metrics"]
-        return {key: value for name in names for key, value in plugins.describe("metrics", name).items()}
+        """Label, unit and description of every metric, in the order of the configuration.
+
+        Filled in are what a metric's file leaves open: `{features}`, `{samples}` and `{retained}`.
+        """
+        evaluation = self.experiment["evaluation"]
+        facts = {
+            "features": f"{self.features} features",
+            "samples": evaluation["samples"],
+            "retained": len(self.forget_set["retain"]),
+        }
+        return {
+            key: {**value, **{part: value[part].format(**facts) for part in ("label", "description")}}
+            for name in evaluation["metrics"]
+            for key, value in plugins.describe("metrics", name).items()
+        }
 
     def values(self, metric: str, *methods: str) -> pd.DataFrame:
         """The rows of one metric that have a value, of the given methods or of all."""
@@ -95,10 +112,10 @@ class Results:
 
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""
-        seeds = len(self.experiment["seeds"])
+        seeds, images = len(self.experiment["seeds"]), len(self.forget_set["forget"])
         of = f" of class {', '.join(self.forgotten)}" if self.forgotten else ""
         return (
-            f"{self.experiment['title']}: {len(self.forget_set['forget'])} training images{of} to forget, "
+            f"{self.experiment['title']}: {images} training image{'s' if images > 1 else ''}{of} to forget, "
             f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "
             f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on "
             f"{self.judge['heldout_images']} held-out images."

@@ -145,12 +145,6 @@ def _number(value: float | str | None) -> float:
 def caption(results: Results, described: dict[str, dict]) -> str:
     """What the main table's numbers are, computed from configuration and results."""
     evaluation = results.experiment["evaluation"]
-    crossings = (
-        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
-        "in brackets how many seeds got there, '>' where fewer than half did"
-        if "threshold" in evaluation
-        else ""
-    )
     (model,) = results.experiment["model"]
     counted = "images of each group completed, at most" if plugins.completes(model) else "samples per model"
     protocols = (
@@ -160,6 +154,12 @@ def caption(results: Results, described: dict[str, dict]) -> str:
         "distance with symmetrised covariance product to all training images, the forgotten class included. All "
         "others are rigorous: fresh samples in eval mode, the judge, the crossing for good, censored runs as such."
         if results.guide and "as_published" in evaluation["metrics"]
+        else ""
+    )
+    crossings = (
+        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
+        "in brackets how many seeds got there, '>' where fewer than half did"
+        if any("crossing" in name for name in described)
         else ""
     )
     columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())

@@ -87,6 +87,10 @@ def test_every_experiment_in_the_repository_is_right():
         ("forget_set", {"classes": ["1"], "fraction": 1e-4, "seed": 0}, ["chooses none of 146"]),
         ("forget_set", {"classes": list(range(10))}, ["retain set would be empty"]),
         ("forget_set", {"classes": ["1"], "fraction": 0.5}, ["forget_set", "'seed'"]),
+        ("forget_set", {"classes": "all", "samples": 100}, ["forget_set", "'seed'"]),
+        ("forget_set", {"classes": "all", "samples": 1500, "seed": 0}, ["forget_set.samples = 1500", "only 1437"]),
+        ("forget_set", {"indices": [1437]}, ["forget_set.indices = 1437", "0 to 1436"]),
+        ("evaluation.features", "inceptoin", ["judge, inception", "did you mean 'inception'"]),
         ("unlearning.steps", -5, ["unlearning.steps = -5", "at least 1"]),
         ("unlearning.steps", 10.5, ["unlearning.steps = 10.5", "integer"]),
         ("unlearning.steps", True, ["unlearning.steps = True", "integer"]),
@@ -265,6 +269,24 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     message = refused(changed("evaluation.metrics", metrics))
     assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
     assert "evaluation.samples = 64: a Fréchet distance on 64 features" in refused(changed("evaluation.samples", 64))
+
+
+def on_inception(samples, metrics):
+    evaluation = DIGITS["evaluation"] | {"features": "inception", "samples": samples, "metrics": metrics}
+    return yaml.safe_dump(DIGITS | {"evaluation": evaluation}, sort_keys=False)
+
+
+def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_than_features(refused, root):
+    message = refused(on_inception(2048, ["fid"]))
+    assert "evaluation.samples = 2048: a Fréchet distance on 2048 features" in message
+    assert "dataset = 'digits': a Fréchet distance on 2048 features" in message
+    assert "needs more than 1437 images" in message
+    assert "evaluation.samples" not in refused(on_inception(2049, ["fid"]))
+    assert "evaluation.samples = 5: 'precision_recall' needs at least 6" in refused(
+        on_inception(5, ["precision_recall"])
+    )
+    (root / "configs" / "few.yaml").write_text(on_inception(6, ["kid", "precision_recall", "inception_score"]))
+    load_experiment("few", root)
 
 
 def test_a_source_of_data_that_is_not_there_is_refused(root):

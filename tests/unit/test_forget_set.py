@@ -35,6 +35,13 @@ selections = st.one_of(
             "retain_classes": st.lists(st.sampled_from(CLASSES[2:]), min_size=1, unique=True),
         }
     ),
+    st.fixed_dictionaries(
+        {
+            "classes": st.lists(st.sampled_from(CLASSES), min_size=1, unique=True) | st.just("all"),
+            "samples": st.integers(1, 70),
+            "seed": st.integers(0, 5),
+        }
+    ),
     st.fixed_dictionaries({"indices": st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True)}),
 )
 
@@ -73,7 +80,8 @@ def test_groups_split_the_images_and_hold_what_was_asked_for(data, selection):
         numbers = [CLASSES.index(name) for name in named]
         pool = np.isin(labels, numbers) & train
         assert pool[chosen.forget].all()
-        assert len(chosen.forget) == round(pool.sum() * selection.get("fraction", 1))
+        share = round(pool.sum() * selection.get("fraction", 1))
+        assert len(chosen.forget) == selection.get("samples", share)
         assert set(labels[chosen.heldout_forget]) <= set(numbers)
 
 
@@ -96,13 +104,21 @@ def test_the_same_selection_gives_the_same_set(data, selection):
         assert first.sha256 == second.sha256
 
 
-def test_another_seed_draws_another_fraction():
+@pytest.mark.parametrize("size", [{"fraction": 0.5}, {"samples": 25}])
+def test_another_seed_draws_others(size):
     labels, train = np.repeat([0, 1, 2, 3], 50), np.ones(200, bool)
-    first, second = (
-        select({"classes": ["one"], "fraction": 0.5, "seed": seed}, labels, train, CLASSES) for seed in (0, 1)
-    )
+    first, second = (select({"classes": ["one"], **size, "seed": seed}, labels, train, CLASSES) for seed in (0, 1))
+    assert len(first.forget) == len(second.forget) == 25
     assert first.forget != second.forget
     assert first.forgotten_classes == []
+
+
+def test_a_random_subset_of_everything_leaves_every_class_and_all_held_out_images_to_compare_with():
+    labels, train = np.tile([0, 1, 2, 3], 50), np.arange(200) < 150
+    chosen = select({"classes": "all", "samples": 10, "seed": 0}, labels, train, CLASSES)
+    assert len(chosen.forget) == 10
+    assert chosen.forgotten_classes == chosen.heldout_forget == []
+    assert len(chosen.heldout_retain) == 50
 
 
 def test_held_out_images_of_the_forgotten_classes_are_kept_apart():
@@ -133,6 +149,12 @@ def test_an_altered_file_is_refused(tmp_path):
         ({"classes": "all"}, "the retain set would be empty"),
         ({"classes": CLASSES}, "the retain set would be empty"),
         ({"classes": ["one"], "fraction": 0.001, "seed": 0}, "chooses none of 10 images"),
+        ({"classes": ["one"], "samples": 11, "seed": 0}, "forget_set.samples = 11: there are only 10 such"),
+        ({"classes": "all", "samples": 41, "seed": 0}, "forget_set.samples = 41: there are only 40 such"),
+        ({"classes": "all", "samples": 40, "seed": 0}, "the retain set would be empty"),
+        ({"classes": ["one"], "samples": 2, "fraction": 0.5, "seed": 0}, "'seed' goes with one of"),
+        ({"classes": ["one"], "seed": 0}, "'seed' goes with one of"),
+        ({"indices": [1], "samples": 1, "seed": 0}, "goes with 'classes'"),
         ({"indices": [40]}, "must be a number in the training split, 0 to 39"),
         ({"indices": list(range(40))}, "the retain set would be empty"),
         ({"indices": [1], "fraction": 0.5, "seed": 0}, "goes with 'classes'"),

@@ -71,3 +71,10 @@ def test_needs_grow_with_the_experiment():
     assert needs.minutes("train", longer, DATASET) > 100 * needs.minutes("train", DIGITS, DATASET)
     larger = DATASET | {"image_shape": [3, 64, 64], "train_images": [200_000]}
     assert needs.memory_mib(larger) > needs.memory_mib(DATASET) + 20_000
+    inception = DIGITS | {"evaluation": DIGITS["evaluation"] | {"features": "inception"}}
+    seen = needs.looked_at(inception, DATASET)
+    assert seen == sum(DATASET["train_images"]) + DIGITS["evaluation"]["samples"] * len(DIGITS["seeds"])
+    assert needs.looked_at(DIGITS, DATASET) == 0
+    assert needs.memory_mib(DATASET, 1, seen) > needs.memory_mib(DATASET) + 100
+    for rule in ("build_reference", "evaluate"):
+        assert needs.minutes(rule, inception, DATASET) > needs.minutes(rule, DIGITS, DATASET) + 10

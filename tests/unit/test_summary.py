@@ -24,11 +24,9 @@ EXPERIMENT["evaluation"] = EXPERIMENT["evaluation"] | {
     "metrics": [*EXPERIMENT["evaluation"]["metrics"], "as_published"]
 }
 METHODS = ["original", "retrain", *EXPERIMENT["methods"]]
-DESCRIBED = {
-    key: value
-    for name in EXPERIMENT["evaluation"]["metrics"]
-    for key, value in plugins.describe("metrics", name).items()
-}
+NONE = pd.DataFrame()
+DESCRIBED = Results(EXPERIMENT, ROOT, NONE, {}, None, {"retain": [1, 2]}).described
+FID = "FID to retain data (judge features)"
 
 CELL = {
     "dataset": "digits",
@@ -114,15 +112,15 @@ def test_text_of_values_that_are_not_finite_becomes_numbers(contents):
     ruined[-1]["metrics"]["fid_retain"]["value"] = "inf"
     table = tidy(ruined, DESCRIBED, CLASSES)
     assert np.isinf(table.loc[table["metric"] == "fid_retain", "value"].iloc[-1])
-    assert "∞" in main_table(table, DESCRIBED).loc["uno_strong", "FID to retain data"]
+    assert "∞" in main_table(table, DESCRIBED).loc["uno_strong", FID]
 
 
 def test_main_table_by_hand(table):
     formatted = main_table(table, DESCRIBED)
     assert list(formatted.index) == METHODS
-    assert formatted.loc["finetune", "FID to retain data"] == "4.10 ± 0.10"
+    assert formatted.loc["finetune", FID] == "4.10 ± 0.10"
     assert formatted.loc["ascent", "Runs"] == "3, 3 diverged (step 37, 38, 39)"
-    assert formatted.loc["ascent", "FID to retain data"] == "–"
+    assert formatted.loc["ascent", FID] == "–"
     assert formatted.loc["original", "Steps to unlearn (steps)"] == "–"
     # Kaplan-Meier medians: all reached; none; two of three, the last watched until 300.
     assert formatted.loc["finetune", "Steps to unlearn (steps)"] == "200 (3/3)"
@@ -132,7 +130,7 @@ def test_main_table_by_hand(table):
 
 def test_a_single_seed_has_no_spread(contents):
     table = tidy([result for result in contents if result["seed"] == 0], DESCRIBED, CLASSES)
-    assert main_table(table, DESCRIBED).loc["finetune", "FID to retain data"] == "4.00"
+    assert main_table(table, DESCRIBED).loc["finetune", FID] == "4.00"
     assert table.loc[table["metric"] == "fid_retain", "normalised"].notna().any()
 
 
@@ -220,7 +218,7 @@ def test_caption_of_the_table_names_conditions_and_columns(results):
         "(2 %)",
         "class 0",
         "Kaplan–Meier",
-        "FID to retain data: ",
+        "FID to retain data (judge features): Fréchet distance, on judge features, of 10000 samples from the 2 ret",
     ):
         assert part in text
 

@@ -1,5 +1,7 @@
 """What a result owes to one setting: rows that differ from their method's own row in one key."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -62,7 +64,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         axes[0, column].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
         unit = results.described[metric]["unit"]
-        axis.set_ylabel(results.described[metric]["label"] + (f" ({unit})" if unit else ""), fontsize="small")
+        label = results.described[metric]["label"] + (f" ({unit})" if unit else "")
+        axis.set_ylabel(fill(label, 20), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(rules), frameon=False)
     caption = (

@@ -46,13 +46,13 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
         scaled.set_minor_formatter(NullFormatter())
     axis.set_xlabel("time to unlearn for good (s of steps)")
-    axis.set_ylabel("FID to retain data (judge features)")
+    axis.set_ylabel(f"FID to retain data ({results.features} features)")
     figure.legend(loc="outside right center", frameon=False)
     threshold = 100 * results.experiment["evaluation"]["threshold"]
     caption = (
-        "Fréchet distance of the final model's samples to the retain data, on the judge's features (mean and range "
-        f"over seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–Meier "
-        "median and range); lines and bands: the references. Hollow: not every seed got there, in brackets how many "
-        f"did; arrow: fewer than half, the time is a lower bound. Lower left is better. {results.conditions()}"
+        f"Fréchet distance of the final model's samples to the retain data, on {results.features} features (mean "
+        f"and range over seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–"
+        "Meier median and range); lines and bands: the references. Hollow: not every seed got there, in brackets how "
+        f"many did; arrow: fewer than half, the time is a lower bound. Lower left is better. {results.conditions()}"
     )
     return figure, caption

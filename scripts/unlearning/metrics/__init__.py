@@ -5,16 +5,19 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
     {name: {"label": ..., "unit": ..., "table": ..., "description": ...}}
 
 (`unit` is '' for a pure number; `table` says whether the main table has a column for it; with
-`"by_group": True` there is one, `{name}_{group}`, for each group of real images), the
-constant `NEEDS`, one of 'samples', 'completions', 'losses', 'trajectory', 'cost' or 'drift', and a function
-`compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what
-the file needs; the others have no value.
+`"by_group": True` there is one, `{name}_{group}`, for each group of real images; in label and description,
+`{features}`, `{samples}` and `{retained}` stand for the features in use and the numbers of samples and of
+retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses', 'trajectory', 'cost' or
+'drift', and a function `compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs
+that have what the file needs; the others have no value.
 """
 
 import math
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+
+from unlearning.datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Value:
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Generated images as the judge sees them: features (N, F) and class numbers (N,)."""
+    """Generated images: features (N, F), of the judge or of Inception, and the judge's class numbers (N,)."""
 
     features: np.ndarray
     classes: np.ndarray
@@ -72,22 +75,32 @@ class Evidence:
 
     samples: of the run's model; None if the run diverged, or if the model completes images.
     completions: by group of images, of a model that completes images; empty otherwise, or if the run diverged.
+    probabilities: (N, K) class probabilities of the samples, by the network that gives the features.
+    images: the samples themselves, (N, C, H, W) uint8.
     retrained: samples of a retrained model of another seed; None if there is no other seed.
     retain_features: (N, F) of the retained training images.
     guide_features: (N, G) by the guide, of samples decoded in train mode; None where there is no guide.
     guide_reference: mean (G,) and covariance (G, G) of the guide's features of all training images.
+    data: all real images. groups: their indices, by group, see `ForgetSet`.
     losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
+    retrained_losses: the same (K, n) of K retrained models of other seeds, without the retain set; empty if
+        there is no other seed.
     steps: per-step arrays by column, see `unlearning_run.STEP_COLUMNS`; empty for a reference.
     measurements: arrays `step`, `forgotten`, `samples`; empty where nothing was measured.
     record: what the training or unlearning job wrote down about itself.
     """
 
     samples: SampleSet | None
+    probabilities: np.ndarray | None
+    images: np.ndarray
     retrained: SampleSet | None
     retain_features: np.ndarray
     guide_features: np.ndarray | None
     guide_reference: tuple[np.ndarray, np.ndarray] | None
+    data: Dataset
+    groups: dict[str, list[int]]
     losses: dict[str, np.ndarray]
+    retrained_losses: dict[str, np.ndarray]
     record: dict
     classes: int
     forgotten_classes: list[int]
@@ -106,3 +119,15 @@ class Evidence:
             "trajectory": bool(self.steps),
             "cost": True,
         }[needed]
+
+    def members(self, scores: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (n,) of the forget set, out of those by group, and its labels (n,)."""
+        return self._of(scores, "forget")
+
+    def non_members(self, scores: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (m,) of all held-out images and their labels (m,)."""
+        return self._of(scores, "heldout_forget", "heldout_retain")
+
+    def _of(self, scores: dict[str, np.ndarray], *groups: str) -> tuple[np.ndarray, np.ndarray]:
+        indices = np.concatenate([self.groups[group] for group in groups]).astype(int)
+        return np.concatenate([scores[group] for group in groups]), self.data.labels[indices]

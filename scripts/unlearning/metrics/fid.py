@@ -1,6 +1,7 @@
-"""Fréchet distance (Heusel et al. 2017) between samples and a reference, by pytorch-fid.
+"""Fréchet distance (Heusel et al. 2017) between samples and a reference.
 
-On the judge's features, not Inception's: values compare within one experiment, not with papers.
+On Inception's features, values compare with papers that use pytorch-fid or torch-fidelity and as many
+samples; on the judge's they compare within one experiment only.
 """
 
 import numpy as np
@@ -10,16 +11,17 @@ from unlearning.statistics import moments
 
 METRICS = {
     "fid_retain": {
-        "label": "FID to retain data",
+        "label": "FID to retain data ({features})",
         "unit": "",
         "table": True,
-        "description": "Fréchet distance, on the judge's features, from the retained training images",
+        "description": "Fréchet distance, on {features}, of {samples} samples from the {retained} retained images",
     },
     "fid_retrain": {
-        "label": "FID to retrained",
+        "label": "FID to retrained ({features})",
         "unit": "",
         "table": True,
-        "description": "Fréchet distance, on the judge's features, from samples of a retrained model of another seed",
+        "description": "Fréchet distance, on {features}, of {samples} samples from as many of a retrained model of "
+        "another seed",
     },
 }
 NEEDS = "samples"
@@ -27,15 +29,33 @@ NEEDS = "samples"
 
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The distance to both references; none to the retrained model where there is no other seed."""
-    features, retrained = evidence.samples.features, evidence.retrained
+    own, retrained = moments(evidence.samples.features), evidence.retrained
     return {
-        "fid_retain": Value(frechet_distance(features, evidence.retain_features)),
-        "fid_retrain": Value(retrained and frechet_distance(features, retrained.features)),
+        "fid_retain": Value(frechet_distance(*own, *moments(evidence.retain_features))),
+        "fid_retrain": Value(retrained and frechet_distance(*own, *moments(retrained.features))),
     }
 
 
-def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Fréchet distance between Gaussians fitted to features (N, F) and (M, F), in float64."""
-    from pytorch_fid.fid_score import calculate_frechet_distance
+def frechet_distance(
+    first_mean: np.ndarray, first_covariance: np.ndarray, second_mean: np.ndarray, second_covariance: np.ndarray
+) -> float:
+    """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √(Σ₁Σ₂)) of two Gaussians: means (F,), covariances (F, F).
 
-    return float(calculate_frechet_distance(*moments(first), *moments(second)))
+    With Σ₁ = RRᵀ, tr √(Σ₁Σ₂) is the sum of the roots of the eigenvalues of the symmetric RᵀΣ₂R: no square
+    root of a matrix, nothing complex, and nothing to add to the diagonal of a singular covariance.
+    """
+    root = semidefinite_root(first_covariance)
+    eigenvalues = np.linalg.eigvalsh(root.T @ second_covariance @ root)
+    root_trace = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
+    difference = first_mean - second_mean
+    return float(difference @ difference + np.trace(first_covariance) + np.trace(second_covariance) - 2 * root_trace)
+
+
+def semidefinite_root(covariance: np.ndarray) -> np.ndarray:
+    """R (F, rank) with RRᵀ = Σ, by Cholesky's factorisation with pivots, which bears a singular Σ (F, F)."""
+    from scipy.linalg.lapack import dpstrf
+
+    factor, pivots, rank, _ = dpstrf(covariance, lower=1)
+    root = np.empty((len(covariance), rank))
+    root[pivots - 1] = np.tril(factor)[:, :rank]
+    return root

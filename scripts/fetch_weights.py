@@ -1,0 +1,27 @@
+"""Put Inception's weights into place and check them against their published checksum."""
+
+import os
+from pathlib import Path
+
+from unlearning import weights
+from unlearning.datasets import SOURCE_VARIABLE
+from unlearning.files import write_json
+from unlearning.job import run
+
+
+def main(*, code: str, fetched: Path) -> None:
+    """Fetch the file into the folder `checkpoints` beside `fetched`.
+
+    Args:
+        code: hash of the code that runs, for Snakemake's eyes only.
+        fetched: JSON file that says the weights are whole.
+
+    Raises:
+        ValueError: they cannot be had with their published checksum.
+    """
+    weights.fetch(fetched.parent / "checkpoints", os.environ.get(SOURCE_VARIABLE))
+    write_json(fetched, weights.INCEPTION)
+
+
+if "snakemake" in globals():
+    run(main, snakemake)

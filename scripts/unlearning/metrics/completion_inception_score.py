@@ -1,0 +1,23 @@
+"""Inception score (Salimans et al. 2016) of completed images, by the judge's classes."""
+
+from unlearning.metrics import Evidence, Value
+from unlearning.metrics.inception_score import inception_score
+
+METRICS = {
+    "completion_inception_score": {
+        "label": "IS",
+        "unit": "",
+        "table": False,
+        "by_group": True,
+        "description": "inception score, by the judge's classes in place of Inception's, of completed images",
+    }
+}
+NEEDS = "completions"
+
+
+def compute(evidence: Evidence) -> dict[str, Value]:
+    """The score of each group, all its images in one split."""
+    return {
+        f"completion_inception_score_{group}": Value(inception_score(seen.probabilities))
+        for group, seen in evidence.completions.items()
+    }

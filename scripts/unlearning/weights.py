@@ -1,0 +1,27 @@
+"""Weights of Inception, the network of published Fréchet distances: a tracked, checksummed download.
+
+Nothing here imports torch: the workflow looks at it before any job.
+"""
+
+from pathlib import Path
+
+from unlearning import idx
+
+FEATURES = 2048  # of the last pooling layer
+FILE = "pt_inception-2015-12-05-6726825d.pth"  # pytorch-fid's port of TensorFlow's network
+INCEPTION = {
+    "name": "inception",
+    "files": {FILE: "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"},
+}
+
+
+def fetch(folder: Path, source: str | None) -> None:
+    """Put the file into `folder`, from `source` (a folder or URL that holds inception/{file}) or pytorch-fid's release.
+
+    Raises:
+        ValueError: it could not be had with its checksum; says what to do without a network.
+    """
+    from pytorch_fid.inception import FID_WEIGHTS_URL
+
+    public = [FID_WEIGHTS_URL.removesuffix(FILE)]
+    idx.fetch(folder, INCEPTION, idx.mirrors_of(INCEPTION["name"], source, public))
