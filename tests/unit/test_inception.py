@@ -127,7 +127,7 @@ def runs(source, published, monkeypatch, tmp_path):
     Dataset(pictures(1, 12).numpy(), labels, np.empty((12, 0), np.uint8), np.arange(12) < 9, ["even", "odd"], []).save(
         tmp_path / "prepared.safetensors"
     )
-    ForgetSet([0], [*range(1, 9)], [], [9, 10, 11], []).save(tmp_path / "forget_set.json", {"indices": [0]})
+    ForgetSet([0], [*range(1, 9)], [], [9, 10, 11], [], []).save(tmp_path / "forget_set.json", {"indices": [0]})
     torch.manual_seed(0)
     Classifier([1, 16, 16], 2, [4]).save(tmp_path / "judge.safetensors", [1, 16, 16])
     made_with = {"a": 1}

@@ -1,10 +1,11 @@
-"""Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group, by pytorch-fid.
+"""Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group.
 
 On the judge's features, not Inception's: values compare within one experiment, not with papers.
 """
 
 from unlearning.metrics import Evidence, Value
 from unlearning.metrics.fid import frechet_distance
+from unlearning.statistics import moments
 
 METRICS = {
     "completion_fid": {
@@ -21,6 +22,6 @@ NEEDS = "completions"
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The distance within each group."""
     return {
-        f"completion_fid_{group}": Value(frechet_distance(seen.features, seen.true_features))
+        f"completion_fid_{group}": Value(frechet_distance(*moments(seen.features), *moments(seen.true_features)))
         for group, seen in evidence.completions.items()
     }
