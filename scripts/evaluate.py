@@ -101,7 +101,7 @@ def main(
         guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
         losses=losses,
         record=ran,
-        classes=len(data.classes),
+        classes=classifier.output.out_features,
         forgotten_classes=groups.forgotten_classes,
         threshold=settings["threshold"],
         steps=read_columns(steps),
@@ -128,7 +128,7 @@ def main(
             "status": ran["status"],
             "last_step": ran.get("last_step"),
             "metrics": {name: value.as_json() for name, value in values.items()},
-            "class_counts": np.bincount(classes, minlength=len(data.classes)).tolist() if drawn else None,
+            "class_counts": np.bincount(classes, minlength=classifier.output.out_features).tolist() if drawn else None,
             "run": {
                 key: ran[key]
                 for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "environment")

@@ -33,8 +33,9 @@ def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Pa
         "image_shape": list(images.images.shape[1:]),
         "train_images": np.bincount(images.labels[images.train], minlength=count).tolist(),
         "heldout_images": np.bincount(images.labels[~images.train], minlength=count).tolist(),
+        "attributes": images.attribute_names,
     }
-    wrong = {key: value for key, value in found.items() if value != described[key]}
+    wrong = {key: value for key, value in found.items() if value != described.get(key, [])}
     if wrong:
         raise ValueError(f"data set {dataset}: its file describes it otherwise than found: {wrong}")
 
