@@ -8,7 +8,7 @@ from unlearning import models, plugins
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
-from unlearning.device import describe_device, peak_memory_mib, prepare_device
+from unlearning.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
 from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.job import run
@@ -73,19 +73,20 @@ def main(
     checkpoint = Checkpoint(
         model.with_suffix(".resume"), sha256_of([method, seed, settings, code, provenance["inputs_sha256"]])
     )
-    done = unlearn(
-        network,
-        plugins.load("methods", settings["rule"]),
-        images[chosen.retain],
-        images[chosen.forget],
-        judge=Classifier.load(judge, target),
-        guide=Classifier.load(guide, target) if guide else None,
-        forgotten_classes=chosen.forgotten_classes,
-        settings=settings,
-        moments=as_tensors(moments, target) if moments else None,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
+        done = unlearn(
+            network,
+            plugins.load("methods", settings["rule"]),
+            images[chosen.retain],
+            images[chosen.forget],
+            judge=Classifier.load(judge, target),
+            guide=Classifier.load(guide, target) if guide else None,
+            forgotten_classes=chosen.forgotten_classes,
+            settings=settings,
+            moments=as_tensors(moments, target) if moments else None,
+            seed=seed,
+            checkpoint=checkpoint,
+        )
 
     models.save(network, configuration, image_shape, model)
     columns = ("step", *STEP_COLUMNS, "seconds", "pace_seconds")
