@@ -76,7 +76,7 @@ def test_a_lock_is_cleared_only_when_its_process_is_gone(tmp_path):
 JOB = """
 import os, time
 from unlearning import job
-job._end_with_parents()
+job.end_with_parents()
 print(os.getpid(), flush=True)
 time.sleep(60)
 """

@@ -17,6 +17,8 @@ from unlearning.tensors import read_tensors, write_tensors
 
 SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable that says where else to find original files
 
+CHUNKS = "chunks"  # folder beside raw/, for parts of the preparation that an interrupted job need not do again
+
 
 @dataclass(frozen=True)
 class Dataset:
