@@ -9,7 +9,9 @@ not needed. Measured by `make bench`.
 import logging
 import multiprocessing
 import os
+import stat
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,7 @@ def decode_all(
     paths = {start: chunks / f"{start}.{keys[start]}.safetensors" for start in parts}
     missing = [start for start, path in paths.items() if not path.is_file()]
     done = len(names) - sum(len(parts[start]) for start in missing)
+    logger.info("%d of %d pictures are decoded; the others by %d workers", done, len(names), workers())
     # Not by spawning: a new process would run the script that Snakemake runs once more.
     context = multiprocessing.get_context("fork")
     with (
@@ -106,7 +109,9 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
         left, top = round((picture.width - cut[0]) / 2), round((picture.height - cut[1]) / 2)
         if min(left, top) < 0:
             raise ValueError(f"is {picture.width}×{picture.height} pixels, smaller than the crop")
-        part = picture.crop((left, top, left + cut[0], top + cut[1])).convert("L" if channels == 1 else "RGB")
+        part = picture.crop((left, top, left + cut[0], top + cut[1]))
+        if part.mode != (mode := "L" if channels == 1 else "RGB"):
+            part = part.convert(mode)
         pixels = np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
@@ -118,17 +123,23 @@ def workers() -> int:
 
 def _decode_chunk(folder: Path, names: list[str], image_shape: list[int], crop: int | None, target: Path) -> None:
     images, unreadable = np.zeros((len(names), *image_shape), np.uint8), {}
+    folder = folder.resolve()
     for row, name in enumerate(names):
-        path = folder / name
         try:
-            if not path.is_relative_to(folder) or path.resolve() != folder.resolve() / name:
-                raise ValueError("is a link or leads out of the folder")
-            if path.exists() and not path.is_file():
-                raise ValueError("is no plain file")
+            if not _is_within(folder, str(Path(name).parent)):
+                raise ValueError("leads out of the folder, or through a link")
+            path = folder / name
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ValueError("is a link or no plain file")
             images[row] = decode(path, image_shape, crop)
         except Exception as error:  # Pillow raises many kinds for a broken file
             unreadable[name] = "missing" if isinstance(error, FileNotFoundError) else f"{error}"
     write_tensors(target, {"images": images}, unreadable)
+
+
+@cache
+def _is_within(folder: Path, subfolder: str) -> bool:
+    return (folder / subfolder).is_relative_to(folder) and (folder / subfolder).resolve() == folder / subfolder
 
 
 def _state(folder: Path, names: list[str]) -> list:
