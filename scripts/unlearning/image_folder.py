@@ -1,14 +1,35 @@
 """Your own pictures: a folder of them and a table of their attributes.
 
-`{data_source}/{name}/images/` holds JPEG or PNG files, in folders of any depth; beside it lies
+`{data_source}/flowers/images/` holds JPEG or PNG files, in folders of any depth; beside it lies
 `attributes.csv` with one row per picture: `image`, its path inside images/; `split`, train or heldout; and
-0 or 1 for each attribute. The data set's file is as short as the README shows. Its `DATASET` describes the
-data set like any other and has the key `pictures`:
+0 or 1 for each attribute. `scripts/unlearning/datasets/flowers.py` describes them:
 
-    {"folder": "images", "crop": None, "unreadable_share": 0.0}
+    '''Flowers of our garden.'''
 
-`folder` of the pictures; `crop`, the width in pixels of what is cut out about the centre before it is
-resized, None for as much as there is; `unreadable_share` of the pictures that may be missing or unreadable.
+    from unlearning import image_folder
+
+    DATASET = {
+        "name": "flowers",
+        "title": "Flowers",
+        "source": "our garden",
+        "licence": "ours",
+        "files": {"attributes.csv": "sha256:…"},  # a wrong one is told with the right one, as are the counts below
+        "pictures": {"folder": "images", "crop": None, "unreadable_share": 0.0},
+        "image_shape": [3, 64, 64],
+        "classes": ["flower"],
+        "attributes": ["red"],
+        "train_images": [900],
+        "heldout_images": [100],
+    }
+
+    def fetch(raw, source):
+        image_folder.fetch(raw, DATASET, source)
+
+    def read(raw):
+        return image_folder.read(raw, DATASET)
+
+`crop` is the width in pixels of what is cut out about the centre before it is resized, None for as much as
+there is; `unreadable_share`, of the pictures that may be missing or unreadable.
 """
 
 import csv

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 import zipfile
 
 import numpy as np
@@ -15,7 +16,6 @@ from PIL import Image
 
 import prepare_dataset
 from unlearning import image_folder, plugins
-from unlearning.config import ROOT
 from unlearning.datasets import SOURCE_VARIABLE, Dataset, celeba
 
 from ..miniature import write_celeba
@@ -143,9 +143,8 @@ def test_without_a_source_torchvision_downloads_and_a_failure_says_how_to_get_th
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """The data set that the README shows, in an empty data source; its file, to be imported."""
-    readme = (ROOT / "README.md").read_text().split("Bring your own images")[1]
-    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    """The data set whose file `image_folder` shows: the folder of its pictures, and the one for its data."""
+    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", image_folder.__doc__, re.DOTALL).group(0))
     folder = tmp_path / "source" / "flowers"
     (folder / "images" / "roses").mkdir(parents=True)
     rows = ["image,split,red"]
@@ -176,7 +175,7 @@ def prepare(folder, data):
     return Dataset.load(outputs["prepared"]), json.loads(outputs["manifest"].read_text())
 
 
-def test_your_own_images_become_a_data_set_as_the_readme_says(own):
+def test_your_own_images_become_a_data_set_as_their_module_says(own):
     folder, data = own
     dataset, manifest = prepare(folder, data)
     assert dataset.images.shape == (12, 3, 64, 64)
@@ -191,7 +190,7 @@ def test_your_own_images_become_a_data_set_as_the_readme_says(own):
 def test_a_few_unreadable_images_are_left_out_and_counted(own):
     folder, data = own
     described = plugins.LIBRARY / "datasets" / "flowers.py"
-    described.write_text(described.read_text().replace('"unreadable_share": 0', '"unreadable_share": 0.1'))
+    described.write_text(described.read_text().replace('"unreadable_share": 0.0', '"unreadable_share": 0.1'))
     plugins.describe.cache_clear()
     (folder / "images" / "0.jpg").write_text("broken")
     dataset, manifest = prepare(folder, data)
