@@ -64,9 +64,13 @@ def decode_all(
             pool.submit(_decode_chunk, folder, parts[start], image_shape, crop, paths[start]): len(parts[start])
             for start in missing
         }
-        for job in as_completed(jobs):
-            job.result()
-            progress.update(jobs[job])
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                progress.update(jobs[job])
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # not after all the other chunks
+            raise
 
     images, unreadable = np.empty((len(names), *image_shape), np.uint8), {}
     for start, path in paths.items():

@@ -16,7 +16,6 @@ import numpy as np
 from unlearning.tensors import read_tensors, write_tensors
 
 SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable that says where else to find original files
-
 CHUNKS = "chunks"  # folder beside raw/, for parts of the preparation that an interrupted job need not do again
 
 
