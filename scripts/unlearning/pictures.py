@@ -1,9 +1,8 @@
 """Picture files, decoded once, in parallel, into one array.
 
 Chunks of pictures are files of their own until all are there: an interrupted job goes on with the chunks
-that are missing. Pillow reads the files, and only as JPEG or PNG: it decodes and resizes about 1,700
-CelebA images a second on one core, so that its `draft` mode, 1.7 times as fast and not quite as exact, is
-not needed. Measured by `make bench`.
+that are missing. Pillow reads the files, and only as JPEG or PNG: 1,400 pictures of CelebA's size a second on
+one busy core (`make bench`). Its `draft` mode would decode 1.4 times as fast, but not quite the same pixels.
 """
 
 import logging

@@ -12,13 +12,15 @@ from unlearning.datasets import Dataset
 
 ATTRIBUTES = ["thick", "slanted"]
 QUANTILE = 0.75  # of the training images, above which an image has the attribute
+CHUNK = 1000  # images at a time: bounded in memory
 SIDE = 28  # pixels to which smaller images are enlarged
 
 
 def with_attributes(dataset: Dataset) -> Dataset:
     """The data set with `ATTRIBUTES`: 1 where the measure is above its 0.75 quantile of the training images."""
     images = dataset.images[:, 0]
-    measures = np.stack([thickness(images), slant(images)], axis=1)
+    parts = np.split(images, range(CHUNK, len(images), CHUNK))
+    measures = np.concatenate([np.stack([thickness(part), slant(part)], axis=1) for part in parts])
     limits = np.quantile(measures[dataset.train], QUANTILE, axis=0)
     return replace(dataset, attributes=(measures > limits).astype(np.uint8), attribute_names=ATTRIBUTES)
 
