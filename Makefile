@@ -1,7 +1,7 @@
 # make         install into .venv, run everything that config.yaml names, make the report, show the results
 # make report  the HTML report of what has been run
 # make test    the whole test suite
-# make bench    what planning and starting jobs costs, a step of every method, and FID
+# make bench    what planning and starting jobs costs, a step of every method, metrics, and decoding pictures
 # make audit    known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the table and a figure of the default run into README.md
 PYTHON ?= python3
@@ -28,6 +28,7 @@ bench: $(INSTALLED)
 	$(RUN) scripts/benchmark_workflow.py
 	$(RUN) scripts/benchmark_methods.py
 	$(RUN) scripts/benchmark_metrics.py
+	$(RUN) scripts/benchmark_data.py
 
 # In an environment of its own: what audits the packages must not change them.
 audit:

@@ -49,6 +49,10 @@ rule prepare_dataset:
         "<data>/{dataset}/prepare_dataset.benchmark.tsv"
     conda:
         ENVIRONMENT
+    threads: decoders
+    resources:
+        mem_mb=memory,
+        runtime=runtime("prepare_dataset"),
     params:
         code=code("prepare_dataset.py", "datasets"),
     script:

@@ -27,20 +27,30 @@ def gpu(wildcards):
     return int(device == "cuda" or (device == "auto" and cards() > 0))
 
 
+def data_of(wildcards):
+    """The description of the data set that a job prepares or uses."""
+    name = wildcards.get("dataset") or EXPERIMENTS[wildcards.experiment]["dataset"]
+    return plugins.describe("datasets", name)
+
+
+def decoders(wildcards):
+    """How many processes decode a data set's pictures; one where it has no files to decode."""
+    return 8 if "pictures" in data_of(wildcards) else 1
+
+
 def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    dataset = plugins.describe("datasets", experiment["dataset"])
-    return needs.memory_mib(dataset, attempt, needs.looked_at(experiment, dataset))
+    dataset, experiment = data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment"))
+    looked_at = needs.looked_at(experiment, dataset) if experiment else 0
+    return needs.memory_mib(dataset, attempt, looked_at)
 
 
 def runtime(rule):
     """A function of the wildcards and the attempt: minutes that a job of this rule asks for."""
 
     def limit(wildcards, attempt):
-        experiment = EXPERIMENTS[wildcards.experiment]
-        dataset = plugins.describe("datasets", experiment["dataset"])
-        return needs.minutes(rule, experiment, dataset, attempt)
+        experiment = EXPERIMENTS.get(wildcards.get("experiment"))
+        return needs.minutes(rule, experiment, data_of(wildcards), attempt)
 
     return limit
 

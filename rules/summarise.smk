@@ -15,6 +15,7 @@ rule aggregate:
     params:
         metrics=setting("evaluation", "metrics"),
         dataset=setting("dataset"),
+        selection=setting("forget_set"),
         code=code("aggregate.py", "metrics"),
     script:
         "../scripts/aggregate.py"

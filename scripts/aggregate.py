@@ -3,25 +3,36 @@
 from pathlib import Path
 
 from unlearning import plugins
+from unlearning.datasets import class_names
 from unlearning.files import atomic_path, read_json, sha256_of_file
 from unlearning.job import run
 from unlearning.summary import tidy
 
 
-def main(*, experiment: str, metrics: list[str], dataset: str, code: str, results: list[Path], table: Path) -> None:
+def main(
+    *,
+    experiment: str,
+    metrics: list[str],
+    dataset: str,
+    selection: dict,
+    code: str,
+    results: list[Path],
+    table: Path,
+) -> None:
     """Write one row per method, seed and metric.
 
     Args:
         experiment: name of the experiment.
         metrics: names of the metrics' files, in the order of the table.
         dataset: name of the data set.
+        selection: the key `forget_set` of the experiment's configuration.
         code: hash of the code that runs.
         results: `metrics.json` of every run, in the order of the table.
         table: CSV file, see `unlearning.summary.COLUMNS`.
     """
     described = {key: value for name in metrics for key, value in plugins.describe("metrics", name).items()}
     contents = [read_json(path) | {"metrics_sha256": sha256_of_file(path)} for path in results]
-    classes = plugins.describe("datasets", dataset)["classes"]
+    classes = class_names(selection, plugins.describe("datasets", dataset))
     with atomic_path(table) as temporary:
         tidy(contents, described, classes).to_csv(temporary, index=False)
 

@@ -128,7 +128,7 @@ def main(
             group: np.stack([compared[f"{other}.losses.{group}"] for other in others]) for group in unseen if others
         },
         record=ran,
-        classes=len(data.classes),
+        classes=classifier.output.out_features,
         forgotten_classes=groups.forgotten_classes,
         threshold=settings.get("threshold"),
         completions=completions,
@@ -158,7 +158,9 @@ def main(
             "status": ran["status"],
             "last_step": ran.get("last_step"),
             "metrics": {name: value.as_json() for name, value in values.items()},
-            "class_counts": np.bincount(drawn.classes, minlength=len(data.classes)).tolist() if drawn else None,
+            "class_counts": (
+                np.bincount(drawn.classes, minlength=classifier.output.out_features).tolist() if drawn else None
+            ),
             "run": {
                 key: ran[key]
                 for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "environment")

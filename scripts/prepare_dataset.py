@@ -1,11 +1,12 @@
 """Turn a data set's original files into the one format that everything else reads."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from unlearning import plugins
-from unlearning.datasets import verify_files
+from unlearning.datasets import CHUNKS, verify_files
 from unlearning.files import sha256_of_file, write_json
 from unlearning.job import run
 
@@ -33,13 +34,20 @@ def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Pa
         "image_shape": list(images.images.shape[1:]),
         "train_images": np.bincount(images.labels[images.train], minlength=count).tolist(),
         "heldout_images": np.bincount(images.labels[~images.train], minlength=count).tolist(),
+        "attributes": images.attribute_names,
     }
-    wrong = {key: value for key, value in found.items() if value != described[key]}
+    expected, counted = (each["train_images"] + each["heldout_images"] for each in (described, found))
+    lost = [some - others for some, others in zip(expected, counted, strict=False)]
+    allowed = described.get("pictures", {}).get("unreadable_share", 0) * sum(expected)
+    if len(expected) == len(counted) and min(lost) >= 0 and sum(lost) <= allowed:
+        described = described | {key: found[key] for key in ("train_images", "heldout_images")}
+    wrong = {key: value for key, value in found.items() if value != described.get(key, [])}
     if wrong:
         raise ValueError(f"data set {dataset}: its file describes it otherwise than found: {wrong}")
 
     images.save(prepared)
-    write_json(manifest, {**described, "attributes": images.attribute_names, "sha256": sha256_of_file(prepared)})
+    write_json(manifest, {**described, **found, "unreadable": sum(lost), "sha256": sha256_of_file(prepared)})
+    shutil.rmtree(fetched.parent / CHUNKS, ignore_errors=True)
 
 
 if "snakemake" in globals():

@@ -17,7 +17,7 @@ def main(*, experiment: str, selection: dict, code: str, dataset: Path, forget_s
         dataset: prepared data set.
         forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
     """
-    images = Dataset.load(dataset)
+    images = Dataset.load(dataset).labelled(selection.get("attribute"))
     select(selection, images.labels, images.train, images.classes).save(forget_set, selection)
 
 

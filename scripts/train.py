@@ -8,7 +8,13 @@ import torch
 from unlearning import models
 from unlearning.checkpoint import Checkpoint
 from unlearning.datasets import Dataset
-from unlearning.device import describe_device, peak_memory_mib, prepare_device
+from unlearning.device import (
+    describe_device,
+    explain_out_of_memory,
+    peak_memory_mib,
+    prepare_device,
+    reduced_precision,
+)
 from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.images import as_float
@@ -61,18 +67,25 @@ def main(
     image_shape = list(images.shape[1:])
     network = models.build(architecture, image_shape, seed).to(target)
 
+    precision = training.get("precision", "float32")
+    layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
+    autocast = reduced_precision(precision, target)
+
     def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return network.losses(as_float(images[chosen]), network.loss_noise(len(chosen), generator))
+        noise = network.loss_noise(len(chosen), generator)
+        with autocast:
+            return network.losses(as_float(images[chosen]).contiguous(memory_format=layout), noise)
 
     checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]]))
-    trained = train(
-        network,
-        batch_losses,
-        torch.as_tensor(indices, device=target),
-        **training,
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    with explain_out_of_memory("training.batch_size", training["batch_size"]):
+        trained = train(
+            network,
+            batch_losses,
+            torch.as_tensor(indices, device=target),
+            **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
+            seed=seed,
+            checkpoint=checkpoint,
+        )
 
     models.save(network, architecture, image_shape, model)
     write_tensors(optimizer, trained.adam)

@@ -8,7 +8,7 @@ import torch
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier, classifier_losses, look_at
 from unlearning.datasets import Dataset
-from unlearning.device import prepare_device
+from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
 from unlearning.images import as_float
 from unlearning.job import run
@@ -21,6 +21,7 @@ def main(
     experiment: str,
     classifier: str,
     settings: dict,
+    attribute: str | None,
     device: str,
     code: str,
     dataset: Path,
@@ -34,6 +35,7 @@ def main(
         experiment: name of the experiment.
         classifier: 'judge' or 'guide'.
         settings: the key of that name of its configuration.
+        attribute: to tell apart instead of the data set's classes; None for those.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs.
         dataset: prepared data set.
@@ -42,24 +44,27 @@ def main(
         losses: CSV file of the mean loss of each epoch.
     """
     target = prepare_device(device)
-    data = Dataset.load(dataset)
+    data = Dataset.load(dataset).labelled(attribute)
     images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
     image_shape, seed = list(images.shape[1:]), settings["seed"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
-        network = Classifier(image_shape, len(data.classes), settings["hidden_units"]).to(target)
+        layers = settings["hidden_units"], settings.get("convolutions", [])
+        network = Classifier(image_shape, len(data.classes), *layers).to(target)
 
     def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator)
 
-    checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, sha256_of_file(dataset)]))
-    trained = train(
-        network,
-        batch_losses,
-        torch.from_numpy(np.flatnonzero(data.train)).to(target),
-        **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate", "seed")},
-        checkpoint=checkpoint,
-    )
+    key = sha256_of([settings, attribute, code, sha256_of_file(dataset)])
+    checkpoint = Checkpoint(model.with_suffix(".resume"), key)
+    with explain_out_of_memory(f"{classifier}.batch_size", settings["batch_size"]):
+        trained = train(
+            network,
+            batch_losses,
+            torch.from_numpy(np.flatnonzero(data.train)).to(target),
+            **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate", "seed")},
+            checkpoint=checkpoint,
+        )
     _, predicted = look_at(network, images[torch.from_numpy(~data.train)])
     confusion = np.zeros((len(data.classes),) * 2, dtype=int)
     np.add.at(confusion, (data.labels[~data.train], predicted.cpu().numpy()), 1)

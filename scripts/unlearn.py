@@ -10,7 +10,7 @@ from unlearning import models, plugins
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
-from unlearning.device import describe_device, peak_memory_mib, prepare_device
+from unlearning.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
 from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet, of_classes
 from unlearning.job import run
@@ -81,20 +81,21 @@ def main(
     )
     before = {name: value.clone() for name, value in network.state_dict().items()}
     rule = plugins.load("methods", settings["rule"])
-    done = unlearn(
-        network,
-        rule,
-        torch.from_numpy(retained_images(settings["retain_images"], data, chosen, proxy)).to(target),
-        images[chosen.forget],
-        judge=Classifier.load(judge, target),
-        guide=Classifier.load(guide, target) if guide else None,
-        forgotten_classes=chosen.forgotten_classes,
-        settings=settings,
-        moments=as_tensors(moments, target) if moments else None,
-        heldout_forget=images[chosen.heldout_forget],
-        seed=seed,
-        checkpoint=checkpoint,
-    )
+    with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
+        done = unlearn(
+            network,
+            rule,
+            torch.from_numpy(retained_images(settings["retain_images"], data, chosen, proxy)).to(target),
+            images[chosen.forget],
+            judge=Classifier.load(judge, target),
+            guide=Classifier.load(guide, target) if guide else None,
+            forgotten_classes=chosen.forgotten_classes,
+            settings=settings,
+            moments=as_tensors(moments, target) if moments else None,
+            heldout_forget=images[chosen.heldout_forget],
+            seed=seed,
+            checkpoint=checkpoint,
+        )
 
     models.save(network, configuration, image_shape, model)
     columns = ("step", *STEP_COLUMNS, "seconds", "pace_seconds")

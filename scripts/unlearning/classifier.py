@@ -20,21 +20,30 @@ NOISE = 0.2
 
 
 class Classifier(nn.Module):
-    """Linear layers with ReLU, the last of them the features; one output per class.
+    """Convolutions, where there are any, then linear layers, the last of them the features; one output per class.
+
+    Every layer is followed by ReLU; a convolution of 3×3 pixels halves the image. Strides and not pooling:
+    the gradient of maximum pooling is not deterministic on a GPU.
 
     Args:
         image_shape: (C, H, W).
         classes: number of classes.
         hidden_units: width of each hidden layer.
+        convolutions: channels of each convolution.
     """
 
-    def __init__(self, image_shape: list[int], classes: int, hidden_units: list[int]):
+    def __init__(self, image_shape: list[int], classes: int, hidden_units: list[int], convolutions: list[int] = ()):
         super().__init__()
-        sizes = [math.prod(image_shape), *hidden_units]
-        layers = [layer for ends in pairwise(sizes) for layer in (nn.Linear(*ends), nn.ReLU())]
-        self.features = nn.Sequential(nn.Flatten(), *layers)
+        channels, *size = image_shape
+        convolutional = []
+        for ends in pairwise([channels, *convolutions]):
+            convolutional += [nn.Conv2d(*ends, kernel_size=3, stride=2, padding=1), nn.ReLU()]
+            size = [math.ceil(side / 2) for side in size]
+        sizes = [[channels, *convolutions][-1] * math.prod(size), *hidden_units]
+        linear = [layer for ends in pairwise(sizes) for layer in (nn.Linear(*ends), nn.ReLU())]
+        self.features = nn.Sequential(*convolutional, nn.Flatten(), *linear)
         self.output = nn.Linear(sizes[-1], classes)
-        self.hidden_units = hidden_units
+        self.hidden_units, self.convolutions = hidden_units, list(convolutions)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores (B, classes) of images (B, C, H, W) in [0, 1]."""
@@ -45,6 +54,7 @@ class Classifier(nn.Module):
             "image_shape": image_shape,
             "classes": self.output.out_features,
             "hidden_units": self.hidden_units,
+            "convolutions": self.convolutions,
         }
         write_tensors(path, self.state_dict(), header)
 

@@ -202,6 +202,8 @@ def _check_rows(experiment: dict) -> list[str]:
     """Each method must suit the family of the model, and each proxy must be defined."""
     problems, (model,) = [], experiment["model"]
     family = "completing" if plugins.completes(model) else "generating"
+    if family == "completing" and "attribute" in experiment["forget_set"]:
+        problems.append(f"forget_set.attribute: completions by {model} are judged by classes; name classes instead")
     for row, settings in experiment["methods"].items():
         suits = plugins.constant("methods", rule_of(experiment, row), "MODELS", family)
         if suits != family:

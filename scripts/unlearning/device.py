@@ -5,6 +5,8 @@ import logging
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -39,6 +41,7 @@ def prepare_device(name: str) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.allow_tf32 = False  # torch's default is to round the factors of convolutions to 10 bits
     cards = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
     device = torch.device("cuda", cards.index(gpus.claim(cards)))
     torch.cuda.set_device(device)
@@ -55,6 +58,40 @@ def _keep_freed_memory() -> None:
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(mmap_threshold, 32 * 2**20)
         mallopt(trim_threshold, 2**30)
+
+
+def reduced_precision(name: str, device: torch.device) -> torch.autocast:
+    """A context in which a model is evaluated in less than float32, where that is asked for; weights stay float32.
+
+    Args:
+        name: 'float32'; 'tf32', float32 whose factors are rounded to 10 bits, from now on in the whole
+            process; or 'bfloat16', by autocast.
+        device: that computes.
+    """
+    if name == "tf32":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    return torch.autocast(device.type, torch.bfloat16, enabled=name == "bfloat16")
+
+
+@contextmanager
+def explain_out_of_memory(key: str, batch_size: int) -> Iterator[None]:
+    """Say what to do where a GPU has too little memory.
+
+    Args:
+        key: of the configuration, under which the batch size stands.
+        batch_size: images per step.
+
+    Raises:
+        RuntimeError: the GPU ran out of memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RuntimeError(
+            f"the GPU ran out of memory with {key} = {batch_size}: {error}\nIf others use it too, wait for them or set "
+            "gpu_slots: 1 in config.yaml: the same command goes on from the saved state. If not, set "
+            f"{key} to {batch_size // 2} or less in the experiment's file, which starts afresh, or take a larger GPU."
+        ) from error
 
 
 def describe_device(device: torch.device) -> dict:

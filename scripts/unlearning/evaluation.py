@@ -91,12 +91,12 @@ def group_losses(
     losses = {}
     for name, indices in groups.items():
         generator = stream(seed, f"losses {name}", images.device)
-        chosen = as_float(images[indices])
+        chosen = images[indices]
         total = torch.zeros(len(indices), device=images.device)
         for _ in range(draws):
             noise = model.loss_noise(len(indices), generator)
             parts = zip(chosen.split(CHUNK), noise.split(CHUNK), strict=True)
-            total += torch.cat([model.losses(*part) for part in parts]) if len(indices) else 0
+            total += torch.cat([model.losses(as_float(x), eps) for x, eps in parts]) if len(indices) else 0
         losses[name] = (total / draws).cpu().numpy()
     return losses
 

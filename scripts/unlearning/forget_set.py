@@ -3,6 +3,7 @@
 Indices count the images of the prepared data set, whose training split comes first.
 """
 
+import difflib
 import hashlib
 import json
 from collections.abc import Callable
@@ -74,10 +75,12 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     """
     names, counts = dataset["classes"], dataset["train_images"]
     total = sum(counts)
-    if ("indices" in selection) == ("classes" in selection):
-        return [f"forget_set = {selection!r}: give either 'classes' (a list, or 'all') or 'indices', and not both"]
+    if len({"classes", "indices", "attribute"} & set(selection)) != 1:
+        return [f"forget_set = {selection!r}: give one of 'classes' (a list, or 'all'), 'attribute' and 'indices'"]
     if problem := _check_retained(selection, dataset):
         return [f"forget_set.retain_classes = {selection['retain_classes']!r}: {problem}"]
+    if "attribute" in selection:
+        return _check_attribute(selection["attribute"], dataset)
     if "indices" in selection:
         for key in sorted({"fraction", "samples", "seed"} & set(selection)):
             return [f"forget_set.{key} = {selection[key]!r}: goes with 'classes', not with 'indices'"]
@@ -146,12 +149,21 @@ def of_classes(wanted: list, labels: np.ndarray, train: np.ndarray, classes: lis
     return np.flatnonzero(train & np.isin(labels, _class_numbers(wanted, classes)))
 
 
+def _check_attribute(attribute: str, dataset: dict) -> list[str]:
+    known = dataset.get("attributes", [])
+    if attribute in known:
+        return []
+    near = difflib.get_close_matches(attribute, known, n=3, cutoff=0.4)
+    cure = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known) or 'none'}"
+    return [f"forget_set.attribute = {attribute!r}: not an attribute of {dataset['name']}; {cure}"]
+
+
 def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> ForgetSet:
     """Choose the forget set.
 
     Args:
         selection: the key `forget_set` of an experiment.
-        labels: (N,) class numbers.
+        labels: (N,) class numbers, those of `Dataset.labelled` where an attribute is to be forgotten.
         train: (N,) True for the training split.
         classes: names of the classes, by number.
 
@@ -165,7 +177,8 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
             raise ValueError(f"forget_set.indices: {forget[~np.isin(forget, training)][0]} is not a training image")
         heldout_forget = heldout[:0]
     else:
-        numbers = _class_numbers(selection["classes"], classes)
+        wanted = selection["classes"] if "classes" in selection else [selection["attribute"]]
+        numbers = _class_numbers(wanted, classes)
         pool = training[np.isin(labels[training], numbers)]
         size = _draw_size(selection, len(pool))
         if size > len(pool):

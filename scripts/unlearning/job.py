@@ -26,7 +26,7 @@ def run(main: Callable, snakemake) -> None:
         snakemake: the object that Snakemake puts into a script.
     """
     _write_everything_to(Path(snakemake.log[0]))
-    _end_with_parents()
+    end_with_parents()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     files = {name: _paths(value) for part in (snakemake.input, snakemake.output) for name, value in part.items()}
     wildcards = {name: int(value) if value.isdigit() else value for name, value in snakemake.wildcards.items()}
@@ -49,7 +49,7 @@ def _write_everything_to(log: Path) -> None:
     os.dup2(descriptor, 2)
 
 
-def _end_with_parents() -> None:
+def end_with_parents() -> None:
     """End when the Snakemake process that waits for this job is killed.
 
     Otherwise an orphan would go on computing beside the job that the next Snakemake starts. The

@@ -40,12 +40,13 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
 
     Args:
         rule: its name.
-        experiment: its configuration.
+        experiment: its configuration; None for a job that prepares data.
         dataset: description of the data set.
         attempt: 1 for the first.
     """
     images = sum(dataset["train_images"])
     steps = {
+        "prepare_dataset": lambda: images / 32,
         "train": lambda: experiment["training"]["epochs"] * images / experiment["training"]["batch_size"],
         "train_classifier": lambda: experiment["judge"]["epochs"] * images / experiment["judge"]["batch_size"],
         # Up to five gradients a step, and the measurements in between.

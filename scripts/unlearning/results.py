@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning import plugins
+from unlearning.datasets import class_names
 from unlearning.files import read_json
 
 
@@ -52,8 +53,8 @@ class Results:
 
     @property
     def classes(self) -> list[str]:
-        """Names of the data set's classes."""
-        return plugins.describe("datasets", self.experiment["dataset"])["classes"]
+        """Names of the classes that the judge tells apart."""
+        return class_names(self.experiment["forget_set"], plugins.describe("datasets", self.experiment["dataset"]))
 
     @property
     def forgotten(self) -> list[str]:

@@ -62,3 +62,14 @@ def test_judge_survives_its_file(trained, tmp_path):
     assert not loaded.training
     pixels = torch.rand(5, 1, 8, 8, generator=stream(0, "test"))
     assert torch.equal(loaded(pixels), trained(pixels))
+
+
+def test_convolutions_halve_the_image_before_the_hidden_layers(tmp_path):
+    model = Classifier([3, 9, 12], 2, [7, 5], [4, 6])
+    pixels = torch.rand(8, 3, 9, 12, generator=stream(0, "test"))
+    assert [layer.in_features for layer in model.features if hasattr(layer, "in_features")] == [6 * 3 * 3, 7]
+    features, classes = look_at(model, (pixels * 255).to(torch.uint8))
+    assert (features.shape, classes.shape) == ((8, 5), (8,))
+    model.save(tmp_path / "judge.safetensors", [3, 9, 12])
+    loaded = Classifier.load(tmp_path / "judge.safetensors")
+    assert torch.equal(loaded(pixels), model(pixels))

@@ -59,7 +59,7 @@ def test_a_prepared_data_set_survives_its_file(dataset, tmp_path):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(dataset, name))
         assert getattr(loaded, name).dtype == getattr(dataset, name).dtype
     assert loaded.classes == dataset.classes
-    assert loaded.attribute_names == []
+    assert loaded.attribute_names == dataset.attribute_names
 
 
 @pytest.mark.parametrize("hostile", ["link", "bomb", "picture", "pipe", "folder", "linked folder"])

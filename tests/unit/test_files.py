@@ -1,5 +1,6 @@
 """Files are written whole or not at all; locks and jobs end with their process."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -76,7 +77,7 @@ def test_a_lock_is_cleared_only_when_its_process_is_gone(tmp_path):
 JOB = """
 import os, time
 from unlearning import job
-job._end_with_parents()
+job.end_with_parents()
 print(os.getpid(), flush=True)
 time.sleep(60)
 """
@@ -153,6 +154,31 @@ def test_a_changed_value_in_a_file_of_tensors_is_noticed(tmp_path):
     path.write_bytes(content[:-1] + b"\x01")
     with pytest.raises(ValueError, match="changed since it was written"):
         read_tensors(path)
+
+
+def test_tensors_are_mapped_from_their_file_and_writing_to_them_does_not_reach_it(tmp_path):
+    path = tmp_path / "a.safetensors"
+    written = {
+        "images": np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        "flags": np.array([True, False, True]),
+        "values": np.linspace(0, 1, 5),
+        "numbers": np.arange(3),
+        "nothing": np.zeros((2, 0), np.float32),
+        "one": np.array(3, np.float32),
+    }
+    write_tensors(path, written, {"of": "anything"})
+    content = path.read_bytes()
+    read, header = read_tensors(path)
+    assert header == {"of": "anything"}
+    assert read.keys() == written.keys()
+    for name, array in written.items():
+        np.testing.assert_array_equal(read[name], array, strict=True)
+    base = read["images"]
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, mmap.mmap)
+    read["images"][:] = 0
+    assert path.read_bytes() == content
 
 
 def test_a_file_of_tensors_that_somebody_else_wrote_is_refused(tmp_path):

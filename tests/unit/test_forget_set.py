@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unlearning.datasets import Dataset, class_names
 from unlearning.forget_set import ForgetSet, check_selection, select
 
 CLASSES = ["zero", "one", "two", "three"]
@@ -158,11 +159,58 @@ def test_an_altered_file_is_refused(tmp_path):
         ({"indices": [40]}, "must be a number in the training split, 0 to 39"),
         ({"indices": list(range(40))}, "the retain set would be empty"),
         ({"indices": [1], "fraction": 0.5, "seed": 0}, "goes with 'classes'"),
-        ({"indices": [1], "classes": ["one"]}, "and not both"),
-        ({}, "either 'classes'"),
+        ({"indices": [1], "classes": ["one"]}, "one of"),
+        ({"attribute": "red", "classes": ["one"]}, "give one of"),
+        ({"attribute": "rde"}, "not an attribute of made up; did you mean 'red' or 'round'?"),
+        ({"attribute": "huge"}, "not an attribute of made up; it has red, round"),
+        ({}, "give one of 'classes'"),
     ],
 )
 def test_impossible_selections_are_refused_before_any_job(selection, said):
-    (problem,) = check_selection(selection, {"name": "made up", "classes": CLASSES, "train_images": [10] * 4})
+    described = {"name": "made up", "classes": CLASSES, "train_images": [10] * 4, "attributes": ["red", "round"]}
+    (problem,) = check_selection(selection, described)
     assert problem.startswith("forget_set")
     assert said in problem
+
+
+@pytest.fixture
+def coloured():
+    """Twelve images of one class, nine to train with; every third is red, all are round and none is blue."""
+    red = (np.arange(12) % 3 == 0).astype(np.uint8)
+    return Dataset(
+        images=np.zeros((12, 1, 2, 2), np.uint8),
+        labels=np.zeros(12, np.int64),
+        attributes=np.stack([red, np.ones_like(red), np.zeros_like(red)], axis=1),
+        train=np.arange(12) < 9,
+        classes=["thing"],
+        attribute_names=["red", "round", "blue"],
+    )
+
+
+def select_attribute(dataset, **selection):
+    seen = dataset.labelled(selection["attribute"])
+    return select(selection, seen.labels, seen.train, seen.classes)
+
+
+def test_an_attribute_takes_the_place_of_the_classes(coloured):
+    chosen = select_attribute(coloured, attribute="red")
+    assert chosen.forget == [0, 3, 6]
+    assert chosen.retain == [1, 2, 4, 5, 7, 8]
+    assert (chosen.heldout_forget, chosen.heldout_retain) == ([9], [10, 11])
+    names = coloured.labelled("red").classes
+    assert [names[number] for number in chosen.forgotten_classes] == ["red"]
+    assert names == class_names({"attribute": "red"}, {"classes": ["thing"]})
+    assert class_names({"classes": ["thing"]}, {"classes": ["thing"]}) == coloured.labelled(None).classes
+
+
+def test_a_fraction_of_an_attribute_is_drawn_from_the_images_that_have_it(coloured):
+    chosen = select_attribute(coloured, attribute="red", fraction=0.67, seed=0)
+    assert len(chosen.forget) == 2
+    assert set(chosen.forget) < {0, 3, 6}
+    assert chosen.forgotten_classes == []
+
+
+@pytest.mark.parametrize(("attribute", "said"), [("round", "9 images to forget and 0 to"), ("blue", "leaves 0 images")])
+def test_an_attribute_of_all_images_or_of_none_is_refused(coloured, attribute, said):
+    with pytest.raises(ValueError, match=f"forget_set = .*{attribute}.*{said}"):
+        select_attribute(coloured, attribute=attribute)

@@ -1,13 +1,14 @@
 """Data sets, one file each, and the one file format that they are prepared into.
 
 A data set's file holds the literal `DATASET` (name, title, licence, source, files with their published
-checksums, as `sha256:…` or `md5:…`, image_shape, classes, images per class in each split) and two
-functions: `fetch(raw, source)` puts the original files into the folder `raw`, from the folder or mirror
-`source` where that is given, and `read(raw)` turns them into a `Dataset`.
+checksums, as `sha256:…` or `md5:…`, image_shape, classes, images per class in each split; where there are
+any, the names of its attributes) and two functions: `fetch(raw, source)` puts the original files into the
+folder `raw`, from the folder or mirror `source` where that is given, and `read(raw)` turns them into a
+`Dataset`.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from unlearning.tensors import read_tensors, write_tensors
 
 SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable that says where else to find original files
+CHUNKS = "chunks"  # folder beside raw/, for parts of the preparation that an interrupted job need not do again
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,24 @@ class Dataset:
     def load(cls, path: Path) -> "Dataset":
         arrays, header = read_tensors(path)
         return cls(**arrays, **header)
+
+    def labelled(self, attribute: str | None) -> "Dataset":
+        """The same images in two classes, without and with an attribute; as they are for None."""
+        if attribute is None:
+            return self
+        values = self.attributes[:, self.attribute_names.index(attribute)]
+        return replace(self, labels=values.astype(np.int64), classes=class_names({"attribute": attribute}, {}))
+
+
+def class_names(selection: dict, described: dict) -> list[str]:
+    """Names of the classes that an experiment tells apart, by number.
+
+    Args:
+        selection: the key `forget_set` of the experiment.
+        described: its data set, whose classes they are where no attribute is to be forgotten.
+    """
+    attribute = selection.get("attribute")
+    return [f"not {attribute}", attribute] if attribute else described["classes"]
 
 
 def verify_files(raw: Path, checksums: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unlearning import strokes
 from unlearning.datasets import Dataset, verify_files
 from unlearning.files import atomic_path
 
@@ -17,6 +18,7 @@ DATASET = {
     "files": {"digits.csv.gz": "sha256:09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"},
     "image_shape": [1, 8, 8],
     "classes": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    "attributes": ["thick", "slanted"],
     "train_images": [142, 146, 142, 146, 145, 145, 145, 143, 139, 144],
     "heldout_images": [36, 36, 35, 37, 36, 37, 36, 36, 35, 36],
 }
@@ -32,14 +34,14 @@ def fetch(raw: Path, source: str | None) -> None:
 
 
 def read(raw: Path) -> Dataset:
-    """Grey values 0…16 become 0…255; a fifth of each class, fixed for good, is held out."""
+    """Grey values 0…16 become 0…255; a fifth of each class, fixed for good, is held out; attributes are measured."""
     from sklearn.model_selection import train_test_split
 
     table = np.loadtxt(raw / "digits.csv.gz", delimiter=",", dtype=np.int64)
     grey, labels = table[:, :-1], table[:, -1]
     train, heldout = train_test_split(np.arange(len(table)), test_size=0.2, stratify=labels, random_state=0)
     order = np.concatenate([np.sort(train), np.sort(heldout)])
-    return Dataset(
+    dataset = Dataset(
         images=np.rint(grey[order] * (255 / 16)).astype(np.uint8).reshape(-1, *DATASET["image_shape"]),
         labels=labels[order],
         attributes=np.empty((len(order), 0), dtype=np.uint8),
@@ -47,3 +49,4 @@ def read(raw: Path) -> Dataset:
         classes=DATASET["classes"],
         attribute_names=[],
     )
+    return strokes.with_attributes(dataset)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearning import idx
+from unlearning import idx, strokes
 from unlearning.datasets import Dataset
 
 DATASET = {
@@ -18,6 +18,7 @@ DATASET = {
     },
     "image_shape": [1, 28, 28],
     "classes": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    "attributes": ["thick", "slanted"],
     "train_images": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     "heldout_images": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
 }
@@ -31,5 +32,5 @@ def fetch(raw: Path, source: str | None) -> None:
 
 
 def read(raw: Path) -> Dataset:
-    """As published: 60,000 images to train with and 10,000 held out."""
-    return idx.read(raw, DATASET)
+    """As published: 60,000 images to train with and 10,000 held out; attributes are measured."""
+    return strokes.with_attributes(idx.read(raw, DATASET))

@@ -1,0 +1,153 @@
+"""CelebA, faces of celebrities with 40 attributes (Liu, Luo, Wang & Tang, ICCV 2015).
+
+Cut out are the middle 148×148 pixels, as is usual for autoencoders (for example in PyTorch-VAE). The UNO
+paper's released code squeezes the whole 178×218 pixels into a square instead, and trains on all three
+parts; here the published training part is trained on, and the validation and test parts are held out.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from unlearning import idx, image_folder
+from unlearning.datasets import SOURCE_VARIABLE, Dataset
+
+DATASET = {
+    "name": "celeba",
+    "title": "CelebA, aligned and cropped (Liu, Luo, Wang & Tang, ICCV 2015)",
+    "source": "mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in torchvision's layout",
+    "licence": "non-commercial research only; the images may not be redistributed: everyone gets their own copy",
+    "files": {
+        "list_attr_celeba.txt": "md5:75e246fa4810816ffd6ee81facbd244c",
+        "list_eval_partition.txt": "md5:d32c9cbf5e040fd4025c592c306e6668",
+    },
+    "pictures": {"folder": "img_align_celeba", "crop": 148, "unreadable_share": 0.0},
+    "image_shape": [3, 64, 64],
+    "classes": ["face"],
+    "attributes": [
+        "5_o_Clock_Shadow",
+        "Arched_Eyebrows",
+        "Attractive",
+        "Bags_Under_Eyes",
+        "Bald",
+        "Bangs",
+        "Big_Lips",
+        "Big_Nose",
+        "Black_Hair",
+        "Blond_Hair",
+        "Blurry",
+        "Brown_Hair",
+        "Bushy_Eyebrows",
+        "Chubby",
+        "Double_Chin",
+        "Eyeglasses",
+        "Goatee",
+        "Gray_Hair",
+        "Heavy_Makeup",
+        "High_Cheekbones",
+        "Male",
+        "Mouth_Slightly_Open",
+        "Mustache",
+        "Narrow_Eyes",
+        "No_Beard",
+        "Oval_Face",
+        "Pale_Skin",
+        "Pointy_Nose",
+        "Receding_Hairline",
+        "Rosy_Cheeks",
+        "Sideburns",
+        "Smiling",
+        "Straight_Hair",
+        "Wavy_Hair",
+        "Wearing_Earrings",
+        "Wearing_Hat",
+        "Wearing_Lipstick",
+        "Wearing_Necklace",
+        "Wearing_Necktie",
+        "Young",
+    ],
+    "train_images": [162770],
+    "heldout_images": [39829],
+}
+ARCHIVE = {"img_align_celeba.zip": "md5:00d2c5bc6d35e252742224ab0c1e8fcb"}
+
+
+def fetch(raw: Path, source: str | None) -> None:
+    """From torchvision's folder celeba/ in `source`, unpacked or not, or by torchvision from its public place.
+
+    Raises:
+        ValueError: it cannot be had; says how to get it.
+    """
+    try:
+        if source is None:
+            _download(raw)
+        else:
+            idx.fetch(raw, DATASET, idx.mirrors_of("celeba", source, []))
+        unpacked = Path(source or "") / "celeba" / "img_align_celeba"
+        if source and unpacked.is_dir():
+            image_folder.place(unpacked, raw / "img_align_celeba")
+        elif not (raw / "img_align_celeba").is_dir():
+            idx.fetch(raw, DATASET | {"files": ARCHIVE}, idx.mirrors_of("celeba", source, []))
+            _unpack(raw)
+    except Exception as error:  # gdown, which torchvision downloads with, raises kinds of its own
+        raise ValueError(
+            f"CelebA could not be had: {error}\nIts licence forbids to pass it on. Download img_align_celeba.zip, "
+            f"list_attr_celeba.txt and list_eval_partition.txt ({DATASET['source']}) into a folder celeba/, and "
+            f"name the folder that holds celeba/ as data_source in config.yaml or in {SOURCE_VARIABLE}. For a download "
+            "by torchvision, pip install gdown."
+        ) from error
+
+
+def read(raw: Path) -> Dataset:
+    """The published training part, then the validation and test parts, which are held out.
+
+    Raises:
+        ValueError: the tables are not CelebA's, do not match each other or the pictures, or see
+            `pictures.decode_all`.
+    """
+    attributes = raw / "list_attr_celeba.txt"
+    count, header, *rows = attributes.read_text().splitlines()
+    if header.split() != DATASET["attributes"]:
+        raise ValueError(f"{attributes}, line 2: not the {len(DATASET['attributes'])} attributes of CelebA")
+    names, values = [], []
+    for number, row in enumerate(rows, start=3):
+        name, *flags = row.split()
+        if len(flags) != len(DATASET["attributes"]) or not set(flags) <= {"1", "-1"}:
+            raise ValueError(f"{attributes}, line {number}: must be a picture and 1 or -1 for each attribute")
+        names.append(name)
+        values.append(bytes(flag == "1" for flag in flags))
+    parts = raw / "list_eval_partition.txt"
+    partition = dict(line.split() for line in parts.read_text().splitlines())
+    if int(count) != len(names) or list(partition) != names or not set(partition.values()) <= {"0", "1", "2"}:
+        raise ValueError(
+            f"{attributes}: states {count} pictures, has rows for {len(names)}, and {parts.name} for {len(partition)}; "
+            "these must be the same pictures in the same order, each of part 0, 1 or 2"
+        )
+    return image_folder.assemble(
+        raw,
+        DATASET,
+        names=names,
+        train=np.array([part == "0" for part in partition.values()]),
+        attributes=np.frombuffer(b"".join(values), np.uint8).reshape(len(names), -1),
+        table=attributes.name,
+    )
+
+
+def _download(raw: Path) -> None:
+    from torchvision.datasets import CelebA
+    from torchvision.datasets.utils import download_file_from_google_drive
+
+    for identifier, md5, name in CelebA.file_list:
+        if name in DATASET["files"] or (name in ARCHIVE and not (raw / "img_align_celeba").is_dir()):
+            download_file_from_google_drive(identifier, str(raw), name, md5)
+
+
+def _unpack(raw: Path) -> None:
+    """Unpack the archive, whose checksum was verified, and delete it."""
+    archive, temporary = raw / next(iter(ARCHIVE)), raw / ".unpacked"
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.unpack_archive(archive, temporary)
+    (temporary / "img_align_celeba").rename(raw / "img_align_celeba")
+    temporary.rmdir()
+    archive.unlink()

@@ -1,0 +1,161 @@
+"""Your own pictures: a folder of them and a table of their attributes.
+
+`{data_source}/flowers/images/` holds JPEG or PNG files, in folders of any depth; beside it lies
+`attributes.csv` with one row per picture: `image`, its path inside images/; `split`, train or heldout; and
+0 or 1 for each attribute. `scripts/unlearning/datasets/flowers.py` describes them:
+
+    '''Flowers of our garden.'''
+
+    from unlearning import image_folder
+
+    DATASET = {
+        "name": "flowers",
+        "title": "Flowers",
+        "source": "our garden",
+        "licence": "ours",
+        "files": {"attributes.csv": "sha256:…"},  # a wrong one is told with the right one, as are the counts below
+        "pictures": {"folder": "images", "crop": None, "unreadable_share": 0.0},
+        "image_shape": [3, 64, 64],
+        "classes": ["flower"],
+        "attributes": ["red"],
+        "train_images": [900],
+        "heldout_images": [100],
+    }
+
+    def fetch(raw, source):
+        image_folder.fetch(raw, DATASET, source)
+
+    def read(raw):
+        return image_folder.read(raw, DATASET)
+
+`crop` is the width in pixels of what is cut out about the centre before it is resized, None for as much as
+there is; `unreadable_share`, of the pictures that may be missing or unreadable.
+"""
+
+import csv
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from unlearning import idx, pictures
+from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset
+
+TABLE = "attributes.csv"
+
+
+def fetch(raw: Path, described: dict, source: str | None) -> None:
+    """Put the table and the pictures into the folder `raw`.
+
+    Args:
+        raw: folder for the files.
+        described: the data set's `DATASET`.
+        source: folder with the user's data sets.
+
+    Raises:
+        ValueError: there is no such folder, or the table has not the checksum that `DATASET` states.
+    """
+    name = described["name"]
+    if not source or not (Path(source) / name / described["pictures"]["folder"]).is_dir():
+        raise ValueError(
+            f"data set {name}: name the folder that holds {name}/{described['pictures']['folder']}/ as data_source in "
+            f"config.yaml, or in the environment variable {SOURCE_VARIABLE}; now it is {source!r}"
+        )
+    idx.fetch(raw, described, idx.mirrors_of(name, source, []))
+    place(Path(source) / name / described["pictures"]["folder"], raw / described["pictures"]["folder"])
+
+
+def place(source: Path, target: Path) -> None:
+    """Take a folder over, whole or not at all, by hard links where the file system can."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary, symlinks=True, copy_function=_link)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)
+
+
+def read(raw: Path, described: dict) -> Dataset:
+    """Read the table and decode the pictures.
+
+    Raises:
+        ValueError: the table is not as described, does not match the pictures, or see `pictures.decode_all`.
+    """
+    with (raw / TABLE).open(newline="", encoding="utf-8-sig") as file:
+        header, *rows = csv.reader(file)
+    wanted = ["image", "split", *described["attributes"]]
+    if header != wanted:
+        raise ValueError(f"{raw / TABLE}: its columns are {', '.join(header)}, but must be {', '.join(wanted)}")
+    if not rows:
+        raise ValueError(f"{raw / TABLE}: has no rows")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header) or row[1] not in ("train", "heldout") or not set(row[2:]) <= {"0", "1"}:
+            raise ValueError(
+                f"{raw / TABLE}, line {number}: {','.join(row)}: must be a picture, train or heldout, and 0 or 1 for "
+                f"each of {len(header) - 2} attributes"
+            )
+    return assemble(
+        raw,
+        described,
+        names=[row[0] for row in rows],
+        train=np.array([row[1] == "train" for row in rows]),
+        attributes=np.array([row[2:] for row in rows], dtype=np.uint8),
+        table=TABLE,
+    )
+
+
+def assemble(
+    raw: Path, described: dict, *, names: list[str], train: np.ndarray, attributes: np.ndarray, table: str
+) -> Dataset:
+    """Decode the pictures of a table; those that cannot be read are left out.
+
+    Args:
+        raw: folder of the original files.
+        described: the data set's `DATASET`; its only class is that of every picture.
+        names: (N,) of the pictures.
+        train: (N,) bool, whether they belong to the training split.
+        attributes: (N, A) 0 or 1.
+        table: file that says so, for messages.
+
+    Raises:
+        ValueError: pictures and table do not match, or see `pictures.decode_all`.
+    """
+    settings = described["pictures"]
+    folder = raw / settings["folder"]
+    if folder.is_symlink() or not folder.is_dir():
+        raise ValueError(f"{folder}: must be a plain folder; delete {raw} and run again")
+    (name, rows), *_ = Counter(names).most_common(1)
+    if rows > 1:
+        raise ValueError(f"{raw / table}: {name} stands in {rows} rows; leave one")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if extra := sorted(name for name in found - set(names) if not Path(name).name.startswith(".")):
+        raise ValueError(
+            f"{raw / table}: has no row for {len(extra)} of {len(found)} files in {folder}, such as {extra[0]}; "
+            "add rows, or take the files out of the data source"
+        )
+    order = np.argsort(~train, kind="stable")  # the training split comes first
+    images, readable = pictures.decode_all(
+        folder,
+        [names[row] for row in order],
+        described["image_shape"],
+        settings["crop"],
+        settings["unreadable_share"],
+        raw.parent / CHUNKS,
+    )
+    order = order[readable]
+    return Dataset(
+        images=images if readable.all() else images[readable],
+        labels=np.zeros(len(order), np.int64),
+        attributes=attributes[order],
+        train=train[order],
+        classes=described["classes"],
+        attribute_names=described["attributes"],
+    )
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)

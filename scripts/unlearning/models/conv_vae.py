@@ -1,0 +1,102 @@
+"""Convolutional variational autoencoder, the architecture of the UNO paper's CelebA experiment.
+
+Mandal & Gottwald 2025, arXiv 2506.04712, with the released code where the paper says nothing: convolutions
+of 4×4 pixels and stride 2 with batch normalisation and LeakyReLU, mirrored in the decoder, whose last
+convolution of 3×3 pixels ends in tanh. The released code feeds pixels in [0, 1] to that tanh; here they are
+in [−1, 1], as the paper says. Its loss, the summed squared error plus KL, is the negative ELBO of a Gaussian
+likelihood of standard deviation √½, but for a constant.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+PARAMETERS = {
+    "channels": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 10,
+        "items": {"type": "integer", "minimum": 1, "maximum": 10000},
+        "description": "of each convolution of the encoder, mirrored in the decoder; each halves the image",
+    },
+    "latent_dimensions": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100000,
+        "description": "dimensions of the latent space",
+    },
+    "pixel_deviation": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "standard deviation of the Gaussian likelihood, for pixels in [-1, 1]",
+    },
+}
+
+
+class Model(nn.Module):
+    """VAE on images (C, H, W) in [0, 1], seen as [−1, 1], with a standard normal prior.
+
+    Raises:
+        ValueError: the image's sides cannot be halved so often.
+    """
+
+    def __init__(self, image_shape: list[int], channels: list[int], latent_dimensions: int, pixel_deviation: float):
+        super().__init__()
+        if any(side % 2 ** len(channels) for side in image_shape[1:]):
+            raise ValueError(
+                f"model.conv_vae.channels = {channels}: {image_shape[1]}×{image_shape[2]} pixels cannot be halved "
+                f"{len(channels)} times; name fewer channels"
+            )
+        self.latent_dimensions, self.pixel_deviation = latent_dimensions, pixel_deviation
+        inner = [channels[-1], *(side // 2 ** len(channels) for side in image_shape[1:])]
+        self.encoder = nn.Sequential(
+            *(_block(nn.Conv2d, *ends) for ends in pairwise([image_shape[0], *channels])), nn.Flatten()
+        )
+        self.mean = nn.Linear(math.prod(inner), latent_dimensions)
+        self.log_variance = nn.Linear(math.prod(inner), latent_dimensions)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dimensions, math.prod(inner)),
+            nn.Unflatten(1, tuple(inner)),
+            *(_block(nn.ConvTranspose2d, *ends) for ends in pairwise([*channels[::-1], channels[0]])),
+            nn.Conv2d(channels[0], image_shape[0], kernel_size=3, padding=1),
+            nn.Tanh(),
+        )
+
+    def latents(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw (count, latent_dimensions) from the prior."""
+        return torch.randn(count, self.latent_dimensions, generator=generator, device=generator.device)
+
+    loss_noise = latents
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the latents, each (B, latent_dimensions)."""
+        hidden = self.encoder(2 * images - 1)
+        return self.mean(hidden), self.log_variance(hidden)
+
+    def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
+        """Negative ELBO of each image in nats, (B,): reconstruction at one posterior draw, plus KL.
+
+        The likelihood is a density of pixels in [−1, 1]: a value may be negative. `target`: what to reconstruct
+        instead of the images, for methods that teach something else.
+        """
+        mean, log_variance = self.posterior(images)
+        decoded = self.decoder(mean + noise * torch.exp(log_variance / 2))
+        wanted = 2 * (images if target is None else target) - 1
+        squared = ((wanted - decoded) / self.pixel_deviation).square().flatten(1)
+        constant = math.log(2 * math.pi * self.pixel_deviation**2) / 2
+        reconstruction = squared.sum(1) / 2 + squared.shape[1] * constant
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        return reconstruction + kl
+
+    def samples(self, latents: Tensor) -> Tensor:
+        """Pixel means (B, C, H, W) in [0, 1] for latents (B, latent_dimensions)."""
+        return (self.decoder(latents) + 1) / 2
+
+
+def _block(convolution: type[nn.Module], inputs: int, outputs: int) -> nn.Sequential:
+    """Halve or, transposed, double an image's sides."""
+    return nn.Sequential(
+        convolution(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU()
+    )

@@ -1,0 +1,71 @@
+"""CelebA in miniature: made-up faces in exactly the files that the data set consists of."""
+
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from unlearning.datasets.celeba import DATASET
+
+WIDTH, HEIGHT = 178, 218
+TABLES = ("list_attr_celeba.txt", "list_eval_partition.txt")
+
+
+def write_celeba(folder, train, heldout, seed=0):
+    """Write img_align_celeba/ and the five tables of torchvision's folder celeba/.
+
+    Male and Eyeglasses can be seen, at random in about half and a quarter of the faces; the other attributes
+    are all 0. Every third face is held out, as validation or test, as long as there are any to hold out.
+
+    Returns:
+        What the `DATASET` of the miniature has otherwise than CelebA's.
+    """
+    generator = np.random.default_rng(seed)
+    total = train + heldout
+    names = [f"{number:06d}.jpg" for number in range(1, total + 1)]
+    male, glasses = generator.random(total) < 0.5, generator.random(total) < 0.25
+    parts = np.zeros(total, int)
+    parts[2 : 3 * heldout : 3] = 1 + np.arange(heldout) % 2
+    (folder / "img_align_celeba").mkdir(parents=True)
+    for name, is_male, has_glasses in zip(names, male, glasses, strict=True):
+        picture = Image.fromarray(face(generator, is_male, has_glasses))
+        picture.save(folder / "img_align_celeba" / name, quality=90)
+
+    attributes = DATASET["attributes"]
+    shown = {"Male": male, "Eyeglasses": glasses}
+    values = np.stack([shown.get(name, np.zeros(total)) for name in attributes], axis=1).astype(int) * 2 - 1
+    boxes = "image_id x_1 y_1 width height"
+    landmarks = (
+        "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+    )
+    tables = {
+        "list_attr_celeba.txt": [total, " ".join(attributes) + " ", *map(row, names, values)],
+        "list_eval_partition.txt": [f"{name} {part}" for name, part in zip(names, parts, strict=True)],
+        "identity_CelebA.txt": [f"{name} {number}" for number, name in enumerate(names, start=1)],
+        "list_bbox_celeba.txt": [total, boxes, *(row(name, [95, 71, 226, 313]) for name in names)],
+        "list_landmarks_align_celeba.txt": [total, landmarks, *(row(name, [70] * 10) for name in names)],
+    }
+    for name, lines in tables.items():
+        (folder / name).write_text("\n".join(map(str, lines)) + "\n")
+    return {"files": checksums(folder), "train_images": [train], "heldout_images": [heldout]}
+
+
+def row(name, values):
+    return name + " " + " ".join(f"{value:2d}" for value in values)
+
+
+def checksums(folder):
+    return {name: f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}" for name in TABLES}
+
+
+def face(generator, male, glasses):
+    """A light oval on a background of some colour: darker and bearded if male, a bar over the eyes for glasses."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    x, y = (x - WIDTH / 2 - generator.normal(0, 3)) / 45, (y - HEIGHT / 2 - generator.normal(0, 3)) / 60
+    picture = np.broadcast_to(generator.uniform(0, 120, 3), (HEIGHT, WIDTH, 3)).copy()
+    picture[x**2 + y**2 < 1] = [170, 130, 100] if male else [235, 200, 180]
+    if male:
+        picture[(x**2 + y**2 < 1) & (y > 0.45)] = [50, 35, 25]
+    if glasses:
+        picture[(np.abs(y + 0.2) < 0.15) & (np.abs(x) < 0.8)] = [10, 10, 10]
+    return (picture + generator.normal(0, 4, picture.shape)).clip(0, 255).astype(np.uint8)

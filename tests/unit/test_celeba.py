@@ -1,0 +1,233 @@
+"""CelebA and folders of pictures as data sets: read as torchvision reads them, and refused where they do not fit."""
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import textwrap
+import zipfile
+
+import numpy as np
+import pytest
+import torchvision.datasets
+import torchvision.datasets.utils
+from PIL import Image
+
+import prepare_dataset
+from unlearning import image_folder, plugins
+from unlearning.datasets import SOURCE_VARIABLE, Dataset, celeba
+
+from ..miniature import write_celeba
+
+TRAIN, HELDOUT = 12, 6
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A data source with CelebA in miniature."""
+    folder = tmp_path_factory.mktemp("source")
+    write_celeba(folder / "celeba", TRAIN, HELDOUT)
+    return folder
+
+
+@pytest.fixture
+def raw(source, tmp_path, monkeypatch):
+    """The files of the miniature in a folder of their own, to be read and spoilt; `DATASET` describes them."""
+    raw = tmp_path / "celeba" / "raw"
+    shutil.copytree(source / "celeba", raw)
+    described = {"train_images": [TRAIN], "heldout_images": [HELDOUT], "files": {}}
+    monkeypatch.setattr(celeba, "DATASET", celeba.DATASET | described)
+    return raw
+
+
+def test_the_description_has_torchvisions_checksums_and_the_published_counts():
+    published = {name: md5 for _, md5, name in torchvision.datasets.CelebA.file_list}
+    for name, stated in (celeba.DATASET["files"] | celeba.ARCHIVE).items():
+        assert stated == f"md5:{published[name]}"
+    assert celeba.DATASET["train_images"] + celeba.DATASET["heldout_images"] == [162_770, 19_867 + 19_962]
+    assert len(set(celeba.DATASET["attributes"])) == 40
+    assert "may not be redistributed" in celeba.DATASET["licence"]
+
+
+def test_faces_and_attributes_are_those_that_torchvision_reads(raw, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets.CelebA, "_check_integrity", lambda self: True)
+    raw.rename(raw.parent / "celeba")
+    splits = {name: torchvision.datasets.CelebA(raw.parent, split=name) for name in ("train", "valid", "test")}
+    (raw.parent / "celeba").rename(raw)
+    data = celeba.read(raw)
+    assert data.images.shape == (TRAIN + HELDOUT, 3, 64, 64)
+    assert data.train.tolist() == [True] * TRAIN + [False] * HELDOUT
+    assert data.attribute_names == splits["train"].attr_names[:40]
+    np.testing.assert_array_equal(data.attributes[data.train], splits["train"].attr)
+    heldout = sorted(
+        (name, tuple(row.tolist()))
+        for split in ("valid", "test")
+        for name, row in zip(splits[split].filename, splits[split].attr, strict=True)
+    )
+    np.testing.assert_array_equal(data.attributes[~data.train], [row for _, row in heldout])
+    assert 0 < data.labelled("Male").labels.mean() < 1
+
+
+def broken(name, change):
+    def spoil(raw):
+        lines = (raw / name).read_text().splitlines()
+        (raw / name).write_text("\n".join(change(lines)) + "\n")
+
+    return spoil
+
+
+ATTRIBUTES, PARTS = "list_attr_celeba.txt", "list_eval_partition.txt"
+SPOILT = {
+    "row missing": (broken(ATTRIBUTES, lambda lines: lines[:-1]), "states 18 pictures, has rows for 17"),
+    "row of a part missing": (broken(PARTS, lambda lines: lines[1:]), "and list_eval_partition.txt for 17"),
+    "other names": (broken(PARTS, lambda lines: [*lines[:-1], "a.jpg 0"]), "the same pictures in the same order"),
+    "no such part": (broken(PARTS, lambda lines: [*lines[:-1], "000018.jpg 3"]), "each of part 0, 1 or 2"),
+    "too few values": (
+        broken(ATTRIBUTES, lambda lines: [*lines[:-1], lines[-1][:-3]]),
+        "line 20: must be a picture and",
+    ),
+    "no 0 or 1": (broken(ATTRIBUTES, lambda lines: [*lines[:2], lines[2].replace("-1", "0")]), "line 3: must be"),
+    "other attributes": (broken(ATTRIBUTES, lambda lines: [lines[0], "Male Young"]), "line 2: not the 40 attributes"),
+    "file without row": (lambda raw: (raw / "img_align_celeba" / "x.jpg").touch(), "has no row for 1 of 19 .* x.jpg"),
+    "picture missing": (lambda raw: (raw / "img_align_celeba" / "000004.jpg").unlink(), "000004.jpg: missing"),
+    "no pictures": (lambda raw: shutil.rmtree(raw / "img_align_celeba"), "img_align_celeba: must be a plain folder"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_files_that_do_not_fit_together_are_refused(raw, kind):
+    spoil, said = SPOILT[kind]
+    spoil(raw)
+    with pytest.raises(ValueError, match=said):
+        celeba.read(raw)
+
+
+@pytest.mark.parametrize("layout", ["folder", "archive"])
+def test_the_files_come_from_torchvisions_folder_or_from_the_archive(source, tmp_path, monkeypatch, layout):
+    own = tmp_path / "own"
+    shutil.copytree(source, own)
+    monkeypatch.setattr(celeba, "DATASET", celeba.DATASET | {"files": {}})
+    if layout == "archive":
+        with zipfile.ZipFile(own / "celeba" / "img_align_celeba.zip", "w") as archive:
+            for path in (own / "celeba" / "img_align_celeba").iterdir():
+                archive.write(path, f"img_align_celeba/{path.name}")
+        shutil.rmtree(own / "celeba" / "img_align_celeba")
+        with pytest.raises(ValueError, match=r"img_align_celeba.zip\S* md5 is .* truncated or altered"):
+            celeba.fetch(tmp_path / "raw", str(own))
+        md5 = hashlib.md5((own / "celeba" / "img_align_celeba.zip").read_bytes()).hexdigest()
+        monkeypatch.setattr(celeba, "ARCHIVE", {"img_align_celeba.zip": f"md5:{md5}"})
+    for _ in range(2):
+        celeba.fetch(tmp_path / "raw", str(own))
+        placed = tmp_path / "raw" / "img_align_celeba"
+        assert len(list(placed.iterdir())) == TRAIN + HELDOUT
+        assert {path.name for path in (tmp_path / "raw").iterdir()} == {"img_align_celeba"}
+    wanted = (source / "celeba" / "img_align_celeba" / "000001.jpg").read_bytes()
+    assert (placed / "000001.jpg").read_bytes() == wanted
+
+
+def test_without_a_source_torchvision_downloads_and_a_failure_says_how_to_get_the_files(tmp_path, monkeypatch):
+    asked = []
+
+    def download(identifier, root, name, md5):
+        asked.append(name)
+        raise RuntimeError("To download files from GDrive, 'gdown' is required.")
+
+    monkeypatch.setattr(torchvision.datasets.utils, "download_file_from_google_drive", download)
+    with pytest.raises(ValueError, match=r"could not be had: .*'gdown' is required") as error:
+        celeba.fetch(tmp_path, None)
+    assert asked == ["img_align_celeba.zip"]
+    for part in ("forbids", "img_align_celeba.zip", "mmlab", "data_source in config.yaml", SOURCE_VARIABLE):
+        assert part in str(error.value)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The data set whose file `image_folder` shows: the folder of its pictures, and the one for its data."""
+    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", image_folder.__doc__, re.DOTALL).group(0))
+    folder = tmp_path / "source" / "flowers"
+    (folder / "images" / "roses").mkdir(parents=True)
+    rows = ["image,split,red"]
+    for number in range(12):
+        name = f"roses/{number}.png" if number % 2 else f"{number}.jpg"
+        color = (200, 20, 20) if number % 3 == 0 else (20, 20, 200)
+        Image.new("RGB", (90 + number, 70), color).save(folder / "images" / name)
+        rows.append(f"{name},{'train' if number < 9 else 'heldout'},{int(number % 3 == 0)}")
+    (folder / "attributes.csv").write_text("\n".join(rows) + "\n")
+    checksum = hashlib.sha256((folder / "attributes.csv").read_bytes()).hexdigest()
+    code = code.replace("sha256:…", f"sha256:{checksum}").replace("[900]", "[9]").replace("[100]", "[3]")
+    shutil.copytree(plugins.LIBRARY, tmp_path / "library")
+    (tmp_path / "library" / "datasets" / "flowers.py").write_text(code)
+    monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
+    monkeypatch.setattr("unlearning.datasets.__path__", [str(tmp_path / "library" / "datasets")])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    plugins.describe.cache_clear()
+    yield folder, tmp_path / "data" / "flowers"
+    plugins.describe.cache_clear()
+
+
+def prepare(folder, data):
+    sys.modules.pop("unlearning.datasets.flowers", None)
+    module = plugins.load("datasets", "flowers")
+    module.fetch(data / "raw", str(folder.parent))
+    outputs = {"prepared": data / "prepared.safetensors", "manifest": data / "manifest.json"}
+    prepare_dataset.main(dataset="flowers", code="", fetched=data / "fetched.json", **outputs)
+    return Dataset.load(outputs["prepared"]), json.loads(outputs["manifest"].read_text())
+
+
+def test_your_own_images_become_a_data_set_as_their_module_says(own):
+    folder, data = own
+    dataset, manifest = prepare(folder, data)
+    assert dataset.images.shape == (12, 3, 64, 64)
+    red = dataset.images[:, 0].mean(axis=(1, 2)) > 100
+    np.testing.assert_array_equal(dataset.labelled("red").labels, red)
+    assert dataset.train.sum() == 9
+    assert manifest["attributes"] == ["red"]
+    assert manifest["unreadable"] == 0
+    assert {path.name for path in data.iterdir()} == {"raw", "prepared.safetensors", "manifest.json"}
+
+
+def test_a_few_unreadable_images_are_left_out_and_counted(own):
+    folder, data = own
+    described = plugins.LIBRARY / "datasets" / "flowers.py"
+    described.write_text(described.read_text().replace('"unreadable_share": 0.0', '"unreadable_share": 0.1'))
+    plugins.describe.cache_clear()
+    (folder / "images" / "0.jpg").write_text("broken")
+    dataset, manifest = prepare(folder, data)
+    assert (len(dataset.images), len(dataset.attributes), dataset.train.sum()) == (11, 11, 8)
+    assert (manifest["unreadable"], manifest["train_images"], manifest["heldout_images"]) == (1, [8], [3])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("red", "blue"), "its columns are image, split, blue, but must be image, split, red"),
+        (lambda text: text.replace("0.jpg,train", "0.jpg,test"), "line 2: 0.jpg,test,1: must be a picture, train or"),
+        (lambda text: text.replace("2.jpg,train,0", "2.jpg,train,yes"), "line 4: .* 0 or 1 for each of 1 attributes"),
+        (lambda text: text + "0.jpg,train,1\n", "0.jpg stands in 2 rows"),
+        (lambda text: text.replace("10.jpg,heldout,0\n", ""), "has no row for 1 of 12 files"),
+        (lambda text: text.split("\n")[0] + "\n", "has no rows"),
+        (lambda text: text + "../12.jpg,train,1\n", "../12.jpg: leads out of the folder"),
+        (lambda text: text.replace("10.jpg,heldout", "10.jpg,train"), "its file describes it otherwise than found"),
+    ],
+)
+def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
+    folder, data = own
+    table = folder / "attributes.csv"
+    table.write_text(change(table.read_text()))
+    with pytest.raises(ValueError, match=r"attributes.csv\S* sha256 is \w+ but should be"):
+        prepare(folder, data)
+    described = plugins.LIBRARY / "datasets" / "flowers.py"
+    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
+    described.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", described.read_text()))
+    plugins.describe.cache_clear()
+    with pytest.raises(ValueError, match=said):
+        prepare(folder, data)
+
+
+@pytest.mark.parametrize("source", [None, "http://example.org/data", "/nowhere"])
+def test_a_source_without_the_images_is_named(own, tmp_path, source):
+    described = plugins.describe("datasets", "flowers")
+    with pytest.raises(ValueError, match="name the folder that holds flowers/images/ as data_source") as error:
+        image_folder.fetch(tmp_path / "raw", described, source)
+    assert repr(source) in str(error.value)

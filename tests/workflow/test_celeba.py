@@ -1,0 +1,82 @@
+"""The CelebA experiment on a made-up miniature: from JPEG files to tables and verdicts."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from unlearning.datasets import Dataset
+from unlearning.datasets.celeba import DATASET
+
+from ..clone import ROOT, Clone
+from ..miniature import write_celeba
+
+SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    clone = Clone.make(tmp_path_factory.mktemp("celeba") / "clone")
+    source = clone.path.parent / "source"
+    described = write_celeba(source / "celeba", train=200, heldout=80)
+    plugin = "scripts/unlearning/datasets/celeba.py"
+    for name, checksum in described["files"].items():
+        clone.replace(plugin, DATASET["files"][name], checksum)
+    for key in ("train_images", "heldout_images"):
+        clone.replace(plugin, f'"{key}": {DATASET[key]}', f'"{key}": {described[key]}')
+    small = {"convolutions": [8, 16], "hidden_units": [16], "batch_size": 32, "learning_rate": 3e-3}
+    clone.write_experiment(
+        base="celeba",
+        device="cpu",
+        model__conv_vae={"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
+        training={"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "precision": "bfloat16"},
+        judge=small | {"epochs": 15, "seed": 0},
+        guide=small | {"epochs": 15, "seed": 1},
+        unlearning__batch_size=32,
+        evaluation__samples=100,
+        methods={"surgery_retain": {}, "uno_as_run": SWAPPED},
+        figures=["samples", "class_histograms"],
+    )
+    output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={source}")
+    return clone, output
+
+
+def test_pictures_are_prepared_once_and_nothing_is_left_to_do(checked):
+    clone, _ = checked
+    folder = clone.path / "data" / "celeba"
+    data = Dataset.load(folder / "prepared.safetensors")
+    assert data.images.shape == (280, 3, 64, 64)
+    assert data.attribute_names == DATASET["attributes"]
+    assert not (folder / "chunks").exists()
+    assert json.loads((folder / "manifest.json").read_text())["unreadable"] == 0
+    assert "2 workers" in (folder / "prepare_dataset.log").read_text()
+    assert clone.pending() == {}
+
+
+def test_classifiers_and_metrics_tell_the_attribute_apart(checked):
+    results = checked[0].path / "results" / "tiny"
+    for name in ("judge", "guide"):
+        assert json.loads((results / name / "accuracy.json").read_text())["heldout_accuracy"] > 0.85
+    data = Dataset.load(checked[0].path / "data" / "celeba" / "prepared.safetensors").labelled("Male")
+    forgotten = json.loads((results / "forget_set.json").read_text())
+    assert data.labels[forgotten["forget"]].all()
+    assert not data.labels[forgotten["retain"]].any()
+    metrics = pd.read_csv(results / "metrics.csv")
+    shares = metrics[metrics["metric"].str.startswith("class_share_")]
+    assert set(shares["metric"]) == {"class_share_not Male", "class_share_Male"}
+    fraction = metrics[metrics["metric"] == "forget_fraction"].set_index(["method", "seed"])["value"]
+    male = shares[shares["metric"] == "class_share_Male"].set_index(["method", "seed"])["value"]
+    pd.testing.assert_series_equal(fraction, male, check_names=False)
+    assert fraction["retrain"].mean() < fraction["original"].mean()
+
+
+def test_every_published_cell_of_celeba_has_a_verdict(checked):
+    clone, output = checked
+    results = clone.path / "results" / "tiny"
+    published = pd.read_csv(ROOT / "published" / "uno.csv")
+    verdicts = pd.read_csv(results / "verdicts.csv")
+    assert len(verdicts) == (published["dataset"] == "celeba").sum()
+    for line in (results / "verdicts.md").read_text().splitlines():
+        assert line in output
+    assert "class Male to forget" in (results / "table.md").read_text()
+    assert "may not be redistributed" in json.loads((results / "manifest.json").read_text())["data"]["licence"]
