@@ -179,7 +179,7 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
             masks.check(parameters["mask"], shape)
             if "patch" in parameters:
                 masks.check_patches(parameters["mask"], shape, parameters["patch"])
-        if "channels" in parameters:
+        if "groups" in parameters:
             check_sizes(shape, parameters["channels"], parameters["groups"])
     except ValueError as error:
         return [f"model.{name}.{error}"]

@@ -53,6 +53,6 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()
     per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * math.prod(dataset["image_shape"])
-    share = {"build_reference": 1, "evaluate": 1 / len(experiment["seeds"])}.get(rule, 0)  # the latter at most
-    looking = share * looked_at(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
+    share = {"build_reference": lambda: 1, "evaluate": lambda: 1 / len(experiment["seeds"])}.get(rule, lambda: 0)()
+    looking = share and share * looked_at(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
     return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))
