@@ -86,12 +86,12 @@ def main(
         rule,
         torch.from_numpy(retained_images(settings["retain_images"], data, chosen, proxy)).to(target),
         images[chosen.forget],
-        images[chosen.heldout_forget],
         judge=Classifier.load(judge, target),
         guide=Classifier.load(guide, target) if guide else None,
         forgotten_classes=chosen.forgotten_classes,
         settings=settings,
         moments=as_tensors(moments, target) if moments else None,
+        heldout_forget=images[chosen.heldout_forget],
         seed=seed,
         checkpoint=checkpoint,
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, SchemaError
 
-from unlearning import plugins
+from unlearning import masks, plugins
+from unlearning.convolutional import check_sizes
 from unlearning.forget_set import check_proxies, check_selection
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 
@@ -53,6 +54,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
         file,
         [
             *check_selection(experiment["forget_set"], dataset),
+            *_check_model(experiment["model"], dataset),
             *_check_schedule(experiment["unlearning"]),
             *check_proxies(experiment.get("proxies", {}), experiment, partial(plugins.describe, "datasets")),
             *_check_rows(experiment),
@@ -162,6 +164,22 @@ def _check_folders(settings: dict, root: Path) -> list[str]:
     return problems
 
 
+def _check_model(model: dict, dataset: dict) -> list[str]:
+    """Mask and layers must fit the images."""
+    ((name, parameters),) = model.items()
+    shape = dataset["image_shape"]
+    try:
+        if "mask" in parameters:
+            masks.check(parameters["mask"], shape)
+            if "patch" in parameters:
+                masks.check_patches(parameters["mask"], shape, parameters["patch"])
+        if "channels" in parameters:
+            check_sizes(shape, parameters["channels"], parameters["groups"])
+    except ValueError as error:
+        return [f"model.{name}.{error}"]
+    return []
+
+
 def _check_schedule(unlearning: dict) -> list[str]:
     untils = [part["until"] for part in unlearning["measure"]]
     if untils != sorted(set(untils)):
@@ -242,8 +260,8 @@ def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
         smallest = sum(count for name, count in of_class.items() if name in forgotten)
         if smallest <= features:
             return [
-                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} features "
-                f"(the last) needs more images than the {smallest} held-out ones to forget"
+                f"judge.hidden_units = {experiment['judge']['hidden_units']}: a Fréchet distance on {features} "
+                f"features (the last) needs more images than the {smallest} held-out ones to forget"
             ]
     if samples <= features and {"fid", "as_published", "completion_fid"} & set(metrics):
         return [

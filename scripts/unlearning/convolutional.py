@@ -1,7 +1,11 @@
 """What convolutional networks of diffusers have in common."""
 
-from diffusers.models.attention_processor import Attention, AttnProcessor
-from torch import nn
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def check_sizes(image_shape: list[int], channels: list[int], groups: int) -> None:
@@ -27,6 +31,8 @@ def check_sizes(image_shape: list[int], channels: list[int], groups: int) -> Non
 
 def use_plain_attention(network: nn.Module) -> None:
     """Attention written out, for the fused one has no second derivatives."""
+    from diffusers.models.attention_processor import Attention, AttnProcessor  # not above: see config.py
+
     for module in network.modules():
         if isinstance(module, Attention):
             module.set_processor(AttnProcessor())

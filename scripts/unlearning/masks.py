@@ -6,11 +6,15 @@ A mask is described by one of
     {random: {ratio: r, patch: p}}     round(r · patches) of the p×p patches are hidden
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
-def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Generator) -> Tensor:
+def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Generator) -> torch.Tensor:
     """Draw masks, (count, 1, H, W) float: 1 where a pixel is hidden, 0 where it is seen.
 
     Args:
@@ -19,6 +23,8 @@ def hidden(mask: dict, image_shape: list[int], count: int, generator: torch.Gene
         count: number of masks; all hide the same number of pixels.
         generator: used by random masks alone.
     """
+    import torch  # not above: the configuration is checked without it
+
     ((kind, values),) = mask.items()
     _, height, width = image_shape
     if kind == "random":
@@ -72,10 +78,16 @@ def check_patches(mask: dict, image_shape: list[int], patch: int) -> None:
     """Refuse a mask, itself right, that hides a part of a patch of a model that sees patches or not.
 
     Raises:
-        ValueError: an edge of the mask does not lie between patches of `patch`×`patch` pixels.
+        ValueError: the images are not a square of whole patches, or an edge of the mask does not lie
+            between patches of `patch`×`patch` pixels.
     """
     ((kind, values),) = mask.items()
     _, height, width = image_shape
+    if height != width or height % patch:
+        raise ValueError(
+            f"patch = {patch}: images of {height}×{width} pixels are not a square of whole patches; "
+            "choose a divisor of the side, or other images"
+        )
     if kind == "random":
         key, lengths = "patch", [values["patch"]]
     else:

@@ -100,7 +100,9 @@ def constant(kind: str, name: str, variable: str, otherwise: object = None) -> o
 def completes(model: str) -> bool:
     """Whether a model completes images from a part of them: its class has a method `completions`."""
     classes = [node for node in _parse(LIBRARY / "models" / f"{model}.py") if isinstance(node, ast.ClassDef)]
-    return any(isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body)
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body
+    )
 
 
 def _parse(path: Path) -> list[ast.stmt]:

@@ -63,6 +63,11 @@ QUANTITIES = {
         "forget fraction after 5 steps", "published_five_step_forget_fraction", "five_step_forget_fraction", 0.01
     ),
     "fid": Quantity("FID", "published_fid", "fid_retain", reference="original"),
+    **{
+        f"{metric}_{group}": Quantity(f"{label}, {group} images", *[f"{metric}_heldout_{group}"] * 2)
+        for metric, label in (("completion_fid", "FID"), ("inception_score", "IS"), ("embedding_cosine", "cosine"))
+        for group in ("retain", "forget")
+    },
 }
 
 
@@ -112,6 +117,9 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         "as_published_value": ours.mean if ours else np.nan,
         "rigorous_value": rigorous.mean if rigorous else np.nan,
     }
+    if np.isnan(theirs.mean):
+        reason = f"published value not available: {row['note']}"
+        return shown | {"Published": "–", "Verdict": "not comparable", "Reason": reason}
     if method not in [*results.methods, "original", "retrain"]:
         return shown | {"Verdict": "not comparable", "Reason": "this experiment has no such row"}
     if ours is None or not np.isfinite(ours.mean):

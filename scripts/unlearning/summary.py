@@ -146,8 +146,8 @@ def caption(results: Results, described: dict[str, dict]) -> str:
     """What the main table's numbers are, computed from configuration and results."""
     evaluation = results.experiment["evaluation"]
     crossings = (
-        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, in "
-        "brackets how many seeds got there, '>' where fewer than half did"
+        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
+        "in brackets how many seeds got there, '>' where fewer than half did"
         if "threshold" in evaluation
         else ""
     )

@@ -64,13 +64,13 @@ def unlearn(
     method: ModuleType,
     retain: Tensor,
     forget: Tensor,
-    heldout_forget: Tensor,
     *,
     judge: Classifier,
     guide: Classifier | None,
     forgotten_classes: list[int],
     settings: dict,
     moments: dict[str, Tensor] | None = None,
+    heldout_forget: Tensor | None = None,
     seed: int,
     checkpoint: Checkpoint,
 ) -> Run:
@@ -81,13 +81,14 @@ def unlearn(
         method: a file of `unlearning.methods`.
         retain: (N, C, H, W) uint8 images to keep; all on the model's device.
         forget: (M, C, H, W) uint8 images to forget.
-        heldout_forget: (L, C, H, W) uint8 held-out images of the same kind, for models that complete images.
         judge: used for measuring only.
         guide: a second classifier, for methods that have one in their loss and for the as-published
             protocol; None where the experiment has none.
         forgotten_classes: class numbers to count among samples; where empty, nothing is measured.
         settings: see `unlearning.config.method_settings`.
         moments: Adam's at the end of training, by parameter; for the optimiser 'adam_warm'.
+        heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes, which a model that completes
+            images completes when it is measured.
         seed: of the run.
         checkpoint: resumes and saves.
 

@@ -44,9 +44,9 @@ def refused(root):
     return refuse
 
 
-def changed(path, value):
-    """The digits experiment with the key at a dotted path set, or deleted if the value is ..."""
-    experiment = copy.deepcopy(DIGITS)
+def changed(path, value, base=DIGITS):
+    """An experiment with the key at a dotted path set, or deleted if the value is ..."""
+    experiment = copy.deepcopy(base)
     *parents, last = path.split(".")
     place = experiment
     for part in parents:
@@ -56,6 +56,12 @@ def changed(path, value):
     else:
         place[last] = value
     return yaml.safe_dump(experiment, sort_keys=False)
+
+
+def completing(mask):
+    """A model that completes images, with some mask."""
+    sizes = {"channels": [8], "layers": 1, "groups": 2, "latent_channels": 2, "codes": 8, "commitment": 0.25}
+    return {"vq": {"mask": mask, **sizes}}
 
 
 def test_every_experiment_in_the_repository_is_right():
@@ -96,6 +102,9 @@ def test_every_experiment_in_the_repository_is_right():
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
+        ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
+        ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
+        ("model", completing({"centre": {"side": 4}}), ["model.vq.mask.centre", "allowed: centre_crop, centre_hole"]),
         ("device", "gpu", ["device = 'gpu'", "cpu, cuda, auto"]),
         ("trainig", {"epochs": 3}, ["trainig", "unknown key", "did you mean 'training'"]),
     ],
@@ -166,7 +175,9 @@ def test_no_parameter_of_a_method_hides_a_setting_of_the_loop():
 def test_every_key_is_described_and_every_mapping_is_closed():
     def walk(schema, path):
         if schema.get("type") == "object":
-            assert schema.get("additionalProperties") is False, path
+            rest = schema.get("additionalProperties")
+            assert rest is False or isinstance(rest, dict), path
+            walk(rest or {}, f"{path}.*")
         for key, value in schema.get("properties", {}).items():
             where = f"{path}.{key}"
             assert path in (".methods", ".model") or value.get("description"), where
@@ -261,3 +272,45 @@ def test_a_source_of_data_that_is_not_there_is_refused(root):
     with pytest.raises(ConfigError, match=r"config.yaml: data_source = '/nowhere': no such folder"):
         load_settings({"data_source": "/nowhere"}, root)
     load_settings({"data_source": "http://example.org/data"}, root)
+
+
+COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("forget_set.retain_classes", [3, 5], ["forget_set.retain_classes", "'3' is to be forgotten"]),
+        ("forget_set.retain_classes", ["x"], ["'x' is not a class of digits"]),
+        ("proxies.covering", {"classes": [8]}, ["proxies.covering.classes = '8'", "is to be forgotten"]),
+        ("proxies.covering", {"classes": [12]}, ["proxies.covering.classes = '12'", "not a class of digits"]),
+        ("proxies.covering", {"dataset": "mnist"}, ["proxies.covering.dataset = 'mnist'", "[1, 28, 28]", "same shape"]),
+        ("proxies.covering", {"dataset": "x"}, ["proxies.covering.dataset = 'x'", "must be one of"]),
+        (
+            "methods.i2i_proxy.retain_images",
+            "x",
+            ["methods.i2i_proxy.retain_images = 'x'", "not an entry of 'proxies'"],
+        ),
+        ("methods.salun", {"forget_weight": 1}, ["methods.salun", "for generating models", "remove the row"]),
+        ("evaluation.metrics", ["fid"], ["'fid' is computed from samples", "masked_autoencoder does not make"]),
+        ("evaluation.metrics", ["negative_elbo"], ["evaluation.elbo_draws: missing", "'negative_elbo' needs it"]),
+        ("judge.hidden_units", [128], ["Fréchet distance on 128 features", "more images than the 72 held-out"]),
+        ("model.masked_autoencoder.patch", 3, ["model.masked_autoencoder.patch = 3", "not a square of whole patches"]),
+        ("model.masked_autoencoder.mask", {"centre_hole": {"side": 8}}, ["mask.centre_hole.side = 8", "everything"]),
+        ("model.masked_autoencoder.mask", {"centre_crop": {"side": 8}}, ["mask.centre_crop.side = 8", "nothing"]),
+        ("model.masked_autoencoder.mask", {"centre_hole": {"side": 2}}, ["cuts through the model's 2×2 patches"]),
+    ],
+)
+def test_what_does_not_suit_the_completion_of_images_is_named(refused, path, value, said):
+    message = refused(changed(path, value, COMPLETING))
+    for part in said:
+        assert part in message
+
+
+def test_a_generating_model_completes_nothing(refused):
+    experiment = copy.deepcopy(DIGITS)
+    experiment["methods"]["i2i"] = {"forget_weight": 1, "forget_target": "full_noise"}
+    experiment["evaluation"]["metrics"].append("recognised")
+    message = refused(yaml.safe_dump(experiment))
+    assert "methods.i2i: is for completing models, but vae is a generating one" in message
+    assert "'recognised' is computed from completions, which vae does not make" in message

@@ -29,6 +29,12 @@ selections = st.one_of(
             "seed": st.integers(0, 5),
         }
     ),
+    st.fixed_dictionaries(
+        {
+            "classes": st.lists(st.sampled_from(CLASSES[:2]), min_size=1, unique=True),
+            "retain_classes": st.lists(st.sampled_from(CLASSES[2:]), min_size=1, unique=True),
+        }
+    ),
     st.fixed_dictionaries({"indices": st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True)}),
 )
 
@@ -44,14 +50,22 @@ def test_groups_split_the_images_and_hold_what_was_asked_for(data, selection):
     if check_selection(selection, described(labels, train)):
         return
     chosen = select(selection, labels, train, CLASSES)
-    training = chosen.forget + chosen.retain
+    training = chosen.forget + chosen.retain + chosen.others
     heldout = chosen.heldout_forget + chosen.heldout_retain
     # `indices` count the training split, which comes first in a prepared data set but not in this one.
     assert sorted(training) == np.flatnonzero(train).tolist()
-    assert sorted(heldout) == np.flatnonzero(~train).tolist()
+    if "retain_classes" in selection:
+        kept = [CLASSES.index(name) for name in selection["retain_classes"]]
+        assert set(labels[chosen.retain]) == set(kept)
+        assert not set(labels[chosen.others]) & set(kept)
+        assert chosen.heldout_retain == np.flatnonzero(~train & np.isin(labels, kept)).tolist()
+    else:
+        assert not chosen.others
+        assert sorted(heldout) == np.flatnonzero(~train).tolist()
+    assert sorted(chosen.forget + chosen.never_forgotten) == np.flatnonzero(train).tolist()
     assert chosen.forget
     assert chosen.retain
-    assert set(chosen.forgotten_classes) == set(labels[chosen.forget]) - set(labels[chosen.retain])
+    assert set(chosen.forgotten_classes) == set(labels[chosen.forget]) - set(labels[chosen.never_forgotten])
     if "indices" in selection:
         assert chosen.forget == sorted(selection["indices"])
     else:

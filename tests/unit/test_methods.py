@@ -356,6 +356,8 @@ def test_every_method_gives_a_finite_direction_and_describes_its_parameters(make
     for method in plugins.names("methods"):
         parameters = plugins.describe("methods", method)
         assert all("description" in schema for schema in parameters.values()), method
+        if plugins.constant("methods", method, "MODELS") == "completing":
+            continue  # see test_completion_methods.py
         d = direction(method, make_step(method=method), **parameters_of(method))
         assert d.shape == gradients[0].shape, method
         assert np.isfinite(d).all(), method

@@ -53,7 +53,7 @@ def test_constraints_agree_with_the_requirements():
 
 def test_every_package_that_the_library_imports_is_required():
     conda = (ROOT / "envs" / "pipeline.yaml").read_text().lower()
-    named = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    named = {"sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
     required = pins("requirements.txt")
     for path in (ROOT / "scripts").rglob("*.py"):
         for module in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.M):

@@ -126,8 +126,19 @@ def test_every_published_file_is_complete_and_names_its_source():
         table = pd.read_csv(path)
         assert set(table["metric"]) <= set(QUANTITIES)
         assert table["source"].str.len().min() > 10
-        assert table[["mean", "relative_tolerance", "absolute_tolerance"]].notna().all().all()
+        assert table[["relative_tolerance", "absolute_tolerance"]].notna().all().all()
+        assert table.loc[table["mean"].isna(), "note"].notna().all(), "a missing number must have its reason"
         assert not table.duplicated(["dataset", "method", "metric"]).any()
+
+
+def test_a_number_that_could_not_be_had_is_said_to_be_missing():
+    values = {("completion_fid_heldout_forget", "i2i"): [1.0, 2, 3]}
+    row = cell("i2i", "completion_fid_forget", np.nan) | {"note": "not at hand"}
+    table = verdict(Made(values), row)
+    assert list(table["Verdict"]) == ["not comparable"]
+    assert list(table["Published"]) == ["–"]
+    assert list(table["Reason"]) == ["published value not available: not at hand"]
+    assert list(table["Ours, rigorous"]) == ["2 ± 1"]
 
 
 def test_published_values_are_those_of_the_papers_tables():

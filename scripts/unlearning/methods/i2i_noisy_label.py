@@ -11,6 +11,6 @@ MODELS = "completing"
 
 def direction(step: Step, forget_weight: float) -> Tensor:
     """∇(L_r + α L(x_f; target n)), n a noise image with the mean and deviation of the batch."""
-    images, noise = step.forget.batch
+    images, _ = step.forget.batch
     target = noise_images(images, step.generator)
     return step.retain.plus(forget_weight, step.forget.towards(target)).gradient

@@ -46,8 +46,6 @@ def hole_ssim(first: np.ndarray, second: np.ndarray, hidden: np.ndarray) -> floa
     window = 7 if min(first.shape[2:]) >= 16 else 3
     values = []
     for one, other, mask in zip(first, second, hidden, strict=True):
-        _, similarity = structural_similarity(
-            one, other, win_size=window, data_range=255, channel_axis=0, full=True
-        )
+        _, similarity = structural_similarity(one, other, win_size=window, data_range=255, channel_axis=0, full=True)
         values.append(similarity[np.broadcast_to(mask, similarity.shape)])
     return float(np.concatenate(values).mean())

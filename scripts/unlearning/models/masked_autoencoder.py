@@ -82,12 +82,7 @@ class Model(nn.Module):
         pretrained: dict | None,
     ):
         super().__init__()
-        channels, height, side = image_shape
-        if height != side or side % patch:
-            raise ValueError(
-                f"patch = {patch}: images of {height}×{side} pixels are not a square of whole patches; "
-                "choose a divisor of the side, or other images"
-            )
+        channels, side, _ = image_shape
         for key, size, count in (("heads", width, heads), ("decoder_heads", decoder_width, decoder_heads)):
             if size % count:
                 raise ValueError(f"{key} = {count}: does not divide the width {size}; choose a divisor")
