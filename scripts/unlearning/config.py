@@ -62,6 +62,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
             *_check_rows(experiment),
             *_check_guide(experiment),
             *_check_metrics(experiment),
+            *_check_figures(experiment),
             *_check_sample_count(experiment, dataset),
         ],
     )
@@ -198,10 +199,14 @@ def _check_schedule(unlearning: dict) -> list[str]:
     return []
 
 
+def _family(model: str) -> str:
+    return "completing" if plugins.completes(model) else "generating"
+
+
 def _check_rows(experiment: dict) -> list[str]:
     """Each method must suit the family of the model, and each proxy must be defined."""
     problems, (model,) = [], experiment["model"]
-    family = "completing" if plugins.completes(model) else "generating"
+    family = _family(model)
     if family == "completing" and "attribute" in experiment["forget_set"]:
         problems.append(f"forget_set.attribute: completions by {model} are judged by classes; name classes instead")
     for row, settings in experiment["methods"].items():
@@ -227,6 +232,18 @@ def _check_metrics(experiment: dict) -> list[str]:
         if key and key not in evaluation:
             problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
     return problems
+
+
+def _check_figures(experiment: dict) -> list[str]:
+    """Each figure must suit the family of the model."""
+    (model,) = experiment["model"]
+    family = _family(model)
+    suits = {figure: plugins.constant("figures", figure, "MODELS", family) for figure in experiment["figures"]}
+    return [
+        f"figures: {figure!r} is for {suited} models, but {model} is a {family} one; remove it"
+        for figure, suited in suits.items()
+        if suited != family
+    ]
 
 
 def _check_guide(experiment: dict) -> list[str]:

@@ -7,13 +7,16 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from unlearning.files import atomic_path
 
 MARKERS = "osD^vP<>X*h"
 # seaborn's colour-blind palette without its grey, which the references have, and with a yellow that shows on white.
 PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949400", "#7a3b8f"]
+FITTING = 24  # letters above a small panel
 REFERENCE_COLORS = {"original": "0.6", "retrain": "black"}
 
 
@@ -52,10 +55,42 @@ def panels(methods: list[str], **subplots) -> tuple[plt.Figure, dict[str, plt.Ax
     for axis in axes.flat[len(methods) :]:
         axis.set_axis_off()
     by_method = dict(zip(methods, axes.flat, strict=False))
+    longest = max(map(len, methods))
     for method, axis in by_method.items():
-        axis.set_title(method, fontsize="medium")
+        axis.set_title(method, fontsize=plt.rcParams["font.size"] * min(1, FITTING / longest))
         axis.tick_params(labelbottom=True)
     return figure, by_method
+
+
+def mean_and_range(values: pd.Series) -> tuple[float, list[list[float]]]:
+    """The mean, and how far below and above it the values reach, as `Axes.errorbar` takes it."""
+    mean = values.mean()
+    return mean, [[mean - values.min()], [values.max() - mean]]
+
+
+def over_seeds(axis: plt.Axes, positions: list[float], values: list[pd.Series], **look) -> None:
+    """A line through means with their ranges; no point where there is no value, nothing where there is none at all."""
+    shown = [(place, *mean_and_range(each)) for place, each in zip(positions, values, strict=True) if len(each)]
+    if shown:
+        places, means, ranges = zip(*shown, strict=True)
+        axis.errorbar(places, means, yerr=[[each[end][0] for each in ranges] for end in (0, 1)], ms=4, lw=0.9, **look)
+
+
+def reference_bands(axis: plt.Axes, values: dict[str, pd.Series]) -> None:
+    """A line at the mean of each reference that has values, and a band over their range."""
+    for method, style in (("original", ":"), ("retrain", "-")):
+        if len(values[method]):
+            axis.axhline(values[method].mean(), color=REFERENCE_COLORS[method], ls=style, lw=1, label=method)
+            axis.axhspan(values[method].min(), values[method].max(), color=REFERENCE_COLORS[method], alpha=0.15, lw=0)
+
+
+def logarithmic(axis: plt.Axes) -> None:
+    """Both axes on logarithmic scales, with plain numbers at 1, 2 and 5."""
+    axis.set(xscale="log", yscale="log")
+    for scaled in (axis.xaxis, axis.yaxis):
+        scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
+        scaled.set_minor_formatter(NullFormatter())
 
 
 def save(figure: plt.Figure, path: Path) -> None:

@@ -107,9 +107,31 @@ class Results:
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
 
+    def completions(self, method: str, seed: int, group: str, *names: str) -> dict[str, np.ndarray]:
+        """Arrays of `metrics.CompletionSet` by name, as far as stored; without any if the run diverged."""
+        with np.load(self.run(method, seed) / "samples.npz") as file:
+            return {name: file[f"{group}.{name}"] for name in names if f"{group}.{name}" in file}
+
+    @property
+    def by_group(self) -> dict[str, str]:
+        """Labels of the metrics that have a value for each group of images, by name without the group."""
+        ending, named = "_heldout_retain", f" {plugins.GROUPS['heldout_retain']}"
+        return {
+            name.removesuffix(ending): described["label"].removesuffix(named)
+            for name, described in self.described.items()
+            if name.endswith(ending)
+        }
+
     def verdicts(self) -> pd.DataFrame:
         """The comparison with published numbers, see `published.COLUMNS`."""
         return pd.read_csv(self.folder / "verdicts.csv")
+
+    def diverged(self) -> str:
+        """One sentence on which methods lost runs, for captions; empty where none did."""
+        runs = self.metrics.drop_duplicates(["method", "seed"])
+        lost = runs[runs["status"] == "diverged"].groupby("method", sort=False).size()
+        counts = ", ".join(f"{method} ({count} of {len(self.experiment['seeds'])})" for method, count in lost.items())
+        return f"Runs that diverged have no values: {counts}. " if counts else ""
 
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""

@@ -106,6 +106,7 @@ def test_every_experiment_in_the_repository_is_right():
         ("seeds", [], ["seeds = []", "at least 1"]),
         ("evaluation.metrics", ["fid", "fdi"], ["evaluation.metrics.1 = 'fdi'", "did you mean 'fid'"]),
         ("evaluation", ..., ["evaluation: missing"]),
+        ("figures", ["embeddings"], ["'embeddings' is for completing models, but vae"]),
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),

@@ -6,6 +6,8 @@ import numpy as np
 from unlearning.plotting import colors, panels
 from unlearning.results import Results
 
+MODELS = "generating"
+
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per model: mean share of each class with its range over seeds, beside the retrained model."""

@@ -6,6 +6,7 @@ import numpy as np
 from unlearning.plotting import panels
 from unlearning.results import Results
 
+MODELS = "generating"
 POINTS = 4000
 
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from unlearning.results import Results
 
+MODELS = "generating"
 SHOWN = 16
 FRAME = "#d55e00"
 

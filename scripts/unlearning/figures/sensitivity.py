@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from unlearning.config import method_settings, rule_of
-from unlearning.plotting import colors, markers
+from unlearning.plotting import colors, markers, over_seeds
 from unlearning.results import Results
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
@@ -38,20 +38,12 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         for axis, metric in zip(axes[:, column], metrics, strict=True):
             for rule in rules:
                 own = rows[rows["rule"] == rule]
-                values = {row: results.values(metric, row)["value"] for row in own["row"]}
-                shown = own[[len(values[row]) > 0 for row in own["row"]]]
-                if shown.empty:
-                    continue
-                mean = [values[row].mean() for row in shown["row"]]
-                spread = [[abs(values[row].mean() - end(values[row])) for row in shown["row"]] for end in (min, max)]
-                axis.errorbar(
-                    [places[label] for label in shown["label"]],
-                    mean,
-                    yerr=spread,
+                over_seeds(
+                    axis,
+                    [places[label] for label in own["label"]],
+                    [results.values(metric, row)["value"] for row in own["row"]],
                     color=colors(rules)[rule],
                     marker=markers(rules)[rule],
-                    ms=4,
-                    lw=0.9,
                     label=rule,
                 )
             if metric == "fid_retain":

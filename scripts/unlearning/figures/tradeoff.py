@@ -1,11 +1,12 @@
 """Image quality against time to unlearn: the trade-off at a glance."""
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from unlearning.plotting import colors, markers
+from unlearning.plotting import colors, logarithmic, markers, reference_bands
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
+
+MODELS = "generating"
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -35,16 +36,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         )
         if median is None:
             axis.annotate("", (x * 1.25, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})
-    for method, style in (("original", ":"), ("retrain", "-")):
-        values = results.values("fid_retain", method)["value"]
-        axis.axhline(values.mean(), color=colors([])[method], ls=style, lw=1, label=method)
-        axis.axhspan(values.min(), values.max(), color=colors([])[method], alpha=0.15, lw=0)
-    axis.set(xscale="log", yscale="log")
+    reference_bands(axis, {name: results.values("fid_retain", name)["value"] for name in ("original", "retrain")})
+    logarithmic(axis)
     axis.margins(x=0.12)
-    for scaled in (axis.xaxis, axis.yaxis):
-        scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
-        scaled.set_minor_formatter(NullFormatter())
     axis.set_xlabel("time to unlearn for good (s of steps)")
     axis.set_ylabel(f"FID to retain data ({results.features} features)")
     figure.legend(loc="outside right center", frameon=False)
