@@ -110,7 +110,7 @@ def test_no_file_names_a_path_of_this_machine():
 def test_readme_is_short_and_its_commands_exist():
     text = (ROOT / "README.md").read_text()
     written = re.sub(r"<!-- results of .*?<!-- results: end -->", "", text, flags=re.DOTALL)
-    assert len(written.splitlines()) <= 150
+    assert len(written.splitlines()) <= 170
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"`make (\w+)`", text)) <= targets
 
