@@ -168,14 +168,15 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         classes: names of the classes, by number.
 
     Raises:
-        ValueError: the forget set or the retain set would be empty, or an index is not in the training split.
+        ValueError: the forget set or the retain set would be empty, more images are to be drawn than there are, or an
+            index is not in the training split.
     """
     training, heldout = np.flatnonzero(train), np.flatnonzero(~train)
     if "indices" in selection:
         forget = np.unique(selection["indices"])
         if not np.isin(forget, training).all():
             raise ValueError(f"forget_set.indices: {forget[~np.isin(forget, training)][0]} is not a training image")
-        heldout_forget = heldout[:0]
+        numbers = np.unique(labels[forget])
     else:
         wanted = selection["classes"] if "classes" in selection else [selection["attribute"]]
         numbers = _class_numbers(wanted, classes)
@@ -187,8 +188,8 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         if "seed" in selection:
             generator = np.random.default_rng(selection["seed"])
             forget = np.sort(generator.choice(pool, size=size, replace=False))
-        everything = len(numbers) == len(classes)
-        heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
+    everything = len(numbers) == len(classes)
+    heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
     retain = rest = np.setdiff1d(training, forget)
     heldout_retain = np.setdiff1d(heldout, heldout_forget)
     if "retain_classes" in selection:

@@ -76,6 +76,7 @@ def test_groups_split_the_images_and_hold_what_was_asked_for(data, selection):
     assert set(chosen.forgotten_classes) == set(labels[chosen.forget]) - set(labels[chosen.never_forgotten])
     if "indices" in selection:
         assert chosen.forget == sorted(selection["indices"])
+        assert set(labels[chosen.heldout_forget]) <= set(labels[chosen.forget])
     else:
         named = CLASSES if selection["classes"] == "all" else selection["classes"]
         numbers = [CLASSES.index(name) for name in named]
@@ -120,6 +121,13 @@ def test_a_random_subset_of_everything_leaves_every_class_and_all_held_out_image
     assert len(chosen.forget) == 10
     assert chosen.forgotten_classes == chosen.heldout_forget == []
     assert len(chosen.heldout_retain) == 50
+
+
+def test_held_out_images_of_a_single_images_class_are_kept_apart():
+    labels, train = np.tile([0, 1, 2, 3], 10), np.arange(40) < 30
+    chosen = select({"indices": [5]}, labels, train, CLASSES)
+    assert chosen.heldout_forget == [33, 37]
+    assert chosen.forgotten_classes == []
 
 
 def test_held_out_images_of_the_forgotten_classes_are_kept_apart():

@@ -1,7 +1,5 @@
 """Every metric on the scale from the original (0) to the retrained model (1)."""
 
-from textwrap import fill
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -45,7 +43,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             axis.plot(
                 np.clip(mean, *LIMITS), positions[method], marker, color=color, ms=5, mfc="white" if outside else color
             )
-        axis.set_title(fill(description["label"], 24), fontsize="medium")
+        axis.set_title(description["label"].replace(" (", "\n("), fontsize="medium")
         axis.set_xlim(LIMITS[0] - 0.15, LIMITS[1] + 0.15)
         axis.set_xticks([-1, 0, 1, 2, 3])
         axis.set_yticks(list(positions.values()), list(positions))

@@ -1,7 +1,5 @@
 """What a result owes to one setting: rows that differ from their method's own row in one key."""
 
-from textwrap import fill
-
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -57,7 +55,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
         unit = results.described[metric]["unit"]
         label = results.described[metric]["label"] + (f" ({unit})" if unit else "")
-        axis.set_ylabel(fill(label, 20), fontsize="small")
+        axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(rules), frameon=False)
     caption = (

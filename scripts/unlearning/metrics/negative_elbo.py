@@ -19,13 +19,13 @@ METRICS = {
         "label": "−ELBO held-out forget",
         "unit": "nats",
         "table": True,
-        "description": "mean negative ELBO of held-out images of the forgotten classes",
+        "description": "mean negative ELBO of held-out images of the forget set's classes",
     },
     "negative_elbo_heldout_retain": {
         "label": "−ELBO held-out retain",
         "unit": "nats",
         "table": True,
-        "description": "mean negative ELBO of held-out images of the retained classes",
+        "description": "mean negative ELBO of all other held-out images",
     },
 }
 NEEDS = "losses"
