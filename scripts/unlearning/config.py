@@ -176,10 +176,12 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
     ((name, parameters),) = model.items()
     shape = dataset["image_shape"]
     try:
+        if "patch" in parameters:
+            masks.check_square(shape, parameters["patch"])
         if "mask" in parameters:
             masks.check(parameters["mask"], shape)
-            if "patch" in parameters:
-                masks.check_patches(parameters["mask"], shape, parameters["patch"])
+        if "patch" in parameters:
+            masks.check_patches(parameters["mask"], shape, parameters["patch"])
         if "groups" in parameters:
             check_sizes(shape, parameters["channels"], parameters["groups"])
     except ValueError as error:

@@ -74,20 +74,28 @@ def check(mask: dict, image_shape: list[int]) -> None:
         raise ValueError(f"{key}: has no exact centre in {size}; {cure}")
 
 
-def check_patches(mask: dict, image_shape: list[int], patch: int) -> None:
-    """Refuse a mask, itself right, that hides a part of a patch of a model that sees patches or not.
+def check_square(image_shape: list[int], patch: int) -> None:
+    """Refuse images (C, H, W) for a model that sees them as a square of patches.
 
     Raises:
-        ValueError: the images are not a square of whole patches, or an edge of the mask does not lie
-            between patches of `patch`×`patch` pixels.
+        ValueError: the images are not a square of whole patches.
     """
-    ((kind, values),) = mask.items()
     _, height, width = image_shape
     if height != width or height % patch:
         raise ValueError(
             f"patch = {patch}: images of {height}×{width} pixels are not a square of whole patches; "
             "choose a divisor of the side, or other images"
         )
+
+
+def check_patches(mask: dict, image_shape: list[int], patch: int) -> None:
+    """Refuse a mask, itself right, that hides a part of a patch of a model that sees patches or not.
+
+    Raises:
+        ValueError: an edge of the mask does not lie between patches of `patch`×`patch` pixels.
+    """
+    ((kind, values),) = mask.items()
+    _, height, width = image_shape
     if kind == "random":
         key, lengths = "patch", [values["patch"]]
     else:

@@ -83,6 +83,7 @@ class Model(nn.Module):
     ):
         super().__init__()
         channels, side, _ = image_shape
+        masks.check_square(image_shape, patch)
         for key, size, count in (("heads", width, heads), ("decoder_heads", decoder_width, decoder_heads)):
             if size % count:
                 raise ValueError(f"{key} = {count}: does not divide the width {size}; choose a divisor")
