@@ -28,9 +28,10 @@ def checked(tmp_path_factory):
     small = {"convolutions": [8, 16], "hidden_units": [16], "batch_size": 32, "learning_rate": 3e-3}
     clone.write_experiment(
         base="celeba",
+        seeds=[0],
         device="cpu",
         model__conv_vae={"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
-        training={"epochs": 5, "batch_size": 32, "learning_rate": 3e-3, "precision": "bfloat16"},
+        training={"epochs": 5, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
         judge=small | {"epochs": 15, "seed": 0},
         guide=small | {"epochs": 15, "seed": 1},
         unlearning__batch_size=32,

@@ -19,6 +19,7 @@ def results(tmp_path_factory):
     clone = Clone.make(tmp_path_factory.mktemp("completions") / "clone")
     clone.write_experiment(
         base="digits-i2i-mae",
+        seeds=[0],
         training__epochs=2,
         unlearning__steps=4,
         unlearning__measure=[{"until": 4, "every": 2}],
@@ -32,7 +33,7 @@ def results(tmp_path_factory):
 
 def test_every_method_completes_the_same_images_under_the_same_masks(results):
     runs = [np.load(path) for path in sorted(results.glob("seed*/*/samples.npz"))]
-    assert len(runs) == 8
+    assert len(runs) == 4
     for group in GROUPS:
         first = runs[0][f"{group}.images"], runs[0][f"{group}.hidden"]
         assert all(len(part) for part in first)
@@ -58,8 +59,8 @@ def test_only_the_encoder_moves_where_only_the_encoder_may(results):
 def test_the_table_has_every_method_and_the_metrics_of_held_out_images(results):
     table = pd.read_csv(results / "table.csv", index_col="Method")
     assert list(table.index) == ["original", "retrain", "finetune", "i2i_proxy"]
-    for column in ("Recognised held-out forget (%)", "FID held-out retain", "RMSE to retrained held-out forget"):
-        assert table[column].str.contains("±").all(), column
+    for column in ("Recognised held-out forget (%)", "FID held-out retain", "Hole RMSE held-out forget"):
+        assert (table[column] != "–").all(), column
     assert (results / "figures" / "completions.pdf").stat().st_size > 1000
 
 
