@@ -1,38 +1,49 @@
 """Measure what a step of every method costs, side by side: its ratio to a plain retain step.
 
-`make bench` runs it. The model is the VAE of configs/mnist.yaml, freshly initialised, on random images; a
-GPU is used where there is one. UNO is measured by each way of computing its Hessian-vector products, with the
-error of its direction against the exact one in float64.
+`make bench` runs it. The models are the VAEs of configs/mnist.yaml and configs/celeba.yaml, freshly initialised, on
+random images; a GPU is used where there is one. Hessian-vector products are computed each way, with their error
+against the exact one in float64, and the training loop is compared with its bare arithmetic.
 """
 
 import copy
 import json
+import os
 import statistics
+from pathlib import Path
 
 import torch
 
 from unlearning import models, plugins
+from unlearning.adam import Adam
+from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.config import load_experiment, method_settings
+from unlearning.datasets import class_names
 from unlearning.device import describe_device, prepare_device
 from unlearning.gradients import BatchLoss, Loss, Start, Step
+from unlearning.training import train
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now
-from unlearning.vectors import flatten, unflatten
+from unlearning.vectors import flatten, trainable, unflatten
 
-SHAPE, CLASSES, ROUNDS = [1, 28, 28], 10, 15
+IMAGES, ROUNDS, LOOP_STEPS = 1000, 15, 100
 
 
 class Bench:
     """One method on a model of its own, which takes a step whenever asked."""
 
     def __init__(self, name: str, settings: dict, experiment: dict, device: torch.device):
+        described = plugins.describe("datasets", experiment["dataset"])
+        shape, classes = described["image_shape"], len(class_names(experiment["forget_set"], described))
         self._method = plugins.load("methods", settings["rule"])
         self._settings, self._device = settings, device
-        self._model = models.build(experiment["model"], SHAPE, seed=0).to(device).train()
+        self._model = models.build(experiment["model"], shape, seed=0).to(device).train()
         torch.manual_seed(0)
-        self._guide = Classifier(SHAPE, CLASSES, experiment["guide"]["hidden_units"]).to(device).requires_grad_(False)
+        layers = {
+            key: experiment["guide"][key] for key in ("hidden_units", "convolutions") if key in experiment["guide"]
+        }
+        self._guide = Classifier(shape, classes, **layers).to(device).requires_grad_(False)
         self._generator = torch.Generator(device).manual_seed(0)
-        images = (torch.rand(1000, *SHAPE, generator=self._generator, device=device) * 255).to(torch.uint8)
+        images = (torch.rand(IMAGES, *shape, generator=self._generator, device=device) * 255).to(torch.uint8)
         self._images, self._prepared, self.seconds, self.name = images.float() / 255, None, [], name
         if hasattr(self._method, "prepare"):
             start = Start(
@@ -47,16 +58,18 @@ class Bench:
             )
             self._prepared = self._method.prepare(start, **settings["parameters"])
         self._optimizer = make_optimizer(self._model, settings, None)
-        self._number = 0
+        self._number, self.peak_mib = 0, None
 
     def _loss(self) -> BatchLoss:
         size = self._settings["batch_size"]
-        chosen = torch.randint(1000, (size,), generator=self._generator, device=self._device)
+        chosen = torch.randint(IMAGES, (size,), generator=self._generator, device=self._device)
         batch = self._images[chosen], self._model.loss_noise(size, self._generator)
         return BatchLoss(self._model, lambda: batch, self._settings["loss_reduction"])
 
     def step(self) -> None:
-        """Take two steps, for some methods alternate, and note the seconds of one."""
+        """Take two steps, for some methods alternate, and note the seconds of one and on a GPU the peak memory."""
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
         started = now(self._device)
         for _ in range(2):
             self._number += 1
@@ -77,10 +90,12 @@ class Bench:
             )
             self._optimizer.descend(self._method.direction(step, **self._settings["parameters"]))
         self.seconds.append((now(self._device) - started) / 2)
+        if self._device.type == "cuda":
+            self.peak_mib = torch.cuda.max_memory_allocated(self._device) / 2**20
 
 
-def step_ratios(experiment: dict, device: torch.device) -> dict[str, dict[str, float]]:
-    """Milliseconds per step of every row and its ratio to `finetune`: medians of rounds in turn."""
+def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds per step of every row, its ratio to `finetune`, and on a GPU its peak memory: medians of rounds."""
     benches = []
     for row in experiment["methods"]:
         settings = method_settings(experiment, row)
@@ -88,7 +103,7 @@ def step_ratios(experiment: dict, device: torch.device) -> dict[str, dict[str, f
         if row == "uno":
             ways = settings | {"parameters": settings["parameters"] | {"hessian_products": "differences"}}
             benches.append(Bench("uno by differences", ways, experiment, device))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for bench in benches:
             bench.step()
     plain = next(bench for bench in benches if bench.name == "finetune").seconds
@@ -96,6 +111,7 @@ def step_ratios(experiment: dict, device: torch.device) -> dict[str, dict[str, f
         bench.name: {
             "ms": round(1000 * statistics.median(bench.seconds), 2),
             "ratio": round(statistics.median(a / b for a, b in zip(bench.seconds, plain, strict=True)), 2),
+            "peak_mib": bench.peak_mib,
         }
         for bench in benches
     }
@@ -104,12 +120,13 @@ def step_ratios(experiment: dict, device: torch.device) -> dict[str, dict[str, f
 def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str, float]]:
     """Each way to a Hessian-vector product: milliseconds, and its error relative to the product in float64."""
     results = {}
-    model = models.build(experiment["model"], SHAPE, seed=0).to(device)
+    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
+    model = models.build(experiment["model"], shape, seed=0).to(device)
     double = copy.deepcopy(model).double()
     generator = torch.Generator(device).manual_seed(0)
-    batch = torch.rand(128, *SHAPE, generator=generator, device=device), model.loss_noise(128, generator)
+    batch = torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator)
     # UNO's vectors are combinations of gradients.
-    other = torch.rand(128, *SHAPE, generator=generator, device=device), model.loss_noise(128, generator)
+    other = torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator)
     vector = BatchLoss(model, lambda: other, "sum").gradient
     truth = reverse_over_reverse(double, tuple(part.double() for part in batch), vector.double())
     for way in (reverse_over_reverse, forward_over_reverse, differences):
@@ -124,6 +141,38 @@ def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str
             "relative_error": float(f"{error:.1e}"),
         }
     return results
+
+
+def loop_overhead(experiment: dict, device: torch.device) -> float:
+    """Time of `training.train`, from start to end, over that of its arithmetic alone: median of runs in turn."""
+    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
+    settings = experiment["training"]
+    count = settings["batch_size"] * LOOP_STEPS
+    images = torch.rand(count, *shape, device=device)
+    generator = torch.Generator(device).manual_seed(0)
+    ratios = []
+    for _ in range(ROUNDS):
+        model = models.build(experiment["model"], shape, seed=0).to(device)
+        started = now(device)
+        train(
+            model,
+            lambda chosen, noise, model=model: model.losses(images[chosen], model.loss_noise(len(chosen), noise)),
+            torch.arange(count, device=device),
+            epochs=1,
+            batch_size=settings["batch_size"],
+            learning_rate=settings["learning_rate"],
+            seed=0,
+            checkpoint=Checkpoint(Path(os.devnull), ""),
+        )
+        whole = now(device) - started
+        model = models.build(experiment["model"], shape, seed=0).to(device).train()
+        parameters, optimizer = trainable(model), Adam(model, settings["learning_rate"])
+        started = now(device)
+        for batch in images.split(settings["batch_size"]):
+            loss = model.losses(batch, model.loss_noise(len(batch), generator)).mean()
+            optimizer.descend(flatten(torch.autograd.grad(loss, parameters)))
+        ratios.append(whole / (now(device) - started))
+    return round(statistics.median(ratios), 3)
 
 
 def reverse_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
@@ -160,13 +209,15 @@ class _Summed(torch.nn.Module):
 
 def main() -> None:
     """Print the measurements as JSON."""
-    experiment = load_experiment("mnist")
-    device = prepare_device("auto")
-    measured = {
-        "device": describe_device(device),
-        "steps": step_ratios(experiment, device),
-        "hessian_vector_products": product_errors(experiment, device),
-    }
+    device, measured = prepare_device("auto"), {}
+    for name, rounds in (("mnist", ROUNDS), ("celeba", ROUNDS // 5)):
+        experiment = load_experiment(name)
+        measured[name] = {
+            "steps": step_ratios(experiment, device, rounds),
+            "hessian_vector_products": product_errors(experiment, device),
+            "training_loop_over_bare_arithmetic": loop_overhead(experiment, device) if name == "mnist" else None,
+        }
+    measured["device"] = describe_device(device)
     print(json.dumps(measured, indent=2))
 
 

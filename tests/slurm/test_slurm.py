@@ -9,7 +9,7 @@ from ..clone import METHODS, results_of, trajectory
 from .cluster import run, wait_for
 from .conftest import PROFILE, ClusterClone
 
-pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.usefixtures("cluster")
 LONG_RUN = "results/long/seed0"
 TARGET = f"{LONG_RUN}/uno/metrics.json"
 

@@ -11,7 +11,6 @@ from unlearning.datasets.celeba import DATASET
 from ..clone import ROOT, Clone
 from ..miniature import write_celeba
 
-pytestmark = pytest.mark.xdist_group("celeba")
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
 

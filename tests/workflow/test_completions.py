@@ -9,7 +9,6 @@ from safetensors.numpy import load_file
 
 from ..clone import Clone
 
-pytestmark = pytest.mark.xdist_group("completions")
 GROUPS = ("forget", "retain", "heldout_forget", "heldout_retain")
 I2I = {"rule": "i2i", "forget_weight": 0.25, "forget_target": "full_noise"}
 

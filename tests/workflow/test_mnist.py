@@ -8,12 +8,9 @@ import pytest
 
 from ..clone import ROOT, UNO, Clone, mnist_source
 
-pytestmark = [
-    pytest.mark.skipif(
-        not mnist_source(), reason="MNIST's four files are not here and there is no network to fetch them"
-    ),
-    pytest.mark.xdist_group("mnist"),
-]
+pytestmark = pytest.mark.skipif(
+    not mnist_source(), reason="MNIST's four files are not here and there is no network to fetch them"
+)
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
 

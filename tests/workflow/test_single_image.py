@@ -9,8 +9,6 @@ from unlearning import weights
 
 from ..clone import Clone
 
-pytestmark = pytest.mark.xdist_group("single_image")
-
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
