@@ -31,9 +31,14 @@ def block(folder: Path) -> str:
     commits = sorted({f"{(run['commit'] or 'none')[:10]}{'+' if run['dirty'] else ''}" for run in manifest["runs"]})
     minutes = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in folder.rglob("*.benchmark.tsv")) / 60
     parts = [(folder / "table.md").read_text().split("\n\n")[0]]
-    if (folder / "verdicts.md").is_file():
-        verdicts = (folder / "verdicts.md").read_text().strip()
-        parts.append(f"<details><summary>Published numbers beside these</summary>\n\n{verdicts}\n\n</details>")
+    if (folder / "verdicts.csv").is_file():
+        counted = pd.read_csv(folder / "verdicts.csv")["Verdict"].value_counts()
+        summary = "Published numbers beside these: " + ", ".join(f"{count} {name}" for name, count in counted.items())
+        if manifest["configuration"]["published"]["settings"] == "as_published":
+            verdicts = (folder / "verdicts.md").read_text().strip()
+            parts.append(f"<details><summary>{summary}</summary>\n\n{verdicts}\n\n</details>")
+        else:
+            parts.append(f"{summary}, provisionally, for the settings are reduced; `snakemake check` lists them.")
     parts.append(
         f"Commit {', '.join(commits)}, torch {manifest['environment']['packages']['torch']}, "
         f"{manifest['environment']['cpu']}, one thread per job, {minutes:.0f} minutes of jobs. "
