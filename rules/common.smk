@@ -18,10 +18,13 @@ from unlearning.config import (
     uses_inception,
 )
 from unlearning.datasets import SOURCE_VARIABLE
+from unlearning.files import sha256_of
 from unlearning.sources import code_hash
 
 try:
     SETTINGS = load_settings(config)
+    if SETTINGS["data_source"]:  # for the jobs, and for classes that are looked up in folders
+        os.environ[SOURCE_VARIABLE] = SETTINGS["data_source"]
     EXPERIMENTS = {name: load_experiment(name) for name in SETTINGS["experiments"]}
 except ValueError as error:  # a ConfigError, or a plug-in file that cannot be read
     raise WorkflowError(str(error)) from None
@@ -32,8 +35,6 @@ config.update(SETTINGS, experiments=EXPERIMENTS)
 ENVIRONMENT = "../envs/pipeline.yaml"
 
 os.environ[gpus.SLOTS_VARIABLE] = str(SETTINGS["gpu_slots"])  # for the jobs
-if SETTINGS["data_source"]:
-    os.environ[SOURCE_VARIABLE] = SETTINGS["data_source"]
 if workflow.is_main_process:
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
@@ -79,6 +80,12 @@ def code(script, *kinds):
         script,
         *(f"unlearning/{kind}/{name}.py" for kind in kinds for name in used(kind, wildcards)),
     )
+
+
+def looked_up(wildcards):
+    """Hash of the classes and counts of a data set, which the user's folders can change."""
+    described = plugins.describe("datasets", wildcards.dataset)
+    return sha256_of([described[key] for key in ("classes", "train_images", "heldout_images")])
 
 
 def setting(*keys):

@@ -17,6 +17,7 @@ rule fetch_dataset:
     conda:
         ENVIRONMENT
     params:
+        looked_up=looked_up,
         code=code("fetch_dataset.py", "datasets"),
     script:
         "../scripts/fetch_dataset.py"

@@ -9,11 +9,12 @@ from unlearning.files import write_json
 from unlearning.job import run
 
 
-def main(*, dataset: str, code: str, fetched: Path) -> None:
-    """Fetch the files into the folder `raw` beside `fetched`, and list them there.
+def main(*, dataset: str, looked_up: str, code: str, fetched: Path) -> None:
+    """Fetch the files into the folder `raw` beside `fetched`, and say there what they are.
 
     Args:
         dataset: name of the data set, a file in `unlearning/datasets`.
+        looked_up: hash of the classes and counts that its description has, for Snakemake's eyes only.
         code: hash of the code that runs, for Snakemake's eyes only.
         fetched: JSON file that says the original files are whole.
 
@@ -24,7 +25,9 @@ def main(*, dataset: str, code: str, fetched: Path) -> None:
     if raw.is_symlink():
         raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
     plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
-    write_json(fetched, {"dataset": dataset, "files": plugins.describe("datasets", dataset)["files"]})
+    described = plugins.describe("datasets", dataset)
+    keys = ("files", "classes", "train_images", "heldout_images")
+    write_json(fetched, {"dataset": dataset, **{key: described[key] for key in keys}})
 
 
 if "snakemake" in globals():

@@ -32,6 +32,7 @@ def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Pa
     count = len(described["classes"])
     found = {
         "image_shape": list(images.images.shape[1:]),
+        "classes": images.classes,
         "train_images": np.bincount(images.labels[images.train], minlength=count).tolist(),
         "heldout_images": np.bincount(images.labels[~images.train], minlength=count).tolist(),
         "attributes": images.attribute_names,

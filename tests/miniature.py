@@ -1,4 +1,4 @@
-"""CelebA in miniature: made-up faces in exactly the files that the data set consists of."""
+"""Data sets in miniature: made-up pictures in exactly the files that the data sets consist of."""
 
 import hashlib
 
@@ -69,3 +69,14 @@ def face(generator, male, glasses):
     if glasses:
         picture[(np.abs(y + 0.2) < 0.15) & (np.abs(x) < 0.8)] = [10, 10, 10]
     return (picture + generator.normal(0, 4, picture.shape)).clip(0, 255).astype(np.uint8)
+
+
+def write_class_folders(folder, classes, train, val, suffix="JPEG", size=(50, 40), seed=0):
+    """Write {train,val}/{class}/*.{suffix}, as torchvision's ImageFolder has it: each class has a colour of its own."""
+    generator = np.random.default_rng(seed)
+    for split, count in (("train", train), ("val", val)):
+        for name, color in zip(classes, np.random.default_rng(1).uniform(0, 255, (len(classes), 3)), strict=True):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = (color + generator.normal(0, 20, (size[1], size[0], 3))).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{name}_{number}.{suffix}", format="JPEG")

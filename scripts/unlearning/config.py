@@ -15,12 +15,16 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import masks, plugins
 from unlearning.convolutional import check_sizes
-from unlearning.forget_set import check_proxies, check_selection
+from unlearning.forget_set import check_proxies, check_runs, check_selection, with_runs_named
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 from unlearning.weights import FEATURES
 
 REFERENCES = ("original", "retrain")
 LARGEST_NUMBER = 1e100
+UNCHECKED = (
+    "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
+    "hub's page of {source} says of {file}"
+)
 NEIGHBOURS = 5  # of a sample, that the metric precision_recall asks for
 OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
 
@@ -43,7 +47,7 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
 
 
 def load_experiment(name: str, root: Path = ROOT) -> dict:
-    """Read and check `configs/{name}.yaml`, one complete experiment.
+    """Read and check `configs/{name}.yaml`, one complete experiment; runs of classes are given as their names.
 
     Raises:
         ConfigError: every problem of the file in one message, one line each.
@@ -51,7 +55,12 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     file = f"configs/{name}.yaml"
     experiment = read_yaml(file, root)
     _refuse(file, _violations(experiment, _with_rows(experiment_schema(root), experiment)))
-    dataset = plugins.describe("datasets", experiment["dataset"])
+    try:
+        dataset = plugins.describe("datasets", experiment["dataset"])
+    except ValueError as error:
+        raise ConfigError(f"{file}: dataset = {experiment['dataset']!r}: {error}") from None
+    _refuse(file, check_runs(experiment, dataset["classes"]))
+    experiment = with_runs_named(experiment, dataset["classes"])
     _refuse(
         file,
         [
@@ -172,12 +181,14 @@ def _check_folders(settings: dict, root: Path) -> list[str]:
 
 
 def _check_model(model: dict, dataset: dict) -> list[str]:
-    """Mask and layers must fit the images."""
+    """Mask and layers must fit the images; weights must have a checksum."""
     ((name, parameters),) = model.items()
     shape = dataset["image_shape"]
     try:
         if "patch" in parameters:
             masks.check_square(shape, parameters["patch"])
+        if "pretrained" in parameters and (parameters["pretrained"] or {"sha256": ""})["sha256"] is None:
+            raise ValueError(f"pretrained.sha256 = null: {UNCHECKED.format(**parameters['pretrained'])}")
         if "mask" in parameters:
             masks.check(parameters["mask"], shape)
         if "patch" in parameters:

@@ -3,6 +3,7 @@
 Indices count the images of the prepared data set, whose training split comes first.
 """
 
+import copy
 import difflib
 import hashlib
 import json
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from unlearning.files import atomic_path, read_json
+
+LISTED = 20  # classes; of more, a message says only the nearest
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,7 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
             ]
         unknown = [] if wanted == "all" else [name for name in wanted if str(name) not in names]
         if unknown:
-            return [
-                f"forget_set.classes = {unknown[0]!r}: not a class of {dataset['name']}; "
-                f"its classes: {', '.join(names)}"
-            ]
+            return [f"forget_set.classes = {unknown[0]!r}: {_unknown_class(unknown[0], dataset)}"]
         pool = sum(counts[number] for number in _class_numbers(wanted, names))
         chosen = _draw_size(selection, pool)
     if chosen > pool:
@@ -130,23 +130,78 @@ def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dic
         if "classes" in proxy:
             for wanted in map(str, proxy["classes"]):
                 if wanted not in dataset["classes"]:
-                    known = ", ".join(dataset["classes"])
-                    problems.append(
-                        f"proxies.{name}.classes = {wanted!r}: not a class of {dataset['name']}; its classes: {known}"
-                    )
+                    problems.append(f"proxies.{name}.classes = {wanted!r}: {_unknown_class(wanted, dataset)}")
                 elif wanted in forgotten:
                     problems.append(f"proxies.{name}.classes = {wanted!r}: is to be forgotten; name other classes")
-        elif (shape := describe(proxy["dataset"])["image_shape"]) != dataset["image_shape"]:
+            continue
+        where = f"proxies.{name}.dataset = {proxy['dataset']!r}"
+        try:
+            shape = describe(proxy["dataset"])["image_shape"]
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        if shape != dataset["image_shape"]:
             problems.append(
-                f"proxies.{name}.dataset = {proxy['dataset']!r}: its images are {shape} (channels, height, width), "
+                f"{where}: its images are {shape} (channels, height, width), "
                 f"those of {dataset['name']} {dataset['image_shape']}; name a data set of the same shape"
             )
     return problems
 
 
+def check_runs(experiment: dict, classes: list[str]) -> list[str]:
+    """Problems of runs of classes, `{start: …, count: …}`, anywhere in an experiment.
+
+    Args:
+        experiment: its configuration.
+        classes: names of all classes of its data set.
+    """
+    return [
+        f"{place}.{key} = {run!r}: there are only {len(classes)} classes, numbered from 0"
+        for place, section in _sections(experiment).items()
+        for key, run in section.items()
+        if _is_run(run) and run["start"] + run["count"] > len(classes)
+    ]
+
+
+def with_runs_named(experiment: dict, classes: list[str]) -> dict:
+    """An experiment with a list of names for every run of classes.
+
+    A run `{start: 100, count: 50}` is the 101st to the 150th class in the order of the data set, for folders
+    their sorted names; with a `seed`, in an order that the seed draws: runs of one seed that do not overlap
+    have no class in common.
+    """
+    experiment = copy.deepcopy(experiment)
+    for section in _sections(experiment).values():
+        for key, run in section.items():
+            if _is_run(run):
+                order = np.arange(len(classes))
+                if "seed" in run:
+                    order = np.random.default_rng(run["seed"]).permutation(order)
+                section[key] = [classes[number] for number in sorted(order[run["start"] : run["start"] + run["count"]])]
+    return experiment
+
+
 def of_classes(wanted: list, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> np.ndarray:
     """Indices (n,) of the training images of some classes, given by name."""
     return np.flatnonzero(train & np.isin(labels, _class_numbers(wanted, classes)))
+
+
+def _sections(experiment: dict) -> dict[str, dict]:
+    proxies = {f"proxies.{name}": proxy for name, proxy in experiment.get("proxies", {}).items()}
+    return {"forget_set": experiment["forget_set"], **proxies}
+
+
+def _is_run(value: object) -> bool:
+    return isinstance(value, dict) and "start" in value
+
+
+def _unknown_class(wanted: str, dataset: dict) -> str:
+    names = dataset["classes"]
+    if len(names) <= LISTED:
+        return f"not a class of {dataset['name']}; its classes: {', '.join(names)}"
+    near = difflib.get_close_matches(str(wanted), names, n=3)
+    cure = f"did you mean {' or '.join(map(repr, near))}?" if near else f"they go from {names[0]} to {names[-1]}"
+    return f"not one of the {len(names)} classes of {dataset['name']}; {cure}"
 
 
 def _check_attribute(attribute: str, dataset: dict) -> list[str]:
@@ -216,7 +271,7 @@ def _check_retained(selection: dict, dataset: dict) -> str | None:
         return "goes with 'classes', a list of the classes to forget"
     for name in map(str, selection["retain_classes"]):
         if name not in dataset["classes"]:
-            return f"{name!r} is not a class of {dataset['name']}; its classes: {', '.join(dataset['classes'])}"
+            return f"{name!r} is {_unknown_class(name, dataset)}"
         if name in map(str, selection["classes"]):
             return f"{name!r} is to be forgotten; name other classes"
     return None

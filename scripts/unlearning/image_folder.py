@@ -71,7 +71,7 @@ def place(source: Path, target: Path) -> None:
     """Take a folder over, whole or not at all, by hard links where the file system can."""
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary, symlinks=True, copy_function=_link)
+    shutil.copytree(source, temporary, symlinks=True, copy_function=link)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)
 
@@ -154,7 +154,8 @@ def assemble(
     )
 
 
-def _link(source: str, target: str) -> None:
+def link(source: str | Path, target: str | Path) -> None:
+    """Have a file in two places, as one on the disk where the file system can."""
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without hard links

@@ -6,9 +6,13 @@ parsed without importing torch; `load` imports the file in the job that uses it.
 
 import ast
 import importlib
+import os
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+from unlearning import class_listing
+from unlearning.datasets import SOURCE_VARIABLE
 
 LIBRARY = Path(__file__).parent
 LITERAL = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
@@ -36,9 +40,12 @@ def names(kind: str) -> list[str]:
 def describe(kind: str, name: str) -> dict:
     """The self-description of one plug-in file, read without running it.
 
+    That of a data set in folders of classes has the classes and counts of the user's copy.
+
     Raises:
         ValueError: the file does not parse, does not assign the literal, or lacks a definition; for a
-            method, also if the parameters of `direction` are not those that it declares.
+            method, also if the parameters of `direction` are not those that it declares; for a data set,
+            see `class_listing.complete`.
     """
     path, literal = LIBRARY / kind / f"{name}.py", LITERAL[kind]
     body = _parse(path)
@@ -52,6 +59,8 @@ def describe(kind: str, name: str) -> dict:
     except ValueError:
         raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
 
+    if kind == "datasets" and described.get("classes") == "folders":
+        described = class_listing.complete(described, os.environ.get(SOURCE_VARIABLE))
     if kind == "metrics":
         described = {key: value for name, entry in described.items() for key, value in _by_group(name, entry)}
     definitions = {node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}

@@ -10,6 +10,8 @@ from unlearning import plugins
 from unlearning.datasets import class_names
 from unlearning.files import read_json
 
+NAMED = 10  # classes to forget in a caption; of more, only the first
+
 
 @dataclass(frozen=True)
 class Results:
@@ -136,7 +138,9 @@ class Results:
     def conditions(self) -> str:
         """One sentence on what every number rests on, for captions."""
         seeds, images = len(self.experiment["seeds"]), len(self.forget_set["forget"])
-        of = f" of class {', '.join(self.forgotten)}" if self.forgotten else ""
+        named = ", ".join(self.forgotten[:NAMED]) + (", …" if len(self.forgotten) > NAMED else "")
+        of = f" of {len(self.forgotten)} classes ({named})" if len(self.forgotten) > NAMED else f" of class {named}"
+        of = of if self.forgotten else ""
         return (
             f"{self.experiment['title']}: {images} training image{'s' if images > 1 else ''}{of} to forget, "
             f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "

@@ -49,7 +49,11 @@ PARAMETERS = {
                 "enum": ["model.safetensors", "pytorch_model.bin"],
                 "description": "the file of weights in it",
             },
-            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "of that file"},
+            "sha256": {
+                "type": ["string", "null"],
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "of that file; null, where it is still to be found out, is refused",
+            },
         },
         "description": "published weights to start from; null to start from random ones",
     },

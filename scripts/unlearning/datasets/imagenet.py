@@ -1,0 +1,33 @@
+"""ImageNet-1K, photographs of 1,000 kinds of things (Russakovsky et al., IJCV 2015), 100 of each to train with.
+
+The short side is resized to 224 pixels, as ViT-MAE's published weights expect, and the middle cut out. Of
+1.28 million training images the first hundred of each class by name are used, as many as Li et al. (ICLR
+2024) use, and all 50,000 validation images, which are held out.
+"""
+
+from pathlib import Path
+
+from unlearning import class_folders
+from unlearning.datasets import Dataset
+
+DATASET = {
+    "name": "imagenet",
+    "title": "ImageNet-1K, ILSVRC 2012, 100 training images a class (Russakovsky et al., IJCV 2015)",
+    "source": "image-net.org, ILSVRC 2012 classification task, unpacked for torchvision's ImageFolder",
+    "licence": "non-commercial research and education only; the images may not be passed on",
+    "files": {},
+    "pictures": {"crop": None, "unreadable_share": 0.001},
+    "images_per_class": {"train": 100, "val": 50},
+    "image_shape": [3, 224, 224],
+    "classes": "folders",
+}
+
+
+def fetch(raw: Path, source: str | None) -> None:
+    """From the user's own copy in `source`."""
+    class_folders.fetch(raw, DATASET, source)
+
+
+def read(raw: Path) -> Dataset:
+    """The training images, then the validation images."""
+    return class_folders.read(raw, DATASET)

@@ -1,0 +1,33 @@
+"""Places365, photographs of 365 kinds of scenes (Zhou et al., TPAMI 2018), 250 of each to train with.
+
+The short side is resized to 256 pixels, the size that Palette fills in, and the middle cut out. Li et al.
+(ICLR 2024) use 5,000 images of each class; that would be 359 GB, and every job holds all images in memory. Here
+it is the first 250 of each class by name, and all 36,500 validation images, which are held out.
+"""
+
+from pathlib import Path
+
+from unlearning import class_folders
+from unlearning.datasets import Dataset
+
+DATASET = {
+    "name": "places",
+    "title": "Places365-Standard, 250 training images a class (Zhou et al., TPAMI 2018)",
+    "source": "places2.csail.mit.edu, places365_standard in its easy directory structure",
+    "licence": "non-commercial research and education only; MIT does not own the copyright of the images",
+    "files": {},
+    "pictures": {"crop": None, "unreadable_share": 0.001},
+    "images_per_class": {"train": 250, "val": 100},
+    "image_shape": [3, 256, 256],
+    "classes": "folders",
+}
+
+
+def fetch(raw: Path, source: str | None) -> None:
+    """From the user's own copy in `source`."""
+    class_folders.fetch(raw, DATASET, source)
+
+
+def read(raw: Path) -> Dataset:
+    """The training images, then the validation images."""
+    return class_folders.read(raw, DATASET)
