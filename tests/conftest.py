@@ -15,13 +15,13 @@ def made_once(tmp_path_factory, worker_id):
     root = tmp_path_factory.getbasetemp()
     root = root if worker_id == "master" else root.parent
 
-    def make(folder, target, **changes):
+    def make(folder, *targets, **changes):
         path, done = root / folder, root / f"{folder}.json"
         with FileLock(root / f"{folder}.lock"):
             if not done.exists():
                 clone = Clone.make(path)
                 clone.write_experiment(**changes)
-                clone.run("--cores", "2", target)
+                clone.run("--cores", "2", *targets)
                 done.write_text(json.dumps(clone.changes))
         return Clone(path, json.loads(done.read_text()))
 
@@ -31,7 +31,7 @@ def made_once(tmp_path_factory, worker_id):
 @pytest.fixture(scope="session")
 def finished(made_once):
     """The small experiment, run to its end on two cores. Not to be changed: take a `copy`."""
-    return made_once("finished", "all")
+    return made_once("finished")
 
 
 @pytest.fixture(scope="session")

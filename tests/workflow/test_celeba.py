@@ -18,7 +18,7 @@ SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight
 def checked(tmp_path_factory):
     clone = Clone.make(tmp_path_factory.mktemp("celeba") / "clone")
     source = clone.path.parent / "source"
-    described = write_celeba(source / "celeba", train=120, heldout=40)
+    described = write_celeba(source / "celeba", train=200, heldout=80)
     plugin = "scripts/unlearning/datasets/celeba.py"
     for name, checksum in described["files"].items():
         clone.replace(plugin, DATASET["files"][name], checksum)
@@ -30,7 +30,7 @@ def checked(tmp_path_factory):
         seeds=[0],
         device="cpu",
         model__conv_vae={"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
-        training={"epochs": 5, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
+        training={"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
         judge=small | {"epochs": 15, "seed": 0},
         guide=small | {"epochs": 15, "seed": 1},
         unlearning__batch_size=32,
@@ -46,7 +46,7 @@ def test_pictures_are_prepared_once_and_nothing_is_left_to_do(checked):
     clone, _ = checked
     folder = clone.path / "data" / "celeba"
     data = Dataset.load(folder / "prepared.safetensors")
-    assert data.images.shape == (160, 3, 64, 64)
+    assert data.images.shape == (280, 3, 64, 64)
     assert data.attribute_names == DATASET["attributes"]
     assert not (folder / "chunks").exists()
     assert json.loads((folder / "manifest.json").read_text())["unreadable"] == 0
