@@ -20,9 +20,21 @@ def main() -> None:
         folder = results / match[2]
         return f"{match[1]}\n{block(folder)}\n{match[3]}" if (folder / "manifest.json").is_file() else match[0]
 
-    readme.write_text(re.sub(MARKS, replace, readme.read_text(), flags=re.DOTALL))
+    text = re.sub(MARKS, replace, readme.read_text(), flags=re.DOTALL)
+    if (measured := results / "benchmark_workflow.json").is_file():
+        text = re.sub(r"(?m)^- Planning .*$", lambda _: planning(read_json(measured)["plan"]), text)
+    readme.write_text(text)
     if (results / "digits" / "figures").is_dir():
         shutil.copyfile(results / "digits" / "figures" / "tradeoff.svg", ROOT / "report" / "readme.svg")
+
+
+def planning(measured: dict) -> str:
+    """What planning a large run costs, in one line."""
+    first, again = measured["first"], measured["again"]
+    return (
+        f"- Planning {first['jobs']} jobs took {first['seconds']:.0f} s and {first['peak_mib']} MiB; again, with "
+        f"nothing to do, {again['seconds']:.0f} s. `make bench` measures it."
+    )
 
 
 def block(folder: Path) -> str:

@@ -23,7 +23,7 @@ def mounted(folder, *options):
     folder.mkdir(exist_ok=True)
     done = subprocess.run(["mount", *options, folder], capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"mounting a file system is not allowed here: {done.stderr.strip()}")
+        pytest.skip(reason=f"mounting a file system is not allowed here: {done.stderr.strip()}")
     try:
         yield
     finally:
