@@ -2,6 +2,8 @@
 
 import copy
 import hashlib
+import itertools
+import math
 
 import huggingface_hub
 import pytest
@@ -40,6 +42,20 @@ CONFIGURATIONS = {
         "layers": 1,
         "groups": 2,
         "sampling_steps": 4,
+    },
+    "vq_transformer": {
+        "mask": HOLE,
+        "channels": [4, 8],
+        "blocks": 1,
+        "groups": 2,
+        "latent_channels": 3,
+        "codes": 7,
+        "commitment": 0.25,
+        "width": 8,
+        "heads": 2,
+        "layers": 2,
+        "decoder_layers": 1,
+        "rounds": 3,
     },
 }
 MASKS = [HOLE, {"centre_crop": {"side": 4}}, {"random": {"ratio": 0.6, "patch": 2}}]
@@ -144,7 +160,16 @@ def way_up(network, embedding, noise):
     return unet.conv_out(unet.conv_act(unet.conv_norm_out(sample)))
 
 
-DECODERS = {"masked_autoencoder": decode_patches, "vq": decode_latents, "inpainting_diffusion": way_up}
+def code_logits(network, embedding, noise):
+    return network.decoder(*embedding)
+
+
+DECODERS = {
+    "masked_autoencoder": decode_patches,
+    "vq": decode_latents,
+    "inpainting_diffusion": way_up,
+    "vq_transformer": code_logits,
+}
 
 
 @every_family
@@ -180,7 +205,7 @@ def test_train_mode_changes_neither_losses_nor_buffers(family):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     losses = network.train().losses(images, noise)
     assert torch.equal(network.losses(images, noise), losses)
-    assert torch.equal(network.eval().losses(images, noise), losses)
+    torch.testing.assert_close(network.eval().losses(images, noise), losses, rtol=0, atol=1e-12)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
@@ -465,3 +490,92 @@ def test_a_completion_follows_ddim_from_the_last_step_to_the_first():
 def test_sizes_that_a_convolutional_model_cannot_have_are_refused(family, image_shape, changes, said):
     with pytest.raises(ValueError, match=said):
         build(family, image_shape, **changes)
+
+
+# Masked-token transformer
+
+
+@pytest.fixture
+def transformer():
+    """With a codebook of latents, so that images have several codes, and tokens that tell them apart."""
+    network = build("vq_transformer", mask={"random": {"ratio": 0.6, "patch": 2}})
+    latents = network.tokenizer.embedding(*(draw(network, count=9)[0], torch.zeros(9, 1, 8, 8).double()))[0]
+    network.tokenizer.network.quantize.embedding.weight.data.copy_(latents.movedim(1, -1).flatten(0, 2)[::20][:7])
+    network.table.weight.data.normal_()
+    return network
+
+
+def test_a_transformers_loss_is_the_cross_entropy_of_the_codes_that_are_not_given(transformer):
+    images, noise = draw(transformer)
+    target = torch.rand_like(images)
+    nothing = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
+    counts, used = [], set()
+    for image, wanted, one, loss in zip(images, target, noise, transformer.losses(images, noise, target), strict=True):
+        true = transformer.tokenizer.tokens(wanted[None], nothing).flatten().tolist()
+        tokens = transformer.tokenizer.tokens(image[None], one[None, :1]).flatten().tolist()
+        hidden, order, share = (plane[::2, ::2].flatten().tolist() for plane in one)
+        places = sorted((position for position in range(16) if hidden[position]), key=order.__getitem__)
+        count = math.ceil(math.cos(math.pi / 2 * share[0]) * len(places))
+        for position in places:
+            tokens[position] = 7 if position in places[:count] else true[position]
+        logits = transformer.decoder(
+            transformer.encoder(transformer.table.weight[tokens][None] + transformer.positions)
+        )
+        terms = [-logits[0, position].log_softmax(0)[true[position]] for position in places[:count]]
+        own = transformer.tokenizer.losses(wanted[None], nothing)[0]
+        torch.testing.assert_close(loss, own + sum(terms) / count)
+        counts.append(count)
+        used.update(true)
+    assert len(set(counts)) > 1
+    assert len(used) > 2
+
+
+def test_a_transformer_sees_the_codes_of_visible_pixels_only(transformer):
+    images, noise = draw(transformer)
+    hidden = transformer.hidden(noise)
+    (embedding,) = transformer.embedding(images, noise)
+    assert embedding.shape == (5, 16, 8)
+    assert torch.equal(transformer.embedding(elsewhere(images, hidden), noise)[0], embedding)
+    assert not torch.allclose(transformer.embedding(elsewhere(images, 1 - hidden), noise)[0], embedding)
+
+
+def test_codes_are_decoded_in_rounds_the_most_probable_first(transformer, monkeypatch):
+    """⌊cos(π/2 · round/rounds) · hidden⌋ codes are left after a round; those that are there stay."""
+    images, noise = draw(transformer, kind="completion_noise")
+    seen = []
+    encode = transformer._encode
+    monkeypatch.setattr(transformer, "_encode", lambda tokens: encode(seen.append(tokens) or tokens))
+    last = []
+    restored = transformer.tokenizer.restored
+    monkeypatch.setattr(transformer.tokenizer, "restored", lambda tokens: restored(last.append(tokens) or tokens))
+    transformer.completions(images, noise)
+    seen += [last[0].flatten(1)]
+    assert [(tokens == 7).sum(1).unique().tolist() for tokens in seen] == [[10], [8], [5], [0]]  # 10 are hidden
+    for before, after in itertools.pairwise(seen):
+        assert torch.equal(after[before != 7], before[before != 7])
+    probabilities = transformer.decoder(encode(seen[0])).softmax(-1)
+    cumulative = probabilities.cumsum(-1)
+    for image, tokens in enumerate(seen[1]):
+        chance = noise[image, 1, ::2, ::2].flatten()
+        drawn = [int((cumulative[image, position] < chance[position]).sum()) for position in range(16)]
+        confidence = {
+            position: probabilities[image, position, drawn[position]].item()
+            for position in range(16)
+            if seen[0][image, position] == 7
+        }
+        best = sorted(confidence, key=confidence.__getitem__)[-2:]
+        assert {position: tokens[position].item() for position in confidence if tokens[position] != 7} == {
+            position: drawn[position] for position in best
+        }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"heads": 3}, "heads = 3: does not divide the width 8"),
+        ({"mask": {"centre_hole": {"side": 2}}}, "side = 2: cuts through the model's 2×2 patches"),
+    ],
+)
+def test_sizes_that_a_transformer_cannot_have_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        build("vq_transformer", **changes)

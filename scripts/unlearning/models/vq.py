@@ -94,7 +94,7 @@ class Model(nn.Module):
         `target`: the images (B, C, H, W) to be restored instead of `images`, in all their pixels.
         """
         (latents,) = self.embedding(images, noise)
-        codes = self._nearest_codes(latents)
+        codes = self._codes(self._nearest(latents))
         restored = self._decode(latents + (codes - latents).detach())  # gradients pass straight through
         reconstruction = restored - ((images if target is None else target) * 2 - 1)
         parts = (reconstruction, codes - latents.detach(), latents - codes.detach())
@@ -103,15 +103,24 @@ class Model(nn.Module):
 
     def completions(self, images: Tensor, noise: Tensor) -> Tensor:
         """The images (B, C, H, W) with their hidden pixels taken from what the decoder restores, in [0, 1]."""
+        return torch.where(noise.bool(), self.restored(self.tokens(images, noise)), images)
+
+    def tokens(self, images: Tensor, noise: Tensor) -> Tensor:
+        """The numbers of the nearest codes, (B, h, w), of images whose hidden pixels are grey."""
         (latents,) = self.embedding(images, noise)
-        restored = (self._decode(self._nearest_codes(latents)) + 1) / 2
-        return torch.where(noise.bool(), restored.clamp(0, 1), images)
+        return self._nearest(latents)
 
-    def _nearest_codes(self, latents: Tensor) -> Tensor:
-        codebook = self.network.quantize.embedding
+    def restored(self, tokens: Tensor) -> Tensor:
+        """The images (B, C, H, W) in [0, 1] that the decoder makes of codes with these numbers (B, h, w)."""
+        return ((self._decode(self._codes(tokens)) + 1) / 2).clamp(0, 1)
+
+    def _nearest(self, latents: Tensor) -> Tensor:
         vectors = latents.detach().movedim(1, -1)
-        numbers = torch.cdist(vectors.flatten(1, 2), codebook.weight.detach()).argmin(-1)
-        return codebook(numbers).view_as(vectors).movedim(-1, 1)
+        codebook = self.network.quantize.embedding.weight.detach()
+        return torch.cdist(vectors.flatten(1, 2), codebook).argmin(-1).view(vectors.shape[:-1])
 
-    def _decode(self, latents: Tensor) -> Tensor:
-        return self.network.decode(latents, force_not_quantize=True).sample
+    def _codes(self, tokens: Tensor) -> Tensor:
+        return self.network.quantize.embedding(tokens).movedim(-1, 1)
+
+    def _decode(self, codes: Tensor) -> Tensor:
+        return self.network.decode(codes, force_not_quantize=True).sample
