@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unlearning import models
+from unlearning.checkpoint import Checkpoint
 from unlearning.seeding import stream
+from unlearning.training import train
 from unlearning.vectors import trainable
 
 HOLE = {"centre_hole": {"side": 4}}
@@ -567,6 +569,25 @@ def test_codes_are_decoded_in_rounds_the_most_probable_first(transformer, monkey
         assert {position: tokens[position].item() for position in confidence if tokens[position] != 7} == {
             position: drawn[position] for position in best
         }
+
+
+def test_a_transformer_learns_what_the_surroundings_tell(tmp_path):
+    """Images of one brightness each, dark or bright: the hole has that of what is around it."""
+    network = build("vq_transformer", channels=[8, 16], width=32).float()
+    images = torch.rand(128, 1, 1, 1, generator=stream(0, "brightness")).round().expand(-1, 1, 8, 8) * 0.8 + 0.1
+    train(
+        network,
+        lambda batch, generator: network.losses(images[batch], network.loss_noise(len(batch), generator)),
+        torch.arange(64),
+        epochs=40,
+        batch_size=32,
+        learning_rate=3e-3,
+        seed=0,
+        checkpoint=Checkpoint(tmp_path / "checkpoint", "key"),
+    )
+    with torch.no_grad():
+        completed = network.completions(images[64:], network.completion_noise(64, stream(1, "completions")))
+    assert (completed - images[64:]).abs().mean() < 0.02  # a guess without looking: 0.1
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class Model(nn.Module):
         )
         self.unknown = codes  # the token of a code that is to be predicted
         self.table = nn.Embedding(codes + 1, width)
-        nn.init.normal_(self.table.weight, std=0.02)
+        nn.init.normal_(self.table.weight)  # of the size of the positions, or it drowns in them
         self.encoder = nn.Sequential(*(ViTMAELayer(config) for _ in range(layers)), nn.LayerNorm(width))
         self.decoder = nn.Sequential(
             *(ViTMAELayer(config) for _ in range(decoder_layers)), nn.LayerNorm(width), nn.Linear(width, codes)
