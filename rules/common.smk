@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import gpus, lock, plugins, provenance, slurm, weights
+from unlearning import gpus, hub, lock, plugins, provenance, slurm, weights
 from unlearning.config import (
     REFERENCES,
     load_experiment,
@@ -49,17 +49,23 @@ def prepare_run():
     try:
         lock.hold(Path.cwd())
         lock.own(Path(SETTINGS["results"]))
-        if any(job.rule.name == "fetch_weights" for job in workflow.dag.needrun_jobs()):
-            # Now, and not after hours of training.
+        jobs = list(workflow.dag.needrun_jobs())
+        # Weights now, and not after hours of training or on a node without a network.
+        if any(job.rule.name == "fetch_weights" for job in jobs):
             weights.fetch(
                 Path(SETTINGS["data"]) / "inception" / "checkpoints",
                 os.environ.get(SOURCE_VARIABLE),
             )
+        for name in {
+            job.wildcards.experiment for job in jobs if job.rule.name in ("train", "evaluate")
+        }:
+            for key, published in hub.published_weights(EXPERIMENTS[name]):
+                hub.weights_file(published, key)
         if on_slurm():
             # Resources of one job of each rule: they may have queues of their own.
             asked = [
                 job.resources
-                for job in {job.rule.name: job for job in workflow.dag.needrun_jobs()}.values()
+                for job in {job.rule.name: job for job in jobs}.values()
                 if not job.is_local
             ]
             for account, partition in {

@@ -7,11 +7,13 @@ import torch
 
 from unlearning import models, plugins
 from unlearning.classifier import Classifier, look_at
+from unlearning.clip import Clip
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
 from unlearning.evaluation import completion_set, group_losses, read_columns, sample_set, spread_out
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
+from unlearning.hub import weights_file
 from unlearning.inception import Inception
 from unlearning.job import run
 from unlearning.metrics import Evidence, SampleSet, Value
@@ -88,18 +90,29 @@ def main(
     pixels = torch.from_numpy(data.images).to(target)
     drawn, probabilities, retrained, guide_features, losses, completions = None, None, None, None, {}, {}
     stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
+    inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
     if diverged:
         pass
     elif models.completes(network):
+        embedding = settings.get("embedding")
+        clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
         for group, indices in groups.groups().items():
             chosen = spread_out(indices, settings["samples"])
             other = compared.get(f"{compare_with}.{group}")
-            seen = completion_set(network, classifier, pixels[chosen], data.labels[chosen], group, other)
+            seen = completion_set(
+                network,
+                classifier,
+                pixels[chosen],
+                data.labels[chosen],
+                group,
+                other,
+                inception=inception,
+                clip=clip,
+            )
             completions[group] = seen
             stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
     else:
         latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-        inception = Inception(weights.parent / "checkpoints", target) if weights else None
         cache = samples.with_name("inception.safetensors")
         drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
         stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}

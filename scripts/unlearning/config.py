@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, SchemaError
 
-from unlearning import masks, plugins
+from unlearning import hub, masks, plugins
 from unlearning.convolutional import check_sizes
 from unlearning.forget_set import check_proxies, check_runs, check_selection, with_runs_named
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
@@ -66,6 +66,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
         [
             *check_selection(experiment["forget_set"], dataset),
             *_check_model(experiment["model"], dataset),
+            *_check_weights(experiment),
             *_check_schedule(experiment["unlearning"]),
             *check_proxies(experiment.get("proxies", {}), experiment, partial(plugins.describe, "datasets")),
             *_check_rows(experiment),
@@ -181,14 +182,12 @@ def _check_folders(settings: dict, root: Path) -> list[str]:
 
 
 def _check_model(model: dict, dataset: dict) -> list[str]:
-    """Mask and layers must fit the images; weights must have a checksum."""
+    """Mask and layers must fit the images."""
     ((name, parameters),) = model.items()
     shape = dataset["image_shape"]
     try:
         if "patch" in parameters:
             masks.check_square(shape, parameters["patch"])
-        if "pretrained" in parameters and (parameters["pretrained"] or {"sha256": ""})["sha256"] is None:
-            raise ValueError(f"pretrained.sha256 = null: {UNCHECKED.format(**parameters['pretrained'])}")
         if "mask" in parameters:
             masks.check(parameters["mask"], shape)
         if "patch" in parameters:
@@ -198,6 +197,14 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
     except ValueError as error:
         return [f"model.{name}.{error}"]
     return []
+
+
+def _check_weights(experiment: dict) -> list[str]:
+    return [
+        f"{key}.sha256 = null: {UNCHECKED.format(**published)}"
+        for key, published in hub.published_weights(experiment)
+        if published["sha256"] is None
+    ]
 
 
 def _check_schedule(unlearning: dict) -> list[str]:
@@ -244,6 +251,8 @@ def _check_metrics(experiment: dict) -> list[str]:
         key = "elbo_draws" if needs == "losses" else key
         if key and key not in evaluation:
             problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
+    if "embedding" in evaluation and "embedding_cosine" not in evaluation["metrics"]:
+        problems.append("evaluation.embedding: no metric has a use for it; add 'embedding_cosine' or leave it out")
     return problems
 
 

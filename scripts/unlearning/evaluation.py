@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.classifier import Classifier, look_at
+from unlearning.clip import Clip
 from unlearning.images import CHUNK, as_float
 from unlearning.inception import Inception
 from unlearning.metrics import CompletionSet, SampleSet
@@ -49,18 +50,37 @@ def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tenso
 
 @torch.no_grad()
 def completion_set(
-    model: nn.Module, judge: Classifier, images: Tensor, labels: np.ndarray, group: str, retrained: np.ndarray | None
+    model: nn.Module,
+    judge: Classifier,
+    images: Tensor,
+    labels: np.ndarray,
+    group: str,
+    retrained: np.ndarray | None,
+    *,
+    inception: Inception | None = None,
+    clip: Clip | None = None,
 ) -> CompletionSet:
-    """Complete a group's images (n, C, H, W) uint8 and let the judge look at them; see `CompletionSet`."""
+    """Complete a group's images (n, C, H, W) uint8 and look at them; see `CompletionSet`.
+
+    Args:
+        inception: gives features and probabilities instead of the judge.
+        clip: gives embeddings instead of the one that gives the features.
+    """
     completed, hidden = completed_group(model, images, group)
-    features, _ = look_at(judge, completed)
+    features, classes = look_at(judge, completed)
+    true_features, _ = look_at(judge, images)
+    if inception:
+        features, true_features = inception.features(completed), inception.features(images)
     arrays = {
         "images": images,
         "hidden": hidden,
         "completed": completed,
+        "classes": classes,
         "features": features,
-        "true_features": look_at(judge, images)[0],
-        "probabilities": judge.output(features).softmax(1),
+        "true_features": true_features,
+        "probabilities": (inception or judge).output(features).softmax(1),
+        "embeddings": clip.embeddings(completed) if clip else features,
+        "true_embeddings": clip.embeddings(images) if clip else true_features,
     }
     return CompletionSet(
         labels=labels, retrained=retrained, **{name: array.cpu().numpy() for name, array in arrays.items()}

@@ -72,11 +72,12 @@ class Results:
     def described(self) -> dict[str, dict]:
         """Label, unit and description of every metric, in the order of the configuration.
 
-        Filled in are what a metric's file leaves open: `{features}`, `{samples}` and `{retained}`.
+        Filled in are what a metric's file leaves open: `{features}`, `{embeddings}`, `{samples}` and `{retained}`.
         """
         evaluation = self.experiment["evaluation"]
         facts = {
             "features": f"{self.features} features",
+            "embeddings": "CLIP embeddings" if "embedding" in evaluation else f"{self.features} features",
             "samples": evaluation["samples"],
             "retained": len(self.forget_set["retain"]),
         }

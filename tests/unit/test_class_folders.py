@@ -107,8 +107,8 @@ def test_without_a_folder_the_data_set_says_where_to_get_it(place):
 
 
 def test_the_experiments_are_right_with_the_published_classes(source, root):
-    write_empty(source / "imagenet", [f"n{number:08d}" for number in range(1000)], 3)
-    write_empty(source / "places", [f"scene{number}" for number in range(365)], 6)
+    write_empty(source / "imagenet", [f"n{number:08d}" for number in range(1000)], 21)  # published: 50
+    write_empty(source / "places", [f"scene{number}" for number in range(365)], 41)  # published: 100
     for name, sizes in {"imagenet-i2i": (100, 100, 800), "places-i2i": (50, 50, 265)}.items():
         experiment = load_experiment(name, root)
         selection, proxies = experiment["forget_set"], experiment["proxies"]

@@ -95,7 +95,7 @@ def texts(figure):
 
 CAPTIONS = {
     "completions": ["8 to retain and 7 to forget", "seed 0"],
-    "embeddings": ["10 held-out retain and 7 held-out forget", "6 features", "perplexity 30", "306 points"],
+    "embeddings": ["10 held-out retain and 7 held-out forget", "6 judge features", "perplexity 30", "306 points"],
     "retain_versus_forget": [f"{LOST} (3 of 3)", "ascent (1 of 3)", "near them"],
     "forget_weight": ["i2i: i2i_weak, i2i, i2i_strong", f"{LOST} (3 of 3)"],
     "difference_to_retrained": ["RMSE to retrained: root mean square difference", "another seed, on held-out"],

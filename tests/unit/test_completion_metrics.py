@@ -23,9 +23,12 @@ SET = CompletionSet(
     hidden=HIDDEN,
     completed=IMAGES,
     labels=np.array([0, 1, 2, 0, 1]),
+    classes=np.array([0, 1, 2, 0, 2]),
     features=FEATURES,
     true_features=FEATURES,
     probabilities=np.eye(3)[[0, 1, 2, 0, 2]],
+    embeddings=FEATURES,
+    true_embeddings=FEATURES,
     retrained=IMAGES,
 )
 
@@ -70,9 +73,9 @@ def test_recognised_is_the_share_of_true_classes():
     assert compute("recognised") == {"recognised": 80}
 
 
-def test_cosine_of_opposite_and_of_vanished_features():
-    assert compute("embedding_cosine", features=-FEATURES)["embedding_cosine"] == pytest.approx(-1)
-    assert compute("embedding_cosine", features=0 * FEATURES)["embedding_cosine"] == 0
+def test_cosine_of_opposite_and_of_vanished_embeddings():
+    assert compute("embedding_cosine", embeddings=-FEATURES)["embedding_cosine"] == pytest.approx(-1)
+    assert compute("embedding_cosine", embeddings=0 * FEATURES)["embedding_cosine"] == 0
 
 
 def test_no_distance_without_another_seed():

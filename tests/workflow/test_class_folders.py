@@ -29,6 +29,7 @@ SMALL = {
     "unlearning__samples": 20,
     "unlearning__measure": [{"until": 4, "every": 2}],
     "evaluation__samples": 20,
+    "evaluation__features": "judge",
     "methods": {"i2i_proxy": I2I},
     "figures": ["completions"],
 }
@@ -68,7 +69,7 @@ def test_the_imagenet_experiment_runs_from_folders_to_verdicts(checked):
     assert set(data.labels[chosen["heldout_retain"]]) == {3, 4, 5}
     table = pd.read_csv(results / "table.csv", index_col="Method")
     assert list(table.index) == ["original", "retrain", "i2i_proxy"]
-    assert table["FID held-out forget"].str.contains("±").all()
+    assert table["FID (judge features) held-out forget"].str.contains("±").all()
     assert "n00000000, n00000001, n00000002" in (results / "table.md").read_text()
     published = pd.read_csv(ROOT / "published" / "i2i.csv")
     verdicts = pd.read_csv(results / "verdicts.csv")

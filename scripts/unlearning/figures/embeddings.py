@@ -1,4 +1,4 @@
-"""Where completed and true images lie among each other, in the eyes of the judge."""
+"""Where completed and true images lie among each other, in the eyes of the judge or of Inception."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,10 +51,10 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     numbers = " and ".join(f"{len(features['true', group])} {GROUPS[group]}" for group in LOOKS)
     width = next(iter(features.values())).shape[1]
     caption = (
-        f"t-SNE of the judge's {width} features of {numbers} images, the true ones (pale, the same in every panel) and "
-        f"as completed by each model of seed {seed}. One embedding (perplexity {perplexity:g}, seed {SEED}) of all "
-        f"{sum(map(len, features.values()))} points together, so that places in different panels compare; distances "
-        f"between far points mean nothing. {results.conditions()}"
+        f"t-SNE of {width} {results.features} features of {numbers} images, the true ones (pale, the same in every "
+        f"panel) and as completed by each model of seed {seed}. One embedding (perplexity {perplexity:g}, seed {SEED}) "
+        f"of all {sum(map(len, features.values()))} points together, so that places in different panels compare; "
+        f"distances between far points mean nothing. {results.conditions()}"
     )
     return figure, caption
 

@@ -6,10 +6,10 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
 
 (`unit` is '' for a pure number; `table` says whether the main table has a column for it; with
 `"by_group": True` there is one, `{name}_{group}`, for each group of real images; in label and description,
-`{features}`, `{samples}` and `{retained}` stand for the features in use and the numbers of samples and of
-retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses', 'trajectory', 'cost' or
-'drift', and a function `compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs
-that have what the file needs; the others have no value.
+`{features}`, `{embeddings}`, `{samples}` and `{retained}` stand for the features and embeddings in use and the
+numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
+'trajectory', 'cost' or 'drift', and a function `compute(evidence)` that returns `{name: Value}`. `compute` is
+called only for runs that have what the file needs; the others have no value.
 """
 
 import math
@@ -54,8 +54,10 @@ class CompletionSet:
     """Completed images of one group of real images, and what the judge sees in them.
 
     images: the true ones, (n, C, H, W) uint8. hidden: (n, 1, H, W) bool, the pixels to be filled in.
-    completed: (n, C, H, W) uint8. labels: (n,) true class numbers. features, true_features: (n, F), of the
-    completed and of the true images. probabilities: (n, K), of the classes of the completed images.
+    completed: (n, C, H, W) uint8. labels: (n,) true class numbers; classes: (n,) those that the judge sees in
+    the completed images. features, true_features: (n, F), of the judge or of Inception, of the completed and of
+    the true images. probabilities: (n, K), by the same network, of the classes of the completed images.
+    embeddings, true_embeddings: (n, D), by CLIP where there is one, or else the features.
     retrained: (n, C, H, W) uint8, by a retrained model of another seed; None if there is no other seed.
     """
 
@@ -63,9 +65,12 @@ class CompletionSet:
     hidden: np.ndarray
     completed: np.ndarray
     labels: np.ndarray
+    classes: np.ndarray
     features: np.ndarray
     true_features: np.ndarray
     probabilities: np.ndarray
+    embeddings: np.ndarray
+    true_embeddings: np.ndarray
     retrained: np.ndarray | None
 
 

@@ -1,7 +1,4 @@
-"""Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group.
-
-On the judge's features, not Inception's: values compare within one experiment, not with papers.
-"""
+"""Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group."""
 
 from unlearning.metrics import Evidence, Value
 from unlearning.metrics.fid import frechet_distance
@@ -9,11 +6,11 @@ from unlearning.statistics import moments
 
 METRICS = {
     "completion_fid": {
-        "label": "FID",
+        "label": "FID ({features})",
         "unit": "",
         "table": True,
         "by_group": True,
-        "description": "Fréchet distance, on the judge's features, from completed to true images",
+        "description": "Fréchet distance, on {features}, from completed to true images",
     }
 }
 NEEDS = "completions"

@@ -1,15 +1,15 @@
-"""Inception score (Salimans et al. 2016) of completed images, by the judge's classes."""
+"""Inception score (Salimans et al. 2016) of completed images."""
 
 from unlearning.metrics import Evidence, Value
 from unlearning.metrics.inception_score import inception_score
 
 METRICS = {
     "completion_inception_score": {
-        "label": "IS",
+        "label": "IS ({features})",
         "unit": "",
         "table": False,
         "by_group": True,
-        "description": "inception score, by the judge's classes in place of Inception's, of completed images",
+        "description": "inception score, on {features}, of completed images",
     }
 }
 NEEDS = "completions"

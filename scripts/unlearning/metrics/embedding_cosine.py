@@ -1,6 +1,6 @@
 """Cosine similarity of embeddings of completed and true images.
 
-The paper embeds by CLIP; here it is the judge's features, so values compare within one experiment only.
+The paper embeds by CLIP. Where an experiment names no weights of one, the features stand in.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ from unlearning.metrics import Evidence, Value
 
 METRICS = {
     "embedding_cosine": {
-        "label": "Cosine",
+        "label": "Cosine ({embeddings})",
         "unit": "",
         "table": True,
         "by_group": True,
-        "description": "mean cosine of the judge's features of each completed image and of the true one",
+        "description": "mean cosine of the {embeddings} of each completed image and of the true one",
     }
 }
 NEEDS = "completions"
@@ -22,7 +22,7 @@ NEEDS = "completions"
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The mean over each group."""
     return {
-        f"embedding_cosine_{group}": Value(float(cosine(seen.features, seen.true_features).mean()))
+        f"embedding_cosine_{group}": Value(float(cosine(seen.embeddings, seen.true_embeddings).mean()))
         for group, seen in evidence.completions.items()
     }
 

@@ -17,6 +17,6 @@ NEEDS = "completions"
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The share in each group; the visible part alone may tell the class, so compare with the retrained model."""
     return {
-        f"recognised_{group}": Value(100 * float((seen.probabilities.argmax(1) == seen.labels).mean()))
+        f"recognised_{group}": Value(100 * float((seen.classes == seen.labels).mean()))
         for group, seen in evidence.completions.items()
     }

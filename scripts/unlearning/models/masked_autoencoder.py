@@ -5,10 +5,7 @@ is the paper's without normalised targets: the squared error of standardised pix
 hidden ones.
 """
 
-from pathlib import Path
-
 import torch
-from huggingface_hub import hf_hub_download
 from torch import Tensor, nn
 from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import (
@@ -17,8 +14,7 @@ from transformers.models.vit_mae.modeling_vit_mae import (
     build_2d_sinusoidal_position_embedding,
 )
 
-from unlearning import masks
-from unlearning.files import sha256_of_file
+from unlearning import hub, masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between patches"},
@@ -36,26 +32,8 @@ PARAMETERS = {
     "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder"},
     "decoder_heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder's attention"},
     "pretrained": {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "required": ["source", "file", "sha256"],
-        "properties": {
-            "source": {
-                "type": "string",
-                "minLength": 1,
-                "description": "a local folder, or a name on the Hugging Face hub such as facebook/vit-mae-base",
-            },
-            "file": {
-                "enum": ["model.safetensors", "pytorch_model.bin"],
-                "description": "the file of weights in it",
-            },
-            "sha256": {
-                "type": ["string", "null"],
-                "pattern": "^[0-9a-f]{64}$",
-                "description": "of that file; null, where it is still to be found out, is refused",
-            },
-        },
-        "description": "published weights to start from; null to start from random ones",
+        "anyOf": [{"$ref": "#/$defs/published_weights"}, {"type": "null"}],
+        "description": "published weights to start from, such as facebook/vit-mae-base; null to start from random ones",
     },
 }
 # Of ImageNet, as the published weights expect them; grey images have no such convention.
@@ -135,22 +113,7 @@ class Model(nn.Module):
         """
         if self.pretrained is None:
             return
-        source, file, sha256 = (self.pretrained[key] for key in ("source", "file", "sha256"))
-        key = "model.masked_autoencoder.pretrained"
-        path = Path(source) / file
-        if not path.is_file():
-            try:
-                path = Path(hf_hub_download(source, file))
-            except (OSError, ValueError) as error:
-                raise ValueError(
-                    f"{key}.source = {source!r}: neither a folder with {file} nor a name on the hub ({error}); name "
-                    " a folder that holds the file"
-                ) from None
-        if (found := sha256_of_file(path)) != sha256:
-            raise ValueError(
-                f"{path}: has the SHA-256 {found}, but {key}.sha256 = {sha256}: damaged or another version; "
-                "fetch it again, or correct the key"
-            )
+        path = hub.weights_file(self.pretrained, "model.masked_autoencoder.pretrained")
         pretrained, report = ViTMAEForPreTraining.from_pretrained(
             path.parent,
             config=self.network.config,

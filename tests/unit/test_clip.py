@@ -1,0 +1,98 @@
+"""CLIP: transformers' own embeddings, from checked weights or not at all."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPImageProcessorPil, CLIPModel
+
+from unlearning import hub, models
+from unlearning.classifier import Classifier
+from unlearning.clip import Clip
+from unlearning.evaluation import completion_set
+from unlearning.files import sha256_of_file
+
+from ..clip import publish_clip
+from .test_completion_models import CONFIGURATIONS
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return publish_clip(tmp_path_factory.mktemp("clip")).parent
+
+
+@pytest.fixture(scope="module")
+def clip(folder):
+    return Clip(folder / "model.safetensors", CPU)
+
+
+def pictures(channels, side, count=3):
+    # Smooth ones: of noise, two ways of enlarging differ.
+    coarse = torch.rand(count, channels, 4, 4, generator=torch.Generator().manual_seed(0))
+    return (torch.nn.functional.interpolate(coarse, side, mode="bilinear") * 255).to(torch.uint8)
+
+
+@pytest.mark.parametrize(("channels", "side", "tolerance"), [(3, 32, 1e-5), (1, 32, 1e-5), (3, 12, 0.02)])
+def test_embeddings_are_those_of_transformers(clip, folder, monkeypatch, channels, side, tolerance):
+    monkeypatch.setattr("unlearning.clip.BATCH", 2)
+    images = pictures(channels, side)
+    colours = images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    size = {"size": {"shortest_edge": 32}, "crop_size": 32}
+    pixels = CLIPImageProcessorPil(**size)(list(colours), return_tensors="pt")["pixel_values"]
+    model = CLIPModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        expected = model.visual_projection(model.vision_model(pixels).pooler_output)
+    found = clip.embeddings(images)
+    assert found.shape == (3, 12)
+    assert ((found - expected).norm(dim=1) / expected.norm(dim=1)).max() < tolerance
+
+
+def test_weights_without_their_configuration_or_of_another_network_are_refused(folder, tmp_path):
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(ValueError, match=r"has no config.json, .* beside model.safetensors"):
+        Clip(weights, CPU)
+    config = (folder / "config.json").read_text()
+    (tmp_path / "config.json").write_text(config.replace('"patch_size": 8', '"patch_size": 16'))
+    with pytest.raises(ValueError, match=r"lacks weights of a CLIP as config.json describes it: "):
+        Clip(weights, CPU)
+    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
+    with pytest.raises(ValueError, match=r"config.json: describes a vit network, not a CLIP"):
+        Clip(weights, CPU)
+
+
+def test_altered_weights_are_refused_with_their_key(folder):
+    published = {"source": str(folder), "file": "model.safetensors", "sha256": "0" * 64}
+    with pytest.raises(ValueError, match=r"SHA-256 [0-9a-f]{64}, but evaluation.embedding.sha256 = 0{64}"):
+        hub.weights_file(published, "evaluation.embedding")
+    published["sha256"] = sha256_of_file(folder / "model.safetensors")
+    assert hub.weights_file(published, "evaluation.embedding") == folder / "model.safetensors"
+
+
+class Doubled:
+    """In place of Inception: the brightness of an image twice, and its negative as the score of a second class."""
+
+    def features(self, images):
+        return images.float().mean((1, 2, 3))[:, None].expand(-1, 2)
+
+    def output(self, features):
+        return torch.stack([features[:, 0], -features[:, 0]], 1)
+
+
+def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
+    model = models.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
+    judge = Classifier([1, 8, 8], 3, [6])
+    images = pictures(1, 8)
+    arguments = (model, judge, images, np.array([0, 1, 2]), "retain", None)
+    plain, seen = completion_set(*arguments), completion_set(*arguments, inception=Doubled(), clip=clip)
+    np.testing.assert_array_equal(plain.completed, seen.completed)
+    np.testing.assert_array_equal(plain.classes, seen.classes)
+    np.testing.assert_array_equal(plain.classes, plain.probabilities.argmax(1))
+    np.testing.assert_array_equal(plain.embeddings, plain.features)
+    completed = torch.from_numpy(seen.completed)
+    np.testing.assert_array_equal(seen.features, Doubled().features(completed))
+    np.testing.assert_array_equal(seen.true_features, Doubled().features(images))
+    np.testing.assert_array_equal(seen.probabilities.argmax(1), 0)
+    np.testing.assert_array_equal(seen.embeddings, clip.embeddings(completed))
+    np.testing.assert_array_equal(seen.true_embeddings, clip.embeddings(images))
