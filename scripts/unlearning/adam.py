@@ -1,4 +1,6 @@
-"""Adam (Kingma & Ba 2015) on the flat parameter vector, by torch's own arithmetic."""
+"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) on the flat parameter vector, by torch's arithmetic."""
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +17,37 @@ class Adam:
 
     Args:
         model: its trainable parameters become views into one vector, in the order of `trainable`.
-        learning_rate: β are 0.9 and 0.999, ε is 1e-8, as in the paper and in `torch.optim.Adam`.
+        learning_rate: β₁ is 0.9, ε is 1e-8, as in the paper and in `torch.optim.Adam`.
+        second_moment: β₂.
+        weight_decay: decoupled from the gradient, as in AdamW; biases and other vectors do not decay.
+        warm_up: steps over which the learning rate rises from 0, in a straight line.
+        clip: norm that longer directions are shortened to.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float):
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float,
+        *,
+        second_moment: float = 0.999,
+        weight_decay: float = 0.0,
+        warm_up: int = 0,
+        clip: float = math.inf,
+    ):
         parameters = trainable(model)
         self._vector = flatten([parameter.detach() for parameter in parameters])
         for parameter, view in zip(parameters, unflatten(self._vector, parameters), strict=True):
             parameter.data = view
-        self._learning_rate = learning_rate
+        self._learning_rate, self._second_moment, self._warm_up, self._clip = (
+            learning_rate,
+            second_moment,
+            warm_up,
+            clip,
+        )
+        self._decay = None
+        if weight_decay:
+            decays = [torch.full_like(parameter, weight_decay * (parameter.dim() > 1)) for parameter in parameters]
+            self._decay = flatten(decays)
         self.state = {
             "exp_avg": torch.zeros_like(self._vector),
             "exp_avg_sq": torch.zeros_like(self._vector),
@@ -33,6 +57,13 @@ class Adam:
     @torch.no_grad()
     def descend(self, direction: Tensor) -> None:
         """Take one step; `direction` takes the place of the gradient."""
+        rate = self._learning_rate
+        if self._warm_up:  # a tensor, so that a GPU need not be waited for
+            rate = rate * ((self.state["step"] + 1) / self._warm_up).clamp(max=1)
+        if self._clip < math.inf:
+            direction = direction * (self._clip / direction.norm()).clamp(max=1)
+        if self._decay is not None:
+            self._vector.mul_(1 - rate * self._decay)
         adam(
             [self._vector],
             [direction],
@@ -42,8 +73,8 @@ class Adam:
             fused=True,
             amsgrad=False,
             beta1=0.9,
-            beta2=0.999,
-            lr=self._learning_rate,
+            beta2=self._second_moment,
+            lr=rate,
             weight_decay=0,
             eps=1e-8,
             maximize=False,

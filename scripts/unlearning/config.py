@@ -229,6 +229,16 @@ def _check_rows(experiment: dict) -> list[str]:
     family = _family(model)
     if family == "completing" and "attribute" in experiment["forget_set"]:
         problems.append(f"forget_set.attribute: completions by {model} are judged by classes; name classes instead")
+    shared = experiment["unlearning"]
+    optimizers = {
+        row: settings.get("optimizer", shared["optimizer"]) for row, settings in experiment["methods"].items()
+    }
+    for row, optimizer in optimizers.items():
+        if optimizer == "adamw" and "adamw" not in shared:
+            problems.append(f"unlearning.adamw: missing; the row {row!r} has the optimiser 'adamw'")
+            break
+    if "adamw" in shared and "adamw" not in optimizers.values():
+        problems.append("unlearning.adamw: no row has the optimiser 'adamw'; set it, or leave this out")
     for row, settings in experiment["methods"].items():
         suits = plugins.constant("methods", rule_of(experiment, row), "MODELS", family)
         if suits != family:

@@ -236,7 +236,8 @@ def make_optimizer(model: nn.Module, settings: dict, moments: dict[str, Tensor] 
     """The optimiser of the settings; its making turns the model's parameters into views of one vector."""
     if settings["optimizer"] == "sgd":
         return SGD(model, settings["learning_rate"])
-    optimizer = Adam(model, settings["learning_rate"])
+    options = settings["adamw"] if settings["optimizer"] == "adamw" else {}
+    optimizer = Adam(model, settings["learning_rate"], **options)
     if settings["optimizer"] == "adam_warm":
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         state = {key: flatten([moments[f"{name}.{key}"] for name in names]) for key in ("exp_avg", "exp_avg_sq")}

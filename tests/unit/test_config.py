@@ -19,6 +19,7 @@ from unlearning.config import (
     read_yaml,
 )
 
+ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
 DIGITS = read_yaml("configs/digits.yaml")
 
 
@@ -114,6 +115,9 @@ def test_every_experiment_in_the_repository_is_right():
         ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
         ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
         ("model", completing({"centre": {"side": 4}}), ["model.vq.mask.centre", "allowed: centre_crop, centre_hole"]),
+        ("unlearning.optimizer", "adamw", ["unlearning.adamw: missing; the row 'finetune' has the optimiser 'adamw'"]),
+        ("unlearning.adamw", ADAMW, ["unlearning.adamw: no row has the optimiser 'adamw'"]),
+        ("unlearning.adamw", ADAMW | {"clip": 0}, ["unlearning.adamw.clip = 0"]),
         ("device", "gpu", ["device = 'gpu'", "cpu, cuda, auto"]),
         ("trainig", {"epochs": 3}, ["trainig", "unknown key", "did you mean 'training'"]),
     ],
@@ -246,7 +250,7 @@ def test_a_row_may_name_its_method(root):
         ({"rule": "unoo"}, ["methods.swept.rule = 'unoo'", "did you mean 'uno'"]),
         ({"rule": "uno", "hessian_products": "exact"}, ["methods.swept.orthogonality_weight: missing"]),
         (UNO | {"lambda": 1}, ["methods.swept.lambda = 1", "unknown key"]),
-        (UNO | {"optimizer": "adamw"}, ["methods.swept.optimizer = 'adamw'", "adam, adam_warm, sgd"]),
+        (UNO | {"optimizer": "adagrad"}, ["methods.swept.optimizer = 'adagrad'", "adam, adam_warm, adamw, sgd"]),
         ({"rule": "histogram", "histogram_weight": 1.0}, ["methods.swept", "classifier in its loss", "'guide'"]),
         (3, ["methods.swept = 3"]),
     ],
@@ -301,6 +305,7 @@ def test_a_source_of_data_that_is_not_there_is_refused(root):
     load_settings({"data_source": "http://example.org/data"}, root)
 
 
+CLIP = {"source": "somewhere", "file": "model.safetensors", "sha256": "0" * 64}
 COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
 
 
@@ -326,6 +331,13 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ("model.masked_autoencoder.mask", {"centre_hole": {"side": 8}}, ["mask.centre_hole.side = 8", "everything"]),
         ("model.masked_autoencoder.mask", {"centre_crop": {"side": 8}}, ["mask.centre_crop.side = 8", "nothing"]),
         ("model.masked_autoencoder.mask", {"centre_hole": {"side": 2}}, ["cuts through the model's 2×2 patches"]),
+        (
+            "evaluation.embedding",
+            CLIP | {"sha256": None},
+            ["evaluation.embedding.sha256 = null: ", "model.safetensors"],
+        ),
+        ("evaluation.embedding", CLIP | {"file": "x.pt"}, ["evaluation.embedding.file = 'x.pt'", "pytorch_model.bin"]),
+        ("evaluation", {"samples": 80, "metrics": ["recognised"], "embedding": CLIP}, ["add 'embedding_cosine'"]),
     ],
 )
 def test_what_does_not_suit_the_completion_of_images_is_named(refused, path, value, said):
