@@ -84,11 +84,11 @@ def reference_bands(axis: plt.Axes, values: dict[str, pd.Series]) -> None:
             axis.axhspan(values[method].min(), values[method].max(), color=REFERENCE_COLORS[method], alpha=0.15, lw=0)
 
 
-def logarithmic(axis: plt.Axes) -> None:
-    """Both axes on logarithmic scales, with plain numbers at 1, 2 and 5."""
+def logarithmic(axis: plt.Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
+    """Both axes on logarithmic scales, with plain numbers at these multiples of powers of ten."""
     axis.set(xscale="log", yscale="log")
     for scaled in (axis.xaxis, axis.yaxis):
-        scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scaled.set_major_locator(LogLocator(subs=subs))
         scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
         scaled.set_minor_formatter(NullFormatter())
 

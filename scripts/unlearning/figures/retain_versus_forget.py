@@ -21,7 +21,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for axis, (metric, label) in zip(axes.flat, metrics.items(), strict=False):
         sides = [f"{metric}_heldout_{side}" for side in ("retain", "forget")]
         if any(0 < WIDE * values.min() < values.max() for values in (results.values(name)["value"] for name in sides)):
-            logarithmic(axis)
+            logarithmic(axis, (1, 3))  # in a small panel, more would overlap
         for method in ["original", "retrain", *results.methods]:
             x, y = (results.values(name, method)["value"] for name in sides)
             if x.empty or y.empty:
