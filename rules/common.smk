@@ -56,11 +56,12 @@ def prepare_run():
                 Path(SETTINGS["data"]) / "inception" / "checkpoints",
                 os.environ.get(SOURCE_VARIABLE),
             )
-        for name in {
-            job.wildcards.experiment for job in jobs if job.rule.name in ("train", "evaluate")
-        }:
-            for key, published in hub.published_weights(EXPERIMENTS[name]):
-                hub.weights_file(published, key)
+        for name in {job.wildcards.experiment for job in jobs if job.rule.name == "train"}:
+            if published := hub.pretrained(EXPERIMENTS[name]):
+                hub.weights_file(*published)
+        for name in {job.wildcards.experiment for job in jobs if job.rule.name == "evaluate"}:
+            if published := hub.embedding(EXPERIMENTS[name]):
+                hub.weights_file(*published)
         if on_slurm():
             # Resources of one job of each rule: they may have queues of their own.
             asked = [

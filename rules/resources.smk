@@ -41,8 +41,10 @@ def decoders(wildcards):
 def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
     dataset, experiment = data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment"))
-    looked_at = needs.looked_at(experiment, dataset) if experiment else 0
-    return needs.memory_mib(dataset, attempt, looked_at)
+    if not experiment:
+        return needs.memory_mib(dataset, attempt)
+    clip = "embedding" in experiment["evaluation"]
+    return needs.memory_mib(dataset, attempt, needs.looked_at(experiment, dataset), clip)
 
 
 def runtime(rule):

@@ -14,24 +14,20 @@ class Clip:
     """The image tower of a CLIP, frozen and in eval mode.
 
     Args:
-        file: checked weights, of a whole CLIP or of its image tower, with their `config.json` beside them.
+        file: weights of a whole CLIP or of its image tower, with their `config.json` beside them, both checked.
         device: to compute on.
 
     Raises:
-        ValueError: `config.json` is not there or describes something else; the weights are not those of its network.
+        ValueError: `config.json` describes something else, or the weights are not those of its network.
     """
 
     def __init__(self, file: Path, device: torch.device):
         # Seconds to import, and most experiments have no use for them.
-        from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Normalize, Resize
+        from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Lambda, Normalize, Resize
         from transformers import AutoConfig, CLIPConfig, CLIPVisionConfig
         from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
         from transformers.models.clip.modeling_clip import CLIPVisionModelWithProjection
 
-        if not (file.parent / "config.json").is_file():
-            raise ValueError(
-                f"{file.parent}: has no config.json, which describes the network; put it beside {file.name}"
-            )
         config = AutoConfig.from_pretrained(file.parent)
         if isinstance(config, CLIPConfig):
             # Published files leave the tower's own number at its default.
@@ -55,6 +51,7 @@ class Clip:
             [
                 Resize(side, InterpolationMode.BICUBIC, antialias=True),
                 CenterCrop(side),
+                Lambda(lambda pixels: pixels.clamp(0, 1)),  # bicubic curves overshoot
                 Normalize(OPENAI_CLIP_MEAN, OPENAI_CLIP_STD),
             ]
         )

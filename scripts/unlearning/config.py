@@ -111,6 +111,8 @@ def method_settings(experiment: dict, method: str) -> dict:
     own = ("rule", "retain_images")
     row = {key: value for key, value in experiment["methods"][method].items() if key not in own}
     shared = experiment["unlearning"]
+    if row.get("optimizer", shared["optimizer"]) != "adamw":
+        shared = {key: value for key, value in shared.items() if key != "adamw"}
     proxy = experiment["methods"][method].get("retain_images")
     return {
         **shared,
@@ -186,6 +188,9 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
     ((name, parameters),) = model.items()
     shape = dataset["image_shape"]
     try:
+        for heads, width in (("heads", "width"), ("decoder_heads", "decoder_width")):
+            if heads in parameters and parameters[width] % parameters[heads]:
+                raise ValueError(f"{heads} = {parameters[heads]}: does not divide the {width} {parameters[width]}")
         if "patch" in parameters:
             masks.check_square(shape, parameters["patch"])
         if "mask" in parameters:
@@ -194,17 +199,16 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
             masks.check_patches(parameters["mask"], shape, parameters["patch"])
         if "groups" in parameters:
             check_sizes(shape, parameters["channels"], parameters["groups"])
+        if "rounds" in parameters:  # the model predicts codes, each of which stands for so many pixels
+            masks.check_patches(parameters["mask"], shape, 2 ** (len(parameters["channels"]) - 1))
     except ValueError as error:
         return [f"model.{name}.{error}"]
     return []
 
 
 def _check_weights(experiment: dict) -> list[str]:
-    return [
-        f"{key}.sha256 = null: {UNCHECKED.format(**published)}"
-        for key, published in hub.published_weights(experiment)
-        if published["sha256"] is None
-    ]
+    found = filter(None, (hub.pretrained(experiment), hub.embedding(experiment)))
+    return [f"{key}.sha256 = null: {UNCHECKED.format(**given)}" for given, key in found if given["sha256"] is None]
 
 
 def _check_schedule(unlearning: dict) -> list[str]:
@@ -305,14 +309,20 @@ def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
         if images <= features:
             problems.append(f"dataset = {experiment['dataset']!r}: {distance} needs more than {images} images; {cure}")
     if "completion_fid" in metrics:
-        forgotten = {str(name) for name in experiment["forget_set"].get("classes", [])}
         of_class = dict(zip(dataset["classes"], dataset["heldout_images"], strict=True))
-        smallest = min(samples, sum(count for name, count in of_class.items() if name in forgotten))
-        if smallest <= features:
-            problems.append(
-                f"evaluation.metrics: 'completion_fid', {distance} needs more images than the {smallest} held-out ones "
-                "to forget; make the last of judge.hidden_units smaller, or leave it out"
-            )
+        selection = experiment["forget_set"]
+        forgotten = {str(name) for name in selection.get("classes", [])}
+        retained = {str(name) for name in selection.get("retain_classes", of_class.keys() - forgotten)}
+        cure = "set 'features: judge'" if uses_inception(experiment) else "make the last of judge.hidden_units smaller"
+        if samples <= features:
+            problems.append(f"evaluation.samples = {samples}: {distance} needs more completions of each group; {cure}")
+        for group, names in (("forget", forgotten), ("retain", retained)):
+            count = sum(of_class.get(name, 0) for name in names)
+            if count <= features and names <= of_class.keys():
+                problems.append(
+                    f"evaluation.metrics: 'completion_fid', {distance} needs more than the {count} held-out images to "
+                    f"{group}; {cure}, or leave it out"
+                )
     if samples <= NEIGHBOURS and "precision_recall" in metrics:
         problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
     return problems
@@ -360,6 +370,11 @@ def _explain(error) -> list[str]:
         key = re.match(r"'(.*)' is a required", error.message).group(1)
         meaning = error.schema["properties"].get(key, {}).get("description", "")
         return [f"{_join(path, key)}: missing; add it" + (f" ({meaning})" if meaning else "")]
+    if error.validator == "anyOf":  # a mapping or null: what is wrong in the mapping
+        inside = [part for part in error.context if part.validator != "type" or part.path]
+        return [line for part in inside for line in _explain(part)] or [
+            f"{path} = {value!r}: must be a mapping or null{described}"
+        ]
     if error.validator == "dependentRequired":
         return [f"{path} = {value!r}: {error.message}; add it"]
     if error.validator == "enum":
@@ -379,8 +394,8 @@ def _explain(error) -> list[str]:
         "maxProperties": "must have at most {} key(s)",
         "uniqueItems": "must not repeat an item",
         "pattern": "must match {}",
-    }.get(error.validator, error.message)
-    return [f"{path} = {value!r}: {meaning.format(limit)}{described}"]
+    }.get(error.validator)
+    return [f"{path} = {value!r}: {meaning.format(limit) if meaning else error.message}{described}"]
 
 
 def _join(path: str, key: str) -> str:

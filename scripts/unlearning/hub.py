@@ -3,33 +3,37 @@
 Nothing here imports torch: the workflow fetches what its jobs will need before the first of them.
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from unlearning.files import sha256_of_file
 
+CONFIG = "config.json"  # which describes the network that the weights belong to
+
 
 def weights_file(published: dict, key: str) -> Path:
-    """The file of weights; its configuration lies beside it where the source has one.
+    """The file of weights; where `config_sha256` is given, the network's `config.json` lies beside it.
 
     Args:
         published: `source` (a local folder, or a name on the hub), `file` in it, and its `sha256`.
         key: of the experiment's configuration, for messages.
 
     Raises:
-        ValueError: the file cannot be had, or has another checksum.
+        ValueError: a file cannot be had, or has another checksum.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    wanted = {"sha256": published["file"]} | ({"config_sha256": CONFIG} if "config_sha256" in published else {})
+    paths = [_checked(published["source"], file, published[check], key, check) for check, file in wanted.items()]
+    if len({path.parent for path in paths}) > 1:
+        raise ValueError(f"{key}.source: {paths[0]} and {CONFIG} are not in one folder; name a folder that has both")
+    return paths[0]
 
-    source, file, sha256 = (published[name] for name in ("source", "file", "sha256"))
+
+def _checked(source: str, file: str, sha256: str, key: str, check: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
     path = Path(source) / file
     if not path.is_file():
         try:
             path = Path(hf_hub_download(source, file))
-            with suppress(EntryNotFoundError):
-                hf_hub_download(source, "config.json")
         except (OSError, ValueError) as error:
             raise ValueError(
                 f"{key}.source = {source!r}: neither a folder with {file} nor a name on the hub ({error}); name "
@@ -37,16 +41,19 @@ def weights_file(published: dict, key: str) -> Path:
             ) from None
     if (found := sha256_of_file(path)) != sha256:
         raise ValueError(
-            f"{path}: has the SHA-256 {found}, but {key}.sha256 = {sha256}: damaged or another version; "
+            f"{path}: has the SHA-256 {found}, but {key}.{check} = {sha256}: damaged or another version; "
             "fetch it again, or correct the key"
         )
     return path
 
 
-def published_weights(experiment: dict) -> Iterator[tuple[str, dict]]:
-    """Key and value of all weights that an experiment takes from others."""
+def pretrained(experiment: dict) -> tuple[dict, str] | None:
+    """The weights that a model's training starts from, if any, and their key."""
     ((name, parameters),) = experiment["model"].items()
-    if parameters.get("pretrained"):
-        yield f"model.{name}.pretrained", parameters["pretrained"]
-    if "embedding" in experiment["evaluation"]:
-        yield "evaluation.embedding", experiment["evaluation"]["embedding"]
+    return (parameters["pretrained"], f"model.{name}.pretrained") if parameters.get("pretrained") else None
+
+
+def embedding(experiment: dict) -> tuple[dict, str] | None:
+    """The weights of the CLIP that judges completions, if any, and their key."""
+    key = "embedding"
+    return (experiment["evaluation"][key], f"evaluation.{key}") if key in experiment["evaluation"] else None

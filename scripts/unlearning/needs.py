@@ -6,27 +6,33 @@ still is not enough grows with every attempt; a job cut off by its time limit go
 
 import math
 
+from unlearning import plugins
 from unlearning.config import uses_inception
+from unlearning.plugins import GROUPS
 from unlearning.weights import FEATURES
 
 BASE_MIB = 2500  # Python, torch and the CUDA libraries
 BASE_MINUTES = 5
 SECONDS_PER_STEP = 0.02  # on one slow core, for the smallest images
 SECONDS_PER_PIXEL = 2e-5  # and step, on top
-SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image; a guess for GPUs
+SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image, of CLIP too; a guess for GPUs
+SECONDS_PER_SIMILARITY = 3e-7  # and pixel: hole_error on one core
+COMPLETED_AT_ONCE = 64  # images in the time of one step of training
+CLIP_MIB = 5000  # weights of a ViT-H, read and in place
 
 
-def memory_mib(dataset: dict, attempt: int = 1, looked_at: int = 0) -> int:
+def memory_mib(dataset: dict, attempt: int = 1, looked_at: int = 0, clip: bool = False) -> int:
     """Memory of any job on a data set: the images once as bytes and, in parts, as floats, twice over.
 
     Args:
         dataset: its description.
         attempt: 1 for the first.
         looked_at: images by Inception; their features, in half precision, are held twice.
+        clip: whether a CLIP judges completions.
     """
     images = sum(dataset["train_images"]) + sum(dataset["heldout_images"])
     numbers = 10 * images * math.prod(dataset["image_shape"]) + 4 * looked_at * FEATURES
-    return attempt * (BASE_MIB + math.ceil(numbers / 2**20))
+    return attempt * (BASE_MIB + CLIP_MIB * clip + math.ceil(numbers / 2**20))
 
 
 def looked_at(experiment: dict, dataset: dict) -> int:
@@ -52,7 +58,17 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         # Up to five gradients a step, and the measurements in between.
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()
-    per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * math.prod(dataset["image_shape"])
+    pixels = math.prod(dataset["image_shape"])
+    per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * pixels
     share = {"build_reference": lambda: 1, "evaluate": lambda: 1 / len(experiment["seeds"])}.get(rule, lambda: 0)()
     looking = share and share * looked_at(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
+    if share:
+        ((name, parameters),) = experiment["model"].items()
+        models = len(experiment["seeds"]) * share
+        completed = len(GROUPS) * experiment["evaluation"]["samples"] * models * plugins.completes(name)
+        steps += completed * parameters.get("sampling_steps", 1) / COMPLETED_AT_ONCE
+        if rule == "evaluate":
+            networks = uses_inception(experiment) + ("embedding" in experiment["evaluation"])
+            looking += 2 * completed * networks * SECONDS_PER_INCEPTION[experiment["device"]]
+            looking += completed * pixels * SECONDS_PER_SIMILARITY
     return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))

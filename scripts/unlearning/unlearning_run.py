@@ -301,7 +301,8 @@ class Pacer:
     def __init__(self, model: nn.Module, retain: Tensor, settings: dict):
         self._model = copy.deepcopy(model)
         set_training_mode(self._model, settings)
-        self._optimizer = make_optimizer(self._model, settings | {"optimizer": "adam"}, None)
+        fresh = {"adam_warm": "adam"}.get(settings["optimizer"], settings["optimizer"])
+        self._optimizer = make_optimizer(self._model, settings | {"optimizer": fresh}, None)
         self._retain, self._settings = retain, settings
         self._generator = stream(0, "pacer", retain.device)
         self.seconds()  # the first step pays for set-up that no later one does

@@ -135,7 +135,7 @@ def test_the_experiments_are_right_with_the_published_classes(source, root):
         ("{start: 0, count: 100}", "{start: 0, number: 6}", r"forget_set.classes.count: missing"),
         ("{start: 0, count: 100}", "{start: 0, count: 30}", "'n00000010' is to be forgotten"),
         ("centre_hole: {side: 128}", "centre_hole: {side: 112}", "side = 112: cuts through the model's 16×16 patches"),
-        ("hidden_units: [256]", "hidden_units: [30]", "more images than the 30 held-out ones"),
+        ("hidden_units: [256]", "hidden_units: [30]", "more than the 30 held-out images to forget"),
     ],
 )
 def test_every_check_knows_the_classes_of_the_folders(source, root, old, new, said):

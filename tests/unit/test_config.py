@@ -305,7 +305,8 @@ def test_a_source_of_data_that_is_not_there_is_refused(root):
     load_settings({"data_source": "http://example.org/data"}, root)
 
 
-CLIP = {"source": "somewhere", "file": "model.safetensors", "sha256": "0" * 64}
+CLIP = {"source": "somewhere", "file": "model.safetensors", "sha256": "0" * 64, "config_sha256": "0" * 64}
+WEIGHTS = {name: CLIP[name] for name in ("source", "file", "sha256")}
 COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
 
 
@@ -326,7 +327,11 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ("methods.salun", {"forget_weight": 1}, ["methods.salun", "for generating models", "remove the row"]),
         ("evaluation.metrics", ["fid"], ["'fid' is computed from samples", "masked_autoencoder does not make"]),
         ("evaluation.metrics", ["negative_elbo"], ["evaluation.elbo_draws: missing", "'negative_elbo' needs it"]),
-        ("judge.hidden_units", [128], ["Fréchet distance on 128 features", "more images than the 72 held-out"]),
+        (
+            "judge.hidden_units",
+            [128],
+            ["Fréchet distance on 128 features", "more than the 72 held-out images to forget"],
+        ),
         ("model.masked_autoencoder.patch", 3, ["model.masked_autoencoder.patch = 3", "not a square of whole patches"]),
         ("model.masked_autoencoder.mask", {"centre_hole": {"side": 8}}, ["mask.centre_hole.side = 8", "everything"]),
         ("model.masked_autoencoder.mask", {"centre_crop": {"side": 8}}, ["mask.centre_crop.side = 8", "nothing"]),
@@ -337,6 +342,15 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
             ["evaluation.embedding.sha256 = null: ", "model.safetensors"],
         ),
         ("evaluation.embedding", CLIP | {"file": "x.pt"}, ["evaluation.embedding.file = 'x.pt'", "pytorch_model.bin"]),
+        ("model.masked_autoencoder.pretrained", WEIGHTS | {"sha256": "FILL IN"}, ["pretrained.sha256 = 'FILL IN'"]),
+        (
+            "model.masked_autoencoder.pretrained",
+            {"source": "x", "sha": 1},
+            ["pretrained.sha = 1: unknown key", "file: missing"],
+        ),
+        ("model.masked_autoencoder.pretrained", 3, ["pretrained = 3: must be a mapping or null (published weights"]),
+        ("model.masked_autoencoder.heads", 5, ["model.masked_autoencoder.heads = 5: does not divide the width 64"]),
+        ("evaluation.features", "inception", ["evaluation.samples = 300: ", "to retain; set 'features: judge'"]),
         ("evaluation", {"samples": 80, "metrics": ["recognised"], "embedding": CLIP}, ["add 'embedding_cosine'"]),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from unlearning import needs, plugins, slurm
 from unlearning.config import load_experiment
+from unlearning.strict_yaml import read_yaml
 
 DIGITS = load_experiment("digits")
 DATASET = plugins.describe("datasets", "digits")
@@ -78,3 +79,14 @@ def test_needs_grow_with_the_experiment():
     assert needs.memory_mib(DATASET, 1, seen) > needs.memory_mib(DATASET) + 100
     for rule in ("build_reference", "evaluate"):
         assert needs.minutes(rule, inception, DATASET) > needs.minutes(rule, DIGITS, DATASET) + 10
+
+
+def test_places_has_time_for_its_completions():
+    """Its header reckons 69 minutes on a GPU for one evaluation, and 13 for the structural similarity."""
+    places = read_yaml("configs/places-i2i.yaml")
+    dataset = {"image_shape": [3, 256, 256], "train_images": [250] * 365, "heldout_images": [100] * 365}
+    assert needs.minutes("evaluate", places, dataset) > 82
+    assert needs.minutes("build_reference", places, dataset) > 2 * 69
+    clip = places | {"evaluation": places["evaluation"] | {"embedding": {}}}
+    assert needs.minutes("evaluate", clip, dataset) > needs.minutes("evaluate", places, dataset)
+    assert needs.memory_mib(dataset, clip=True) > needs.memory_mib(dataset) + 4000

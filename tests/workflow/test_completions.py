@@ -26,6 +26,7 @@ def results(tmp_path_factory):
             "source": str(published.parent),
             "file": published.name,
             "sha256": sha256_of_file(published),
+            "config_sha256": sha256_of_file(published.parent / "config.json"),
         },
         seeds=[0],
         training__epochs=2,

@@ -29,5 +29,6 @@ def compute(evidence: Evidence) -> dict[str, Value]:
 
 def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Of each pair of rows (n, F): (n,); 0 where one of them is zero."""
+    first, second = first.astype(np.float64), second.astype(np.float64)  # Inception's are in half precision
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return (first * second).sum(1) / np.maximum(lengths, 1e-30)
