@@ -50,11 +50,15 @@ def main_part(folder: Path) -> str:
     """The main table, and the verdicts where there are any."""
     parts = [(folder / "table.md").read_text().split("\n\n")[0]]
     if (folder / "verdicts.csv").is_file():
-        counted = pd.read_csv(folder / "verdicts.csv")["Verdict"].value_counts()
+        verdicts = pd.read_csv(folder / "verdicts.csv")
+        counted = verdicts["Verdict"].value_counts()
         summary = "Published numbers beside these: " + ", ".join(f"{count} {name}" for name, count in counted.items())
         if read_json(folder / "manifest.json")["configuration"]["published"]["settings"] == "as_published":
-            verdicts = (folder / "verdicts.md").read_text().strip()
-            parts.append(f"<details><summary>{summary}</summary>\n\n{verdicts}\n\n</details>")
+            cells = verdicts["Published"] + " / " + verdicts["Ours, as published"] + ": " + verdicts["Verdict"]
+            table = verdicts.assign(cell=cells).pivot(index="Method", columns="Quantity", values="cell")
+            table = table.reindex(verdicts["Method"].unique()).fillna("–").to_markdown()
+            legend = f"Published / ours by the same protocol: verdict. The reasons: `{folder}/verdicts.md`."
+            parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n{legend}\n\n</details>")
         else:
             parts.append(f"{summary}, provisionally, for the settings are reduced; `snakemake check` lists them.")
     return "\n\n".join(parts)
