@@ -13,6 +13,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from unlearning.batch_norm import BatchNorm2d
+
 PARAMETERS = {
     "channels": {
         "type": "array",
@@ -98,5 +100,5 @@ class Model(nn.Module):
 def _block(convolution: type[nn.Module], inputs: int, outputs: int) -> nn.Sequential:
     """Halve or, transposed, double an image's sides."""
     return nn.Sequential(
-        convolution(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU()
+        convolution(inputs, outputs, kernel_size=4, stride=2, padding=1), BatchNorm2d(outputs), nn.LeakyReLU()
     )
