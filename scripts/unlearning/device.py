@@ -54,9 +54,9 @@ def _keep_freed_memory() -> None:
 
     The page faults of getting it back cost a third of a training step on a virtual machine.
     """
-    trim_threshold, mmap_threshold = -1, -3  # of glibc's malloc.h; other systems have no such function
+    trim_threshold, most_mappings = -1, -4  # of glibc's malloc.h; other systems have no such function
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(mmap_threshold, 32 * 2**20)
+        mallopt(most_mappings, 0)
         mallopt(trim_threshold, 2**30)
 
 

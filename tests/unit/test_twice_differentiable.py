@@ -1,4 +1,4 @@
-"""Batch normalisation against torch's own, and its second derivatives against finite differences."""
+"""Layers against torch's own, and their second derivatives against finite differences."""
 
 import copy
 
@@ -6,19 +6,22 @@ import pytest
 import torch
 from torch import nn
 
-from unlearning.batch_norm import BatchNorm2d
+from unlearning.twice_differentiable import BatchNorm2d, Conv2d, ConvTranspose2d
 
 
 @pytest.fixture
 def layers():
-    """Torch's layer and ours with the same random scale and shift, in float64."""
+    """Torch's normalisation and ours with the same random scale and shift, in float64."""
+    return alike(nn.BatchNorm2d, BatchNorm2d, 3, momentum=0.3, eps=0.01)
+
+
+def alike(theirs, ours, *arguments, **keywords):
     torch.manual_seed(0)
-    theirs = nn.BatchNorm2d(3, momentum=0.3, eps=0.01).double()
-    nn.init.normal_(theirs.weight)
-    nn.init.normal_(theirs.bias)
-    ours = BatchNorm2d(3, momentum=0.3, eps=0.01).double()
-    ours.load_state_dict(theirs.state_dict())
-    return theirs, ours
+    pair = [layer(*arguments, **keywords).double() for layer in (theirs, ours)]
+    nn.init.normal_(pair[0].weight)
+    nn.init.normal_(pair[0].bias)
+    pair[1].load_state_dict(pair[0].state_dict())
+    return pair
 
 
 def random(*shape, seed=0, requires_grad=True):
@@ -28,7 +31,7 @@ def random(*shape, seed=0, requires_grad=True):
 
 def derivatives(layer, images):
     """The output, its gradients, and the gradients of a function of these."""
-    wanted = [images, layer.weight, layer.bias]
+    wanted = [part for part in (images, layer.weight, layer.bias) if part.requires_grad]
     output = layer(images)
     first = torch.autograd.grad((output**3).sum(), wanted, create_graph=True)
     mixed = sum((random(*part.shape, seed=7, requires_grad=False) * part).sum() for part in first)
@@ -66,3 +69,13 @@ def test_images_far_from_zero_lose_no_more_than_with_torch(layers):
         rounded = derivatives(layer.float(), images.float().requires_grad_())
         errors.append([((a.double() - b).norm() / b.norm()).item() for a, b in zip(rounded, exact, strict=True)])
     assert all(ours < 3 * theirs + 1e-6 for theirs, ours in zip(*errors, strict=True))
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(nn.Conv2d, Conv2d), (nn.ConvTranspose2d, ConvTranspose2d)])
+@pytest.mark.parametrize("image_needs_gradient", [True, False])
+def test_a_convolution_and_its_two_derivatives_are_those_of_torch(theirs, ours, image_needs_gradient):
+    pair = alike(theirs, ours, 3, 4, kernel_size=(4, 3), stride=2, padding=1)
+    images = random(2, 3, 6, 5, requires_grad=image_needs_gradient)
+
+    for expected, got in zip(*(derivatives(layer, images) for layer in pair), strict=True):
+        torch.testing.assert_close(got, expected)

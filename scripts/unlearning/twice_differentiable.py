@@ -1,0 +1,152 @@
+"""Layers of torch with second derivatives in closed form, for Hessian-vector products of convolutional models.
+
+torch differentiates the backward pass of its batch normalisation by some thirty passes over the activations, and
+that of a convolution by one whose kernel is as large as an image. In a Hessian-vector product of the 64×64 VAE
+the two took 2.5 and 3.3 of 6.3 seconds; here they take 0.3 and 2.1.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+_convolution_backward = torch.ops.aten.convolution_backward
+_batch_norm_backward = torch.ops.aten.native_batch_norm_backward
+
+
+class Conv2d(nn.Conv2d):
+    """As torch's, of which it has the parameters; without dilation or groups, padded by zeros."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Convolve (B, C, H, W)."""
+        return _convolve(self, images, transposed=False)
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """As torch's, of which it has the parameters; without dilation, groups or output padding."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Convolve (B, C, H, W) by the transposed operator."""
+        return _convolve(self, images, transposed=True)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """As torch's, of which it has the parameters and buffers."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise (B, C, H, W), in train mode by the batch's own statistics."""
+        if not self.training:
+            return super().forward(images)
+        self.num_batches_tracked.add_(1)
+        running = self.running_mean, self.running_var, self.momentum, self.eps
+        return _Normalisation.apply(images, self.weight, self.bias, *running)
+
+
+def _convolve(layer: nn.Module, images: Tensor, transposed: bool) -> Tensor:
+    tensors = images, layer.weight, layer.bias
+    if torch.is_autocast_enabled(images.device.type):
+        # Here and not by autocast itself, which would leave the tensors that are saved in another precision.
+        tensors = [tensor.to(torch.get_autocast_dtype(images.device.type)) for tensor in tensors]
+    return _Convolution.apply(*tensors, (layer.stride, layer.padding, (1, 1), transposed, (0, 0), 1))
+
+
+class _Convolution(torch.autograd.Function):
+    """y = x ∗ w + b."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, geometry):
+        ctx.geometry = geometry
+        ctx.save_for_backward(x, weight)
+        return torch.convolution(x, weight, bias, *geometry)
+
+    @staticmethod
+    def backward(ctx, g):
+        wanted = list(ctx.needs_input_grad[:3])
+        return *_ConvolutionGradients.apply(g, *ctx.saved_tensors, ctx.geometry, wanted), None
+
+
+class _ConvolutionGradients(torch.autograd.Function):
+    """The gradients with respect to x, w and b for the gradient g at y: linear in g, and in w, x and 1."""
+
+    @staticmethod
+    def forward(ctx, g, x, weight, geometry, wanted):
+        ctx.geometry = geometry
+        ctx.save_for_backward(g, x, weight)
+        return _convolution_backward(g, x, weight, [len(weight)], *geometry, wanted)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, v, v_weight, v_bias):
+        """The gradient of S = g·(v ∗ w + x ∗ v_weight + v_bias) with respect to g, x and w."""
+        g, x, weight = ctx.saved_tensors
+        of_g = torch.convolution(x, v_weight, v_bias, *ctx.geometry)
+        of_x = of_weight = None
+        if v is not None:
+            of_g += torch.convolution(v, weight, None, *ctx.geometry)
+            of_x, _, _ = _convolution_backward(g, x, v_weight, None, *ctx.geometry, [True, False, False])
+            _, of_weight, _ = _convolution_backward(g, v, weight, None, *ctx.geometry, [False, True, False])
+        return of_g, of_x, of_weight, None, None
+
+
+class _Normalisation(torch.autograd.Function):
+    """y = γ x̂ + β, x̂ = (x − mean x) / σ."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, running_mean, running_var, momentum, eps):
+        y, mean, inverse = torch.native_batch_norm(x, weight, bias, running_mean, running_var, True, momentum, eps)
+        ctx.eps = eps
+        ctx.save_for_backward(x, weight, mean, inverse)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        return *_NormalisationGradients.apply(g, *ctx.saved_tensors, ctx.eps), None, None, None, None
+
+
+class _NormalisationGradients(torch.autograd.Function):
+    """(γ/σ) P g, Σ g x̂ and Σ g for the gradient g at y, with P g = g − ⟨g⟩ − x̂ ⟨g x̂⟩, ⟨·⟩ a channel's mean."""
+
+    @staticmethod
+    def forward(ctx, g, x, weight, mean, inverse, eps):
+        outputs = _batch_norm_backward(g, x, weight, None, None, mean, inverse, True, eps, [True, True, True])
+        ctx.save_for_backward(g, x, weight, mean, inverse, *outputs[1:])
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, v, v_weight, v_bias):
+        """The gradient of S = v·(γ/σ) P g + v_weight·Σ g x̂ + v_bias·Σ g with respect to g, x and γ.
+
+        P is symmetric, so that ∂S/∂g = (γ/σ) P v + v_weight x̂ + v_bias. Through x̂, for which σ is held,
+        S has the gradient q = v_weight g − (γ/σ) (⟨g x̂⟩ v + ⟨v x̂⟩ g); through σ, of which ∂σ/∂x = x̂/N,
+        it has −T/σ with T = v·(γ/σ) P g. Together ∂S/∂x = P q / σ − x̂ T / (N σ). All are sums of g, v, x and
+        1 with a coefficient per channel. Below, `v_x` is ⟨v x̂⟩, `v_1` is ⟨v⟩ and `v_p_g` is ⟨v P g⟩.
+        """
+        g, x, weight, mean, inverse, g_x, g_1 = ctx.saved_tensors
+        n, scale = x.numel() // x.shape[1], weight * inverse
+        g_x, g_1 = g_x / n, g_1 / n
+        v_x, v_1 = _means(v, x, mean, inverse)
+        v_p_g = _means(v, g, g_1, torch.ones_like(mean))[0] - v_x * g_x
+        q_v, q_g = -scale * g_x, v_weight - scale * v_x
+        q_x, q_1 = q_v * v_x + q_g * g_x, q_v * v_1 + q_g * g_1
+
+        def combined(of_x: Tensor, of_1: Tensor, *others: tuple[Tensor, Tensor]) -> Tensor:
+            """of_x x̂ + of_1 + Σ coefficient·tensor."""
+            result = torch.addcmul(_planes(of_1 - of_x * mean * inverse), _planes(of_x * inverse), x)
+            for coefficient, tensor in others:
+                result.addcmul_(_planes(coefficient), tensor)
+            return result
+
+        to_g = combined(v_weight - scale * v_x, v_bias - scale * v_1, (scale, v))
+        to_x = combined(-inverse * (q_x + scale * v_p_g), -inverse * q_1, (inverse * q_v, v), (inverse * q_g, g))
+        return to_g, to_x, n * inverse * v_p_g, None, None, None
+
+
+def _means(v: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """⟨v (x − mean) inverse⟩ and ⟨v⟩, each (C,), in one pass: two outputs of torch's own backward pass."""
+    _, v_x, v_1 = _batch_norm_backward(v, x, None, None, None, mean, inverse, True, 0.0, [False, True, True])
+    n = x.numel() // x.shape[1]
+    return v_x / n, v_1 / n
+
+
+def _planes(channels: Tensor) -> Tensor:
+    return channels[:, None, None]
