@@ -17,7 +17,7 @@ MARKS = r"(<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->\n).*?(<!-- r
 def main() -> None:
     """Replace what stands between each pair of marks whose experiments have been run here.
 
-    A mark names one experiment, for its main table, or several `by` the metrics that stand side by side.
+    A mark names one experiment, for its main table, or any number `by` the metrics that stand side by side.
     """
     results, readme = Path(load_settings({})["results"]), ROOT / "README.md"
 
@@ -72,8 +72,9 @@ def side_by_side(folders: list[Path], metrics: list[str]) -> str:
         accuracy = sorted(folder.glob("*/accuracy.json"))
         results = Results.read(configuration, folder / "metrics.csv", accuracy, folder / "forget_set.json")
         described = results.described
-        for metric in metrics:
-            described[metric]["label"] = f"{folder.name.split('-')[-1]}: {described[metric]['label']}"
+        if len(folders) > 1:
+            for metric in metrics:
+                described[metric]["label"] = f"{folder.name.split('-')[-1]}: {described[metric]['label']}"
         tables.append(
             main_table(results.metrics, {metric: described[metric] for metric in metrics}).drop(columns="Runs")
         )

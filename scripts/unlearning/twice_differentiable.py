@@ -14,7 +14,7 @@ _batch_norm_backward = torch.ops.aten.native_batch_norm_backward
 
 
 class Conv2d(nn.Conv2d):
-    """As torch's, of which it has the parameters; without dilation or groups, padded by zeros."""
+    """As torch's, of which it has the parameters, trained or frozen together; without dilation or groups."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Convolve (B, C, H, W)."""
@@ -22,7 +22,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """As torch's, of which it has the parameters; without dilation, groups or output padding."""
+    """As torch's, of which it has the parameters, trained or frozen together; without dilation or groups."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Convolve (B, C, H, W) by the transposed operator."""
@@ -71,18 +71,21 @@ class _ConvolutionGradients(torch.autograd.Function):
     def forward(ctx, g, x, weight, geometry, wanted):
         ctx.geometry = geometry
         ctx.save_for_backward(g, x, weight)
-        return _convolution_backward(g, x, weight, [len(weight)], *geometry, wanted)
+        return _convolution_backward(g, x, weight, [g.shape[1]], *geometry, wanted)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, v, v_weight, v_bias):
         """The gradient of S = g·(v ∗ w + x ∗ v_weight + v_bias) with respect to g, x and w."""
         g, x, weight = ctx.saved_tensors
-        of_g = torch.convolution(x, v_weight, v_bias, *ctx.geometry)
-        of_x = of_weight = None
+        of_g = of_x = of_weight = None
+        if v_weight is not None:
+            of_g = torch.convolution(x, v_weight, v_bias, *ctx.geometry)
+            if ctx.needs_input_grad[1]:
+                of_x, _, _ = _convolution_backward(g, x, v_weight, None, *ctx.geometry, [True, False, False])
         if v is not None:
-            of_g += torch.convolution(v, weight, None, *ctx.geometry)
-            of_x, _, _ = _convolution_backward(g, x, v_weight, None, *ctx.geometry, [True, False, False])
+            moved = torch.convolution(v, weight, None, *ctx.geometry)
+            of_g = moved if of_g is None else of_g.add_(moved)
             _, of_weight, _ = _convolution_backward(g, v, weight, None, *ctx.geometry, [False, True, False])
         return of_g, of_x, of_weight, None, None
 

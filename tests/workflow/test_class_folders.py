@@ -13,6 +13,7 @@ from ..miniature import write_class_folders
 I2I = {"rule": "i2i", "retain_images": "others", "forget_weight": 0.2, "forget_target": "full_noise"}
 SMALL = {
     "device": "cpu",
+    "seeds": [0],
     "forget_set": {"classes": {"start": 0, "count": 3}, "retain_classes": {"start": 3, "count": 3}},
     "proxies": {"others": {"classes": {"start": 6, "count": 3}}},
     "training": {"epochs": 2, "batch_size": 32, "learning_rate": 1e-3},
@@ -69,7 +70,7 @@ def test_the_imagenet_experiment_runs_from_folders_to_verdicts(checked):
     assert set(data.labels[chosen["heldout_retain"]]) == {3, 4, 5}
     table = pd.read_csv(results / "table.csv", index_col="Method")
     assert list(table.index) == ["original", "retrain", "i2i_proxy"]
-    assert table["FID (judge features) held-out forget"].str.contains("±").all()
+    assert (table["FID (judge features) held-out forget"] != "–").all()
     assert "n00000000, n00000001, n00000002" in (results / "table.md").read_text()
     published = pd.read_csv(ROOT / "published" / "i2i.csv")
     verdicts = pd.read_csv(results / "verdicts.csv")
@@ -96,7 +97,7 @@ def test_the_places_experiment_is_planned_and_its_data_prepared(tmp_path):
         ["airfield", "alley", "bar", "field-wild", "lake-natural", "office", "pub-indoor", "ruin", "zen_garden"],
         model={"inpainting_diffusion": {"mask": {"centre_hole": {"side": 16}}, **palette}},
     )
-    assert clone.pending(*source)["unlearn"] == 2
+    assert clone.pending(*source)["unlearn"] == 1
     clone.run("--cores", "2", "data", *source)
     manifest = json.loads((clone.path / "data" / "places" / "manifest.json").read_text())
     assert manifest["classes"][3] == "field-wild"

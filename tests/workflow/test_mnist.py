@@ -19,6 +19,7 @@ def checked(tmp_path_factory):
     clone = Clone.make(tmp_path_factory.mktemp("mnist") / "clone")
     clone.write_experiment(
         base="mnist-small",
+        seeds=[0],
         training__epochs=1,
         judge__epochs=1,
         guide__epochs=1,
@@ -60,7 +61,7 @@ def test_the_two_classifiers_are_two(checked):
 
 
 def test_published_steps_follow_from_the_counts_of_the_128(checked):
-    for run in ("seed0/uno_as_run", "seed1/finetune"):
+    for run in ("seed0/uno_as_run", "seed0/finetune"):
         metrics = json.loads((checked[0] / run / "metrics.json").read_text())["metrics"]
         counts = pd.read_csv(checked[0] / run / "steps.csv")["published_forgotten"]
         below = np.flatnonzero(counts <= 0.02 * 128)
