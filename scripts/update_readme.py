@@ -84,7 +84,7 @@ def side_by_side(folders: list[Path], metrics: list[str]) -> str:
 
 
 def by_setting(folders: list[Path], metrics: list[str]) -> str:
-    """These metrics of the rows that differ from their method's own in one setting: a row per setting."""
+    """These metrics of the rows that differ from their method's own in one setting, folded: a row per setting."""
     results = read_results(*folders)
     values = main_table(results.metrics, {metric: results.described[metric] for metric in metrics})
     swept = pd.concat(
@@ -96,7 +96,8 @@ def by_setting(folders: list[Path], metrics: list[str]) -> str:
         for rule, rows in swept.groupby("rule", sort=False)
     ]
     settings = dict.fromkeys(swept["setting"])
-    return pd.concat(tables, axis="columns").reindex(settings).rename_axis("Setting").fillna("–").to_markdown()
+    table = pd.concat(tables, axis="columns").reindex(settings).rename_axis("Setting").fillna("–").to_markdown()
+    return f"<details><summary>Every setting of {results.experiment['title']}</summary>\n\n{table}\n\n</details>"
 
 
 def read_results(folder: Path) -> Results:
