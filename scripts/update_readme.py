@@ -97,7 +97,7 @@ def by_setting(folders: list[Path], metrics: list[str]) -> str:
     ]
     settings = dict.fromkeys(swept["setting"])
     table = pd.concat(tables, axis="columns").reindex(settings).rename_axis("Setting").fillna("–").to_markdown()
-    return f"<details><summary>Every setting of {results.experiment['title']}</summary>\n\n{table}\n\n</details>"
+    return f"<details><summary>{results.experiment['title']}</summary>\n\n{table}\n\n</details>"
 
 
 def read_results(folder: Path) -> Results:
