@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-# Before torch is imported: several processes run tests, and each with threads for all cores is seven times slower.
+# Before torch is imported: two processes run tests, and each with threads for all cores is seven times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
