@@ -127,7 +127,8 @@ def test_a_time_limit_costs_nothing_but_another_attempt(tmp_path):
         (second,) = clone.running("train")
     assert second != first
     assert {job["id"]: job["state"] for job in clone.jobs()}[first] == "TIMEOUT"
-    run("scancel", second)
+    run("scancel", "--signal=KILL", "--full", second)
+    wait_for(lambda: not clone.running("train"), "the end of the job, which would outlive its cluster")
 
 
 @pytest.mark.parametrize(
