@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from unlearning import models, plugins, twice_differentiable
+from unlearning import models, plugins
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
@@ -190,11 +190,7 @@ def differences(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> t
 
 def forward_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
     """The derivative of the gradient along the vector, by forward differentiation; running statistics stay."""
-    plain = copy.deepcopy(model)
-    for module in plain.modules():
-        if type(module).__module__ == twice_differentiable.__name__:
-            module.__class__ = type(module).__base__  # torch's own layer, which torch.func can transform
-    summed = _Summed(torch.func.replace_all_batch_norm_modules_(plain))
+    summed = _Summed(torch.func.replace_all_batch_norm_modules_(copy.deepcopy(model)))
     point = {name: parameter.detach() for name, parameter in summed.named_parameters()}
     along = dict(zip(point, unflatten(vector, list(point.values())), strict=True))
     gradient = torch.func.grad(lambda parameters: torch.func.functional_call(summed, parameters, batch))

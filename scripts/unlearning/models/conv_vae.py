@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unlearning.twice_differentiable import BatchNorm2d, Conv2d, ConvTranspose2d
+from unlearning.batch_norm import BatchNorm2d
 
 PARAMETERS = {
     "channels": {
@@ -54,15 +54,15 @@ class Model(nn.Module):
         self.latent_dimensions, self.pixel_deviation = latent_dimensions, pixel_deviation
         inner = [channels[-1], *(side // 2 ** len(channels) for side in image_shape[1:])]
         self.encoder = nn.Sequential(
-            *(_block(Conv2d, *ends) for ends in pairwise([image_shape[0], *channels])), nn.Flatten()
+            *(_block(nn.Conv2d, *ends) for ends in pairwise([image_shape[0], *channels])), nn.Flatten()
         )
         self.mean = nn.Linear(math.prod(inner), latent_dimensions)
         self.log_variance = nn.Linear(math.prod(inner), latent_dimensions)
         self.decoder = nn.Sequential(
             nn.Linear(latent_dimensions, math.prod(inner)),
             nn.Unflatten(1, tuple(inner)),
-            *(_block(ConvTranspose2d, *ends) for ends in pairwise([*channels[::-1], channels[0]])),
-            Conv2d(channels[0], image_shape[0], kernel_size=3, padding=1),
+            *(_block(nn.ConvTranspose2d, *ends) for ends in pairwise([*channels[::-1], channels[0]])),
+            nn.Conv2d(channels[0], image_shape[0], kernel_size=3, padding=1),
             nn.Tanh(),
         )
 
