@@ -1,8 +1,8 @@
 # make         install into .venv, run everything that config.yaml names, make the report, show the results
 # make report  the HTML report of what has been run
 # make test    the whole test suite
-# make bench    what planning and starting jobs costs, a step of every method, metrics, and decoding pictures
-# make audit    known vulnerabilities among the pinned packages (needs a network)
+# make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
+# make audit   known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the table and a figure of the default run into README.md
 PYTHON ?= python3
 # `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
@@ -29,6 +29,7 @@ bench: $(INSTALLED)
 	$(RUN) scripts/benchmark_methods.py
 	$(RUN) scripts/benchmark_metrics.py
 	$(RUN) scripts/benchmark_data.py
+	$(RUN) scripts/benchmark_precision.py
 
 # In an environment of its own: what audits the packages must not change them.
 audit:

@@ -13,15 +13,13 @@ from unlearning.device import (
     explain_out_of_memory,
     peak_memory_mib,
     prepare_device,
-    reduced_precision,
 )
 from unlearning.files import sha256_of, write_csv, write_json
 from unlearning.forget_set import ForgetSet
-from unlearning.images import as_float
 from unlearning.job import run
 from unlearning.provenance import run_record
 from unlearning.tensors import write_tensors
-from unlearning.training import train
+from unlearning.training import losses_of_images, train
 
 
 def main(
@@ -67,20 +65,11 @@ def main(
     image_shape = list(images.shape[1:])
     network = models.build(architecture, image_shape, seed).to(target)
 
-    precision = training.get("precision", "float32")
-    layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
-    autocast = reduced_precision(precision, target)
-
-    def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        noise = network.loss_noise(len(chosen), generator)
-        with autocast:
-            return network.losses(as_float(images[chosen]).contiguous(memory_format=layout), noise)
-
     checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]]))
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
         trained = train(
             network,
-            batch_losses,
+            losses_of_images(network, images, training.get("precision", "float32")),
             torch.as_tensor(indices, device=target),
             **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
             seed=seed,

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
+from unlearning.device import reduced_precision
+from unlearning.images import as_float
 from unlearning.seeding import stream
 from unlearning.vectors import flatten, trainable, unflatten
 
@@ -26,6 +28,25 @@ class Trained:
     losses: list[float]
     adam: dict[str, Tensor]
     seconds: float
+
+
+def losses_of_images(model: nn.Module, images: Tensor, precision: str) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The model's own loss, for `train`.
+
+    Args:
+        model: a generative model.
+        images: (N, C, H, W) uint8, where the model is.
+        precision: 'float32', 'tf32' or 'bfloat16'; see `device.reduced_precision`.
+    """
+    layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
+    autocast = reduced_precision(precision, images.device)
+
+    def losses(chosen: Tensor, generator: torch.Generator) -> Tensor:
+        noise = model.loss_noise(len(chosen), generator)
+        with autocast:
+            return model.losses(as_float(images[chosen]).contiguous(memory_format=layout), noise)
+
+    return losses
 
 
 def train(
