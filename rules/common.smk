@@ -101,6 +101,11 @@ def setting(*keys):
     return lambda wildcards: reduce(getitem, keys, EXPERIMENTS[wildcards.experiment])
 
 
+def attribute(wildcards):
+    """The attribute that an experiment forgets; None where it forgets classes or images."""
+    return setting("forget_set")(wildcards).get("attribute")
+
+
 def settings_of_run(wildcards):
     """What the model of a method, or of a reference, is made with."""
     experiment, method = EXPERIMENTS[wildcards.experiment], wildcards.method

@@ -70,6 +70,7 @@ rule evaluate:
         settings=setting("evaluation"),
         made_with=settings_of_run,
         compare_with=seed_to_compare_with,
+        attribute=attribute,
         device=setting("device"),
         code=code("evaluate.py", "models", "metrics"),
     script:

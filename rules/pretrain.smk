@@ -22,7 +22,7 @@ rule train_classifier:
         runtime=runtime("train_classifier"),
     params:
         settings=lambda wildcards: setting(wildcards.classifier)(wildcards),
-        attribute=lambda wildcards: setting("forget_set")(wildcards).get("attribute"),
+        attribute=attribute,
         device=setting("device"),
         code=code("train_classifier.py"),
     script:

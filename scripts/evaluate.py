@@ -32,6 +32,7 @@ def main(
     settings: dict,
     made_with: dict,
     compare_with: int | None,
+    attribute: str | None,
     device: str,
     code: str,
     dataset: Path,
@@ -58,6 +59,7 @@ def main(
             have had those of before.
         compare_with: seed of the retrained model to compare with, another than the run's own so that
             `retrain` itself gets a fair value; None where there is no other.
+        attribute: that is forgotten, whose two sides are the classes; None for the data set's classes.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs, the metrics' files included.
         dataset: prepared data set.
@@ -76,7 +78,8 @@ def main(
             first `STORED_IMAGES` of each array of `metrics.CompletionSet`, as `{group}.{array}`.
     """
     target = prepare_device(device)
-    data, groups, classifier = Dataset.load(dataset), ForgetSet.load(forget_set), Classifier.load(judge, target)
+    data = Dataset.load(dataset).labelled(attribute)
+    groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
     ran = read_json(record)
     if ran["config_sha256"] != sha256_of(made_with):
         raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")

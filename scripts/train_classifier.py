@@ -46,7 +46,8 @@ def main(
     target = prepare_device(device)
     data = Dataset.load(dataset).labelled(attribute)
     images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
-    image_shape, seed = list(images.shape[1:]), settings["seed"]
+    image_shape = list(images.shape[1:])
+    seed = stream_seed(settings["seed"], "classifier")  # a generative model of the same seed shares no stream with it
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
         layers = settings["hidden_units"], settings.get("convolutions", [])
@@ -62,7 +63,8 @@ def main(
             network,
             batch_losses,
             torch.from_numpy(np.flatnonzero(data.train)).to(target),
-            **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate", "seed")},
+            **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate")},
+            seed=seed,
             checkpoint=checkpoint,
         )
     _, predicted = look_at(network, images[torch.from_numpy(~data.train)])

@@ -122,11 +122,19 @@ def main(
 
 
 def retained_images(wanted: str | dict, data: Dataset, chosen: ForgetSet, proxy: Path | None) -> np.ndarray:
-    """The images (N, C, H, W) of the retain set, or of the proxy that stands for it."""
+    """The images (N, C, H, W) of the retain set, or of the proxy that stands for it.
+
+    Raises:
+        ValueError: all images of the proxy's classes are to be forgotten.
+    """
     if wanted == "retain":
         return data.images[chosen.retain]
     if "classes" in wanted:
-        return data.images[of_classes(wanted["classes"], data.labels, data.train, data.classes)]
+        of_proxy = of_classes(wanted["classes"], data.labels, data.train, data.classes)
+        kept = np.setdiff1d(of_proxy, chosen.forget)  # a class may be forgotten in part
+        if not len(kept):
+            raise ValueError(f"all images of the proxy's classes {wanted['classes']} are to be forgotten; name others")
+        return data.images[kept]
     other = Dataset.load(proxy)
     return other.images[other.train]
 

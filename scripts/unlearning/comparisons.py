@@ -30,31 +30,35 @@ def comparisons(results: Results) -> pd.DataFrame:
         for metric, description in described.items():
             label = description["label"] + (f" ({description['unit']})" if description["unit"] else "")
             paired = {method: differences(results, metric, method, baseline) for method in methods}
-            tested = {method: sign_flip_p(values) for method, values in paired.items() if len(values) > 1}
+            tested = {
+                method: sign_flip_p(values)
+                for method, values in paired.items()
+                if len(values) > 1 and np.isfinite(values).all()
+            }
             corrected = dict(zip(tested, holm(np.array(list(tested.values()))), strict=True))
             for method, values in paired.items():
                 row = rows.setdefault((method, baseline), {"Method": method, "Compared with": baseline})
-                row[label] = _cell(values, corrected.get(method))
+                row[label] = _cell(values, corrected.get(method), len(results.experiment["seeds"]))
     return pd.DataFrame(list(rows.values()))
 
 
 def differences(results: Results, metric: str, method: str, baseline: str) -> np.ndarray:
-    """The metric of a method's runs minus that of the baseline's runs of the same seeds; (n,), finite ones only."""
+    """The metric of a method's runs minus that of the baseline's of the same seeds; (n,), where both have it."""
     values = results.values(metric, method, baseline)
     wide = values.pivot_table(index="seed", columns="method", values="value")
     if not {method, baseline} <= set(wide):
         return np.empty(0)
-    difference = (wide[method] - wide[baseline]).to_numpy()
-    return difference[np.isfinite(difference)]
+    return (wide[method] - wide[baseline]).dropna().to_numpy()
 
 
-def _cell(values: np.ndarray, p: float | None) -> str:
+def _cell(values: np.ndarray, p: float | None, seeds: int) -> str:
     if not len(values):
         return "–"
-    if len(values) == 1:
-        return f"{values[0]:+.3g}"
+    few = f" ({len(values)} of {seeds} seeds)" if len(values) < seeds else ""
+    if len(values) == 1 or not np.isfinite(values).all():
+        return f"{values.mean():+.3g}{few}"
     low, high = bootstrap_interval(values)
-    return f"{values.mean():+.3g} [{low:+.3g}, {high:+.3g}]{' *' if p is not None and p < LEVEL else ''}"
+    return f"{values.mean():+.3g} [{low:+.3g}, {high:+.3g}]{' *' if p is not None and p < LEVEL else ''}{few}"
 
 
 def caption(results: Results) -> str:

@@ -77,20 +77,30 @@ QUANTITIES = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over runs, its standard deviation and their number; NaN where not known."""
+    """A mean over runs.
+
+    std: of one run; NaN where not known. runs: how many; NaN where not known. squared_error: of the mean; 0 where
+    not known. at_least, at_most: whether a run that was censored makes the mean a lower or an upper bound.
+    """
 
     mean: float
     std: float
     runs: float
+    squared_error: float
+    at_least: bool = False
+    at_most: bool = False
 
-    @property
-    def squared_error(self) -> float:
-        """Of the mean; 0 where it is not known."""
-        return float(np.nan_to_num(self.std**2 / self.runs)) if self.runs else 0.0
+    @classmethod
+    def of(cls, mean: float, std: float, runs: float, at_least: bool = False) -> "Estimate":
+        """The mean of independent runs."""
+        return cls(mean, std, runs, float(np.nan_to_num(std**2 / runs)), at_least)
 
     def over(self, reference: "Estimate") -> "Estimate":
-        """In units of another mean."""
-        return Estimate(self.mean / reference.mean, self.std / reference.mean, self.runs)
+        """In units of another mean, whose error and bounds count as well (to first order)."""
+        ratio = self.mean / reference.mean
+        squared_error = (self.squared_error + ratio**2 * reference.squared_error) / reference.mean**2
+        std = self.std / abs(reference.mean)
+        return Estimate(ratio, std, self.runs, squared_error, self.at_least, reference.at_least)
 
     def __str__(self) -> str:
         spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"
@@ -101,7 +111,7 @@ def verdicts(results: Results, published: pd.DataFrame) -> pd.DataFrame:
     """One row per published cell of the experiment's data set, in the order of the file, with `COLUMNS`."""
     published = published[published["dataset"] == results.experiment["dataset"]]
     table = {
-        (row["method"], row["metric"]): Estimate(row["mean"], row["std"], row["runs"])
+        (row["method"], row["metric"]): Estimate.of(row["mean"], row["std"], row["runs"])
         for _, row in published.iterrows()
     }
     return pd.DataFrame([_verdict(results, table, row) for _, row in published.iterrows()], columns=COLUMNS)
@@ -115,8 +125,8 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         "Method": method,
         "Quantity": quantity.label,
         "Published": str(theirs),
-        "Ours, as published": "–" if ours is None else str(ours),
-        "Ours, rigorous": _rigorous_text(results, quantity, method, rigorous),
+        "Ours, as published": _text(results, quantity.as_published, method, ours),
+        "Ours, rigorous": _text(results, quantity.rigorous, method, rigorous),
         "published_value": theirs.mean,
         "as_published_value": ours.mean if ours else np.nan,
         "rigorous_value": rigorous.mean if rigorous else np.nan,
@@ -145,18 +155,30 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
     verdict, reason = judge(theirs, compared, row["relative_tolerance"], row["absolute_tolerance"])
     if verdict != "reproduced":
         reason += _explanation(results, table, row, quantity)
+    if lost := len(results.experiment["seeds"]) - compared.runs:
+        reason += f"; {lost} of {len(results.experiment['seeds'])} runs have no value: {_status(results, method)}"
     return shown | {"Verdict": verdict, "Reason": reason}
 
 
 def judge(theirs: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
     """Verdict on two means, and its reason.
 
-    Allowed is the tolerance plus two standard errors of the published mean. A difference that lies
-    beyond that only by chance, or within it by chance, because our own runs scatter, decides nothing.
+    Allowed is the tolerance plus two standard errors of the published value. A difference that lies
+    beyond that only by chance, or within it by chance, because our own runs scatter, decides nothing;
+    nor does one run, whose scatter is not known, or a bound that the other side may lie beyond.
     """
     allowed = relative * abs(theirs.mean) + absolute + 2 * np.sqrt(theirs.squared_error)
     difference, noise = abs(ours.mean - theirs.mean), 2 * np.sqrt(ours.squared_error)
     reason = f"differs by {ours.mean - theirs.mean:+.2g}, allowed ± {allowed:.2g}"
+    if ours.runs < 2:
+        return (
+            "not comparable",
+            f"{reason}, but one run alone does not show how far runs scatter: more seeds are needed",
+        )
+    if (ours.at_least and ours.mean - noise <= theirs.mean + allowed) or (
+        ours.at_most and ours.mean + noise >= theirs.mean - allowed
+    ):
+        return "not comparable", f"{reason}, but ours is only a bound: more steps are needed"
     if difference - noise > allowed:
         return "not reproduced", reason
     if difference <= allowed and noise <= allowed:
@@ -177,28 +199,31 @@ def _explanation(results: Results, table: dict, row: pd.Series, quantity: Quanti
         theirs = theirs.over(table[quantity.reference, row["metric"]])
         ours = ours.over(estimate(results, quantity.compared, quantity.reference))
     verdict, _ = judge(theirs, ours, row["relative_tolerance"], row["absolute_tolerance"])
-    outcome = {"reproduced": "that is the published number", "not reproduced": "nor is that the published number"}
-    return (
-        f"; the released code ran {ran} under this name, which here gives {ours.mean:.3g}: "
-        f"{outcome.get(verdict, 'too scattered to tell')}"
-    )
+    outcome = {
+        "reproduced": "that is the published number",
+        "not reproduced": "nor is that the published number",
+        "not comparable": "too scattered, or too often without a crossing, to tell",
+    }
+    return f"; the released code ran {ran} under this name, which here gives {ours.mean:.3g}: {outcome[verdict]}"
 
 
 def estimate(results: Results, metric: str, method: str, scale: float = 1) -> Estimate | None:
     """Mean and standard deviation of a metric over the seeds; None where no run has it."""
-    values = scale * results.values(metric, method)["value"].to_numpy(float)
+    runs = results.values(metric, method)
+    values = scale * runs["value"].to_numpy(float)
     if not len(values):
         return None
-    return Estimate(values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan, len(values))
+    std = values.std(ddof=1) if len(values) > 1 else np.nan
+    return Estimate.of(values.mean(), std, len(values), bool(runs["censored"].any()))
 
 
-def _rigorous_text(results: Results, quantity: Quantity, method: str, rigorous: Estimate | None) -> str:
-    if rigorous is None:
+def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> str:
+    if mean is None:
         return "–"
-    if "crossing" not in quantity.rigorous:
-        return str(rigorous)
-    values = results.values(quantity.rigorous, method)
+    values = results.values(metric, method)
     censored = values["censored"].to_numpy(bool)
+    if "crossing" not in metric:
+        return f"{mean} ({(~censored).sum()}/{len(values)})" if censored.any() else str(mean)
     median = kaplan_meier_median(values["value"].to_numpy(float), censored)
     bound = f"> {values['value'].max():.3g}" if median is None else f"{median:.3g}"
     return f"{bound} ({(~censored).sum()}/{len(values)})"
@@ -217,10 +242,11 @@ def caption(results: Results) -> str:
         f"{results.conditions()} "
         + ("**The settings are smaller than the paper's: verdicts are provisional.** " if reduced else "")
         + "Published: mean ± standard deviation as printed. Ours, as published: the same protocol on our runs, bugs "
-        "included where they concern measuring. Ours, rigorous: crossings for good on fresh samples, as Kaplan–Meier "
-        "median and how many seeds got there; the Fréchet distance to the retain data on "
+        "included where they concern measuring: a run that never crossed counts with its last step, which makes the "
+        "mean a bound, and in brackets stands how many did. Ours, rigorous: crossings for good on fresh samples, as "
+        "Kaplan–Meier median and how many seeds got there; the Fréchet distance to the retain data on "
         f"{results.features} features. Compared is the as-published value or, where hardware or features differ, its "
         "ratio to the named row (of times: in units of fine-tuning steps timed side by side). Reproduced: within the "
-        "tolerance of published/*.csv plus two standard errors of the published mean. Not comparable: also where our "
-        "own seeds scatter too much."
+        "tolerance of published/*.csv plus two standard errors of the published value (of a ratio, of both its means). "
+        "Not comparable: also where our own seeds scatter too much, or where a bound leaves it open."
     )

@@ -23,28 +23,19 @@ def trimmed_mean(values: np.ndarray) -> float:
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
-def kaplan_meier(times: np.ndarray, censored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Product-limit estimate of the share of runs that have not yet reached an event (Kaplan & Meier 1958).
+def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None:
+    """The first time by which half of the runs reached an event (Kaplan & Meier 1958); None if fewer ever did.
+
+    All runs had the same number of steps to reach it in. One that did not, whether it went to the last
+    step, took less time for it than others, or diverged on the way, was never lost from sight: it counts
+    as censored after every event, where the product-limit estimate is the plain share of runs.
 
     Args:
-        times: (n,) when the event came, or when watching ended.
-        censored: (n,) True where watching ended first.
-
-    Returns:
-        Times (k,) at which the share falls, in growing order, and the share (k,) from then on.
+        times: (n,) when the event came; of no account where it did not.
+        censored: (n,) True where it did not.
     """
-    from scipy.stats import CensoredData, ecdf
-
-    curve = ecdf(CensoredData(uncensored=times[~censored], right=times[censored])).sf
-    falls = np.flatnonzero(np.diff(curve.probabilities, prepend=1.0) < 0)
-    return curve.quantiles[falls], curve.probabilities[falls]
-
-
-def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None:
-    """The first time by which half of the runs reached the event; None if fewer ever did."""
-    falls, shares = kaplan_meier(times, censored)
-    reached = np.flatnonzero(shares <= 0.5)
-    return float(falls[reached[0]]) if len(reached) else None
+    median = np.sort(np.where(censored, np.inf, times))[(len(times) - 1) // 2]
+    return float(median) if np.isfinite(median) else None
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

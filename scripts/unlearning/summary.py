@@ -84,9 +84,10 @@ def normalised(table: pd.DataFrame) -> pd.Series:
 def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
     """Means ± standard deviations over seeds, one row per method, as text.
 
-    A metric with a censored value is given as its Kaplan–Meier median over the seeds and how many of
-    them reached the event. Runs that diverged have no samples to judge: the column 'Runs' counts
-    them, and the means are over the others.
+    Crossings are given as their Kaplan–Meier median over the seeds and how many of them reached the
+    event; a mean that rests on censored values has that number too. Runs that diverged have no samples
+    to judge: the column 'Runs' counts them, and the means are over the others. A mean says where
+    further runs have no value.
 
     Args:
         table: see `tidy`.
@@ -99,7 +100,9 @@ def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
         for metric, description in described.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
             unit = f" ({description['unit']})" if description["unit"] else ""
-            cells[description["label"] + unit] = _cell(values)
+            finished = (by_seed["status"] != "diverged").sum()
+            few = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
+            cells[description["label"] + unit] = _cell(values) + few
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
@@ -116,16 +119,16 @@ def _runs(by_seed: pd.DataFrame) -> str:
 def _cell(values: pd.DataFrame) -> str:
     if values.empty:
         return "–"
-    numbers = values["value"].to_numpy(float)
+    numbers, censored = values["value"].to_numpy(float), values["censored"].to_numpy(bool)
+    reached = f" ({(~censored).sum()}/{len(numbers)})"
     if "crossing" in values["metric"].iloc[0]:
-        censored = values["censored"].to_numpy(bool)
         median = kaplan_meier_median(numbers, censored)
         bound = numbers.max() if median is None else median
         shown = f"{bound:.0f}" if values["unit"].iloc[0] == "steps" else _digits(bound)
-        return f"{'> ' if median is None else ''}{shown} ({(~censored).sum()}/{len(numbers)})"
+        return f"{'> ' if median is None else ''}{shown}{reached}"
     mean = numbers.mean()
     spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
-    return _digits(mean) + spread
+    return _digits(mean) + spread + (reached if censored.any() else "")
 
 
 def _digits(number: float, like: float | None = None) -> str:
@@ -150,7 +153,8 @@ def caption(results: Results, described: dict[str, dict]) -> str:
     protocols = (
         " Columns 'as published' follow the UNO paper's protocol on the same runs: 128 fixed latents in train-mode "
         f"batch normalisation, classified by the guide ({100 * results.guide['heldout_accuracy']:.1f} % right on "
-        "held-out images), the first crossing even if the class comes back, the last step where there is none; and a "
+        "held-out images), the first crossing even if the class comes back, the last step where there is none (in "
+        "brackets how many seeds crossed); and a "
         "distance with symmetrised covariance product to all training images, the forgotten class included. All "
         "others are rigorous: fresh samples in eval mode, the judge, the crossing for good, censored runs as such."
         if results.guide and "as_published" in evaluation["metrics"]

@@ -5,6 +5,7 @@ method only gives the direction of each step (see `unlearning.methods`).
 """
 
 import copy
+import math
 import time
 from dataclasses import dataclass
 from types import ModuleType
@@ -95,6 +96,7 @@ def unlearn(
     Raises:
         ValueError: the method's direction has not the shape of the parameters.
     """
+    pacer = Pacer(model, retain, settings)  # before anything is frozen: its steps are those of `finetune`
     if getattr(method, "ENCODER_ONLY", False):
         of_encoder = model.encoder_parameters()
         for name, parameter in model.named_parameters():
@@ -119,7 +121,6 @@ def unlearn(
         started = now(device)
         prepared = method.prepare(start, **parameters)
         preparation_seconds = now(device) - started
-    pacer = Pacer(model, retain, settings)
     optimizer = make_optimizer(model, settings, moments)
     run = Run("finished", [], [], preparation_seconds)
     if state := checkpoint.load():
@@ -168,6 +169,8 @@ def unlearn(
             prepared,
             streams["method"],
         )
+        for loss in (step.retain, step.forget):
+            loss.batch  # noqa: B018 - every method draws one of each in every step, so that all see the same
         started = now(device)
         direction = method.direction(step, **parameters)
         if direction.shape != size:
@@ -261,10 +264,10 @@ def histogram_loss(
     """KL(p̄ ‖ q): p̄ the guide's mean softmax over a batch of samples, q uniform over the retained classes."""
 
     def divergence(latents: Tensor) -> Tensor:
-        shares = guide(model.samples(latents)).softmax(1).mean(0)
-        wanted = torch.full_like(shares, 1 / (len(shares) - len(forgotten)))
+        logs = guide(model.samples(latents)).log_softmax(1).logsumexp(0) - math.log(len(latents))
+        wanted = torch.full_like(logs, 1 / (len(logs) - len(forgotten)))
         wanted[forgotten] = TINY_SHARE
-        return (torch.xlogy(shares, shares) - shares * wanted.log()).sum()
+        return (logs.exp() * (logs - wanted.log())).sum()
 
     return Loss(model, lambda: model.latents(settings["batch_size"], generator), divergence)
 

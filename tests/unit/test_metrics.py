@@ -24,7 +24,6 @@ from unlearning.metrics.nearest_sample import nearest_distances
 from unlearning.metrics.precision_recall import precision_recall
 from unlearning.statistics import (
     at_most,
-    kaplan_meier,
     kaplan_meier_median,
     moments,
     share_below,
@@ -230,26 +229,23 @@ def test_values_that_are_not_finite_are_text_in_json():
     assert Value(float("inf"), low=1.0).as_json() == {"value": "inf", "low": 1.0, "high": None, "censored": False}
 
 
-def test_kaplan_meier_on_the_textbook_case():
-    """Remission times of the 6-MP group of Freireich et al. 1963, with the published estimates."""
-    times = np.array([6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35])
-    events = np.array([1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0], bool)
-    falls, shares = kaplan_meier(times, ~events)
-    np.testing.assert_array_equal(falls, [6, 7, 10, 13, 16, 22, 23])
-    np.testing.assert_allclose(shares, [0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], atol=5e-4)
-    assert kaplan_meier_median(times, ~events) == 23
+@given(st.lists(st.integers(1, 9) | st.none(), min_size=1, max_size=12))
+def test_the_median_is_kaplan_and_meiers_where_all_runs_are_watched_to_the_same_end(steps):
+    """Against scipy's product-limit estimate: None is a run that is censored at step 10."""
+    events = [step for step in steps if step is not None]
+    curve = stats.ecdf(stats.CensoredData(uncensored=events, right=[10] * (len(steps) - len(events)))).sf
+    reached = curve.quantiles[(curve.probabilities <= 0.5 + 1e-12) & (curve.quantiles < 10)]
+    times = np.array([10 if step is None else step for step in steps], float)
+    median = kaplan_meier_median(times, np.array([step is None for step in steps]))
+    assert median == (reached[0] if len(reached) else None)
 
 
-def test_kaplan_meier_without_censoring_is_the_empirical_share():
-    falls, shares = kaplan_meier(np.array([3.0, 1, 2, 2]), np.zeros(4, bool))
-    np.testing.assert_array_equal(falls, [1, 2, 3])
-    np.testing.assert_allclose(shares, [0.75, 0.25, 0])
-    assert kaplan_meier_median(np.array([3.0, 1, 2, 2]), np.zeros(4, bool)) == 2
-
-
-def test_kaplan_meier_where_nothing_happened():
-    assert kaplan_meier_median(np.array([5.0, 5, 5]), np.ones(3, bool)) is None
-    assert len(kaplan_meier(np.array([5.0, 5, 5]), np.ones(3, bool))[0]) == 0
+def test_a_run_that_diverged_or_had_faster_steps_stays_among_those_that_never_unlearned():
+    """Censored early, seven of ten runs would leave the estimate, and the other three would be all of it."""
+    diverged = np.array([5.0] * 7 + [100.0] * 3)
+    assert kaplan_meier_median(diverged, np.array([True] * 7 + [False] * 3)) is None
+    faster = np.array([20.0] * 6 + [24.0] * 4)
+    assert kaplan_meier_median(faster, np.array([True] * 6 + [False] * 4)) is None
 
 
 def test_trimmed_mean_ignores_a_hiccup_and_keeps_two_kinds_of_steps():
@@ -268,9 +264,10 @@ def published(*counts, **changes):
     [((20, 9, 2, 9, 9, 9), 3), ((20, 9, 3, 3, 3, 3), 6), ((0, 9, 9, 9, 9, 9), 1)],
     ids=["rebounds", "never", "at once"],
 )
-def test_the_published_protocol_takes_the_first_step_or_else_the_last(counts, steps):
-    values = published(*counts)
-    assert values["published_steps"] == Value(steps)
+@pytest.mark.parametrize("samples", [{}, {"samples": None}], ids=["finished", "diverged"])
+def test_the_published_protocol_takes_the_first_step_or_else_the_last_and_says_which(counts, steps, samples):
+    values = published(*counts, **samples)
+    assert values["published_steps"] == Value(steps, censored=min(counts) == 3)
     assert values["published_seconds"].value == pytest.approx(0.5 * steps)
     assert values["published_relative_time"].value == pytest.approx(2 * steps)
     assert values["published_five_step_forget_fraction"].value == counts[4] / 128

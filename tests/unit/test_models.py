@@ -46,6 +46,17 @@ def test_drawing_samples_changes_no_weight_and_no_statistic():
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
+def test_batches_of_samples_in_train_mode_are_of_like_size(monkeypatch):
+    """A last batch of one cannot be normalised by its own statistics, one of a few would be by chance."""
+    monkeypatch.setattr(models, "CHUNK", 10)
+    network = models.build({"vae": {"hidden_units": 5, "latent_dimensions": 2}}, [1, 4, 4], seed=0).eval()
+    latents = network.latents(21, torch.Generator().manual_seed(0))
+    sizes = []
+    network.decoder.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    assert len(models.decode(network, latents, train_mode=True)) == 21
+    assert sizes == [7, 7, 7]
+
+
 def test_model_survives_its_file(tmp_path):
     configuration = {"vae": {"hidden_units": 5, "latent_dimensions": 2}}
     network = models.build(configuration, [1, 4, 4], seed=1)

@@ -18,8 +18,8 @@ class Made:
 
     def __init__(self, values, censored=()):
         rows = [
-            {"metric": metric, "method": method, "seed": seed, "value": value, "status": "finished"}
-            | {"censored": (metric, method) in censored}
+            {"metric": metric, "method": method, "seed": seed, "value": value}
+            | {"censored": (metric, method) in censored, "status": "diverged" if value is None else "finished"}
             for (metric, method), seeds in values.items()
             for seed, value in enumerate(seeds)
         ]
@@ -33,7 +33,7 @@ class Made:
         }
 
     def values(self, metric, *methods):
-        table = self.metrics[self.metrics["metric"] == metric]
+        table = self.metrics[(self.metrics["metric"] == metric) & self.metrics["value"].notna()]
         return table[table["method"].isin(methods)] if methods else table
 
 
@@ -101,15 +101,60 @@ def test_what_was_not_run_or_has_no_value_is_not_comparable():
 @pytest.mark.parametrize(
     ("ours", "expected"),
     [
-        (Estimate(2.8, 0.4, 10), "reproduced"),
-        (Estimate(90.0, 20.0, 10), "not reproduced"),
-        (Estimate(53.0, 66.0, 2), "not comparable"),
-        (Estimate(2.7, 60.0, 2), "not comparable"),
-        (Estimate(3.0, np.nan, 1), "reproduced"),
+        (Estimate.of(2.8, 0.4, 10), "reproduced"),
+        (Estimate.of(90.0, 20.0, 10), "not reproduced"),
+        (Estimate.of(53.0, 66.0, 2), "not comparable"),
+        (Estimate.of(2.7, 60.0, 2), "not comparable"),
+        (Estimate.of(2.7, np.nan, 1), "not comparable"),
+        (Estimate.of(300.0, np.nan, 1), "not comparable"),
+        # Bounds decide where the true value can only lie further off.
+        (Estimate.of(500.0, 0.0, 10, at_least=True), "not reproduced"),
+        (Estimate.of(2.7, 0.1, 10, at_least=True), "not comparable"),
+        (Estimate.of(0.1, 0.0, 10, at_least=True), "not comparable"),
+        (Estimate.of(0.1, 0.0, 10).over(Estimate.of(1.0, 0.0, 10, at_least=True)), "not reproduced"),
+        (Estimate.of(2.7, 0.0, 10).over(Estimate.of(1.0, 0.0, 10, at_least=True)), "not comparable"),
+        (Estimate.of(90.0, 0.0, 10).over(Estimate.of(1.0, 0.0, 10, at_least=True)), "not comparable"),
     ],
 )
-def test_scatter_of_our_own_runs_neither_makes_nor_breaks_agreement(ours, expected):
-    assert judge(Estimate(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
+def test_neither_scatter_nor_a_bound_makes_or_breaks_agreement(ours, expected):
+    assert judge(Estimate.of(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
+
+
+def test_the_error_of_a_ratio_is_that_of_many_repetitions():
+    generator = np.random.default_rng(0)
+    over, under = generator.normal(5, 1, (20000, 10)).mean(1), generator.normal(-100, 20, (20000, 10)).mean(1)
+    ratio = Estimate.of(5, 1, 10).over(Estimate.of(-100, 20, 10))
+    assert ratio.mean == -0.05
+    assert np.sqrt(ratio.squared_error) == pytest.approx(np.std(over / under), rel=0.05)
+
+
+def test_what_never_crossed_decides_only_as_far_as_a_bound_can():
+    """Twice the steps would double a censored mean, and with it the ratios to it."""
+    keys = [("published_steps", "finetune"), ("published_relative_time", "surgery_retain")]
+    values = {
+        keys[0]: [500, 500, 500],
+        keys[1]: [1000, 1000, 1000],
+        ("published_seconds", "surgery_retain"): [9, 9, 9],
+        ("published_seconds", "uno"): [1, 1, 1],
+        ("published_relative_time", "uno"): [50, 50, 50],
+    }
+    table = verdict(
+        Made(values, keys),
+        cell("finetune", "steps_to_unlearn", 500, 1),
+        cell("surgery_retain", "time_to_unlearn", 1.0, 0.1),
+        cell("uno", "time_to_unlearn", 0.05, 0.001),
+    )
+    assert list(table["Verdict"]) == ["not comparable"] * 3
+    assert table["Ours, as published"][0] == "500 ± 0 (0/3)"
+    for row in (0, 2):
+        assert "only a bound" in table["Reason"][row]
+
+
+def test_runs_that_are_lost_are_named_beside_the_verdict_on_the_others():
+    values = {("published_steps", "uno"): [2.7, 2.7, None]}
+    table = verdict(Made(values), cell("uno", "steps_to_unlearn", 2.7, 0.1))
+    assert list(table["Verdict"]) == ["reproduced"]
+    assert "1 of 3 runs have no value: 1 of 3 runs diverged" in table["Reason"][0]
 
 
 @given(st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0, 10), st.integers(2, 20), st.floats(0, 1))
@@ -117,7 +162,8 @@ def test_a_verdict_never_improves_as_the_numbers_move_apart(theirs, ours, spread
     order = ["reproduced", "not comparable", "not reproduced"]
     further = ours + np.sign(ours - theirs or 1) * 10
     near, far = (
-        judge(Estimate(theirs, 0.1, 10), Estimate(mean, spread, runs), tolerance, 0.0)[0] for mean in (ours, further)
+        judge(Estimate.of(theirs, 0.1, 10), Estimate.of(mean, spread, runs), tolerance, 0.0)[0]
+        for mean in (ours, further)
     )
     assert order.index(far) >= order.index(near)
 
@@ -191,7 +237,18 @@ def test_bootstrap_interval_of_many_values_is_that_of_the_central_limit():
 
 def test_a_single_seed_has_a_difference_but_no_interval():
     values = {("fid_retain", "finetune"): [1.0], ("fid_retain", "uno"): [2.0]}
-    assert comparisons.comparisons(Made(values))["FID"][0] == "+1"
+    assert comparisons.comparisons(Made(values))["FID"][0] == "+1 (1 of 3 seeds)"
+
+
+def test_a_ruined_run_ruins_the_difference_and_a_lost_pair_is_counted():
+    values = {
+        ("fid_retain", "finetune"): [100.0, 100, 100],
+        ("fid_retain", "ascent"): [np.inf, 101, 99],
+        ("fid_retain", "uno"): [101.0, 101, None],
+    }
+    table = comparisons.comparisons(Made(values)).set_index(["Method", "Compared with"])["FID"]
+    assert table["ascent", "finetune"] == "+inf"
+    assert table["uno", "finetune"] == "+1 [+1, +1] (2 of 3 seeds)"
 
 
 def test_captions_say_what_the_settings_allow():

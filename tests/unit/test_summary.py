@@ -133,6 +133,16 @@ def test_main_table_by_hand(table):
     assert formatted.loc["uno_s", "Steps to unlearn (steps)"] == "200 (2/3)"
 
 
+def test_the_main_table_counts_what_its_means_leave_out(contents):
+    partial = json.loads(json.dumps(contents))
+    last = partial[-1]["metrics"]
+    last["fid_retain"]["value"] = "nan"
+    last["published_steps"]["censored"] = True
+    formatted = main_table(tidy(partial, DESCRIBED, CLASSES), DESCRIBED).loc["uno_strong"]
+    assert formatted[FID] == "4.05 ± 0.07 (2 of 3 runs)"
+    assert formatted["Steps, as published (steps)"] == "4.10 ± 0.10 (2/3)"
+
+
 def test_a_single_seed_has_no_spread(contents):
     table = tidy([result for result in contents if result["seed"] == 0], DESCRIBED, CLASSES)
     assert main_table(table, DESCRIBED).loc["finetune", FID] == "4.00"

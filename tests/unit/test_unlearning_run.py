@@ -1,5 +1,6 @@
 """The loop that methods run on: what it logs, when it measures, how it stops and resumes."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier, look_at
 from unlearning.models import draw_samples
 from unlearning.seeding import stream
-from unlearning.unlearning_run import INSPECTED, measured_steps, unlearn
+from unlearning.unlearning_run import INSPECTED, TINY_SHARE, histogram_loss, measured_steps, unlearn
 from unlearning.vectors import trainable
 
 from .conftest import parameters_of
@@ -139,14 +140,20 @@ def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path, changes, 
 
 
 def test_all_methods_see_the_same_batches(parts, tmp_path):
-    first = [start(parts, tmp_path, method)[1].steps[0] for method in ("finetune", "ascent", "uno_s")]
+    """Without a step size all losses are those of one model: they tell batches apart."""
+    methods = ("finetune", "ascent", "ascent_descent", "uno_s")
+    runs = [start(parts, tmp_path, method, optimizer="sgd", learning_rate=0.0)[1] for method in methods]
     for column in ("retain_loss", "forget_loss", "cosine"):
-        assert first[0][column] == pytest.approx(first[1][column]) == pytest.approx(first[2][column])
+        first, *others = [[row[column] for row in inspected(run)] for run in runs]
+        assert len(set(first)) == len(first)
+        for other in others:
+            assert other == pytest.approx(first)
 
 
-def test_how_often_is_measured_changes_nothing_else(parts, tmp_path):
-    often, _ = start(parts, tmp_path, "uno")
-    seldom, run = start(parts, tmp_path, "uno", measure=[{"until": 12, "every": 12}])
+@pytest.mark.parametrize("method", ["uno", "ascent_descent"])
+def test_how_often_is_measured_changes_nothing_else(parts, tmp_path, method):
+    often, _ = start(parts, tmp_path, method)
+    seldom, run = start(parts, tmp_path, method, measure=[{"until": 12, "every": 12}])
     assert [row["step"] for row in run.measurements] == [0, 12]
     assert all(
         torch.equal(a, b) for a, b in zip(often.state_dict().values(), seldom.state_dict().values(), strict=True)
@@ -283,6 +290,15 @@ def test_warm_adam_goes_on_from_the_moments_of_training(parts, tmp_path):
     for name in names:
         difference = model.state_dict()[name] - moved.state_dict()[name]
         torch.testing.assert_close(difference, torch.full_like(difference, change), rtol=1e-3, atol=1e-6)
+
+
+def test_a_class_that_the_guide_rules_out_leaves_the_histograms_gradient_finite(parts):
+    model, settings = build(), SETTINGS | {"batch_size": 8}
+    torch.nn.init.zeros_(parts["guide"].output.weight)
+    parts["guide"].output.bias.copy_(torch.tensor([0.0, 0.0, -200.0]))  # exp(−200) is 0 in float32
+    loss = histogram_loss(model, parts["guide"], torch.tensor([1]), torch.Generator().manual_seed(0), settings)
+    assert loss.value == pytest.approx(math.log(0.5) + 0.5 * math.log(2) - 0.5 * math.log(TINY_SHARE), rel=1e-5)
+    assert loss.gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("method", ["uno", "uno_s", "surgery_retain", "surgery_forget", "finetune"])

@@ -2,15 +2,22 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+import yaml
+from sklearn.metrics import roc_auc_score
 
+from unlearning import models
 from unlearning.datasets import Dataset
 from unlearning.datasets.celeba import DATASET
+from unlearning.evaluation import group_losses
 
 from ..clone import ROOT, Clone
 from ..miniature import write_celeba
 
+METRICS = [*yaml.safe_load((ROOT / "configs" / "celeba.yaml").read_text())["evaluation"]["metrics"], "elbo_rank"]
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
 
@@ -35,6 +42,7 @@ def checked(tmp_path_factory):
         guide=small | {"epochs": 15, "seed": 1},
         unlearning__batch_size=32,
         evaluation__samples=100,
+        evaluation__metrics=METRICS,
         methods={"uno_as_run": SWAPPED},
         figures=["samples"],
     )
@@ -69,6 +77,20 @@ def test_classifiers_and_metrics_tell_the_attribute_apart(checked):
     male = shares[shares["metric"] == "class_share_Male"].set_index(["method", "seed"])["value"]
     pd.testing.assert_series_equal(fraction, male, check_names=False)
     assert fraction["retrain"].mean() < fraction["original"].mean()
+
+
+def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(checked):
+    results = checked[0].path / "results" / "tiny"
+    images = torch.from_numpy(Dataset.load(checked[0].path / "data" / "celeba" / "prepared.safetensors").images)
+    groups = json.loads((results / "forget_set.json").read_text())
+    compared = {name: groups[name] for name in ("forget", "heldout_forget")}
+    network, *_ = models.load(results / "seed0" / "original" / "model.safetensors")
+    with torch.no_grad():
+        losses = group_losses(network.eval(), images, compared, 2, seed=0)
+    truth = np.repeat([0, 1], [len(losses["forget"]), len(losses["heldout_forget"])])
+    table = pd.read_csv(results / "metrics.csv").set_index(["metric", "method"])["value"]
+    rank = table["elbo_rank", "original"]
+    assert rank == pytest.approx(roc_auc_score(truth, np.concatenate([*losses.values()])), abs=1e-3)
 
 
 def test_every_published_cell_of_celeba_has_a_verdict(checked):

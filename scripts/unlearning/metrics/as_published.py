@@ -47,11 +47,14 @@ METRICS = {
         "description": "distance with symmetrised covariance product, guide's features, to all training images",
     },
 }
-NEEDS = "samples"
+NEEDS = "cost"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """All of it for a method, the distance alone for a reference; nothing without a guide."""
+    """All of it for a method, the distance alone for a reference, none for a diverged run; nothing without a guide.
+
+    What rests on a crossing that never came is marked as censored, for another number of steps would change it.
+    """
     values = {}
     if evidence.guide_features is not None:
         distance = symmetrised_distance(*moments(evidence.guide_features), *evidence.guide_reference)
@@ -61,10 +64,11 @@ def compute(evidence: Evidence) -> dict[str, Value]:
         shares, seconds = counts / PUBLISHED_LATENTS, evidence.steps["seconds"]
         below = shares <= evidence.threshold
         steps = int(below.argmax()) + 1 if below.any() else len(below)
-        values["published_steps"] = Value(steps)
-        values["published_seconds"] = Value(float(seconds.mean() * steps))
+        never = not below.any()
+        values["published_steps"] = Value(steps, censored=never)
+        values["published_seconds"] = Value(float(seconds.mean() * steps), censored=never)
         ratio = step_time.compute(evidence)["step_time_ratio"].value
-        values["published_relative_time"] = Value(ratio and ratio * steps)
+        values["published_relative_time"] = Value(ratio and ratio * steps, censored=never)
         values["published_five_step_forget_fraction"] = Value(float(shares[:5][-1]))
     return values
 

@@ -86,8 +86,9 @@ def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Te
     """
     modes = [(module, module.training) for module in model.modules()]
     model.train(train_mode)
+    chunks = latents.tensor_split(-(-len(latents) // CHUNK))  # of like size, for in train mode a batch needs several
     with unchanged_buffers(model):
-        images = torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in latents.split(CHUNK)])
+        images = torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in chunks])
     for module, was_training in modes:
         module.training = was_training
     return images
