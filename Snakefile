@@ -43,7 +43,7 @@ rule data:
     input:
         collect(
             "<data>/{dataset}/prepared.safetensors",
-            dataset=sorted({experiment["dataset"] for experiment in EXPERIMENTS.values()}),
+            dataset=sorted(set().union(*map(datasets_of, EXPERIMENTS.values()))),
         ),
         ["<data>/inception/weights.json"] if any(map(uses_inception, EXPERIMENTS.values())) else [],
 

@@ -135,7 +135,13 @@ def prepared_dataset(wildcards):
 def proxy_dataset(wildcards):
     """The prepared data set that stands for the retain set of a run; none for most."""
     wanted = settings_of_run(wildcards)["retain_images"]
-    return [f"<data>/{wanted['dataset']}/prepared.safetensors"] if "dataset" in wanted else []
+    return f"<data>/{wanted['dataset']}/prepared.safetensors" if "dataset" in wanted else []
+
+
+def datasets_of(experiment):
+    """Names of the data sets that an experiment reads: its own, and those that are proxies."""
+    proxies = experiment.get("proxies", {}).values()
+    return {experiment["dataset"], *(proxy["dataset"] for proxy in proxies if "dataset" in proxy)}
 
 
 def dataset_manifest(wildcards):

@@ -103,7 +103,7 @@ def by_setting(folders: list[Path], metrics: list[str]) -> str:
 def read_results(folder: Path) -> Results:
     """Results of an experiment in its folder."""
     configuration = read_json(folder / "manifest.json")["configuration"]
-    accuracy = sorted(folder.glob("*/accuracy.json"))
+    accuracy = [path for name in ("judge", "guide") if (path := folder / name / "accuracy.json").is_file()]
     return Results.read(configuration, folder / "metrics.csv", accuracy, folder / "forget_set.json")
 
 

@@ -69,6 +69,11 @@ class Results:
         return {"judge": "judge", "inception": "Inception"}[self.experiment["evaluation"].get("features", "judge")]
 
     @property
+    def embeddings(self) -> str:
+        """What embeddings of completed images are."""
+        return "CLIP embeddings" if "embedding" in self.experiment["evaluation"] else f"{self.features} features"
+
+    @property
     def described(self) -> dict[str, dict]:
         """Label, unit and description of every metric, in the order of the configuration.
 
@@ -77,7 +82,7 @@ class Results:
         evaluation = self.experiment["evaluation"]
         facts = {
             "features": f"{self.features} features",
-            "embeddings": "CLIP embeddings" if "embedding" in evaluation else f"{self.features} features",
+            "embeddings": self.embeddings,
             "samples": evaluation["samples"],
             "retained": len(self.forget_set["retain"]),
         }

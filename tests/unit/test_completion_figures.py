@@ -47,7 +47,10 @@ def write(folder, experiment, channels=1):
                 completed = np.where(
                     given["hidden"], generator.integers(0, 255, given["images"].shape), given["images"]
                 )
-                seen = {"completed": completed.astype(np.uint8), "features": generator.normal(size=(COUNTS[group], 6))}
+                seen = {
+                    "completed": completed.astype(np.uint8),
+                    "embeddings": generator.normal(size=(COUNTS[group], 6)),
+                }
                 stored |= {f"{group}.{name}": array for name, array in (given | seen).items()}
         np.savez_compressed(run / "samples.npz", **stored)
         level = {"original": 0.2, "retrain": 0.4}.get(method, 0.3) + 0.01 * seed
@@ -79,7 +82,7 @@ def arrays(generator, count, classes, channels):
         "images": generator.integers(0, 255, (count, channels, 8, 8), dtype=np.uint8),
         "hidden": hidden,
         "labels": np.resize(classes, count),
-        "true_features": generator.normal(size=(count, 6)),
+        "true_embeddings": generator.normal(size=(count, 6)),
         "probabilities": np.full((count, 10), 0.1),
     }
 

@@ -91,6 +91,17 @@ def test_parsing_the_workflow_imports_no_heavy_library():
     assert "heavy: []" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_each_profile_plans_experiments_of_every_kind(profile, tmp_path):
+    """Among them one with published numbers: its figures and tables must all be in the profile's one group."""
+    experiments = "experiments=[mnist-small,mnist-attribute,mnist-single,digits-i2i-vq]"
+    folders = f"data={tmp_path / 'data'}", f"results={tmp_path / 'results'}"
+    options = "--workflow-profile", f"profiles/{profile}", "--config", experiments, *folders
+    done = run(sys.executable, "-m", "snakemake", "all", "--dry-run", "--quiet", "rules", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "compare_with_published" in done.stdout + done.stderr
+
+
 def test_each_rule_has_a_script_a_log_and_a_benchmark_of_its_name():
     for path in (ROOT / "rules").glob("*.smk"):
         for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.M):

@@ -43,6 +43,7 @@ def checked(tmp_path_factory):
         unlearning__batch_size=32,
         evaluation__samples=100,
         evaluation__metrics=METRICS,
+        evaluation__features="judge",  # Inception's weights are not at hand
         methods={"uno_as_run": SWAPPED},
         figures=["samples"],
     )

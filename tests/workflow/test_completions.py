@@ -20,6 +20,8 @@ I2I = {"rule": "i2i", "forget_weight": 0.25, "forget_target": "full_noise"}
 def results(tmp_path_factory):
     clone = Clone.make(tmp_path_factory.mktemp("completions") / "clone")
     published = publish_clip(tmp_path_factory.mktemp("clip"))
+    datasets = clone.path / "scripts" / "unlearning" / "datasets"
+    (datasets / "other_digits.py").write_text((datasets / "digits.py").read_text())
     clone.write_experiment(
         base="digits-i2i-mae",
         evaluation__embedding={
@@ -33,7 +35,12 @@ def results(tmp_path_factory):
         unlearning__steps=4,
         unlearning__measure=[{"until": 4, "every": 2}],
         evaluation__samples=80,
-        methods={"finetune": {}, "i2i_proxy": I2I | {"retain_images": "not_covering"}},
+        proxies={"not_covering": {"classes": [1, 4, 7]}, "elsewhere": {"dataset": "other_digits"}},
+        methods={
+            "finetune": {},
+            "i2i_proxy": I2I | {"retain_images": "not_covering"},
+            "i2i_elsewhere": I2I | {"retain_images": "elsewhere"},
+        },
         figures=["completions"],
     )
     clone.run("--cores", "2")
@@ -42,7 +49,7 @@ def results(tmp_path_factory):
 
 def test_every_method_completes_the_same_images_under_the_same_masks(results):
     runs = [np.load(path) for path in sorted(results.glob("seed*/*/samples.npz"))]
-    assert len(runs) == 4
+    assert len(runs) == 5
     for group in GROUPS:
         first = runs[0][f"{group}.images"], runs[0][f"{group}.hidden"]
         assert all(len(part) for part in first)
@@ -65,9 +72,15 @@ def test_only_the_encoder_moves_where_only_the_encoder_may(results):
     assert records["finetune"]["decoder_drift"] > 0
 
 
+def test_another_data_set_can_stand_for_the_retain_set(results):
+    record = json.loads((results / "seed0" / "i2i_elsewhere" / "record.json").read_text())
+    proxy = results.parents[1] / "data" / "other_digits" / "prepared.safetensors"
+    assert record["inputs_sha256"]["proxy"] == sha256_of_file(proxy)
+
+
 def test_the_table_has_every_method_and_the_metrics_of_held_out_images(results):
     table = pd.read_csv(results / "table.csv", index_col="Method")
-    assert list(table.index) == ["original", "retrain", "finetune", "i2i_proxy"]
+    assert list(table.index) == ["original", "retrain", "finetune", "i2i_proxy", "i2i_elsewhere"]
     for column in (
         "Recognised held-out forget (%)",
         "FID (judge features) held-out retain",

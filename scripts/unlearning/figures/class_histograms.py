@@ -22,7 +22,11 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         columns = [f"class_share_{name}" for name in names]
         return table[columns].to_numpy() if columns[0] in table else np.empty((0, len(names)))
 
-    retrain = shares("retrain").mean(axis=0)
+    retrain = shares("retrain")
+    steps = np.append(positions, len(names)) - 0.5
+    lowest, mean_retrained, highest = (
+        np.append(each, each[-1]) for each in (retrain.min(axis=0), retrain.mean(axis=0), retrain.max(axis=0))
+    )
     for method, axis in axes.items():
         values = shares(method)
         if len(values):
@@ -31,14 +35,13 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             axis.bar(positions, mean, color=colors(results.methods)[method], yerr=spread, error_kw={"lw": 0.8})
         else:
             axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
-        axis.step(
-            np.append(positions, len(names)) - 0.5, np.append(retrain, retrain[-1]), where="post", color="black", lw=0.9
-        )
+        axis.fill_between(steps, lowest, highest, step="post", color="0.6", alpha=0.5, lw=0, zorder=2)
+        axis.step(steps, mean_retrained, where="post", color="black", lw=0.9)
         axis.set_xticks(positions, names)
     figure.supxlabel("class, by the judge")
     figure.supylabel("share of samples (%)")
     caption = (
         f"Classes of {results.experiment['evaluation']['samples']} samples of each model, by the judge: mean and range "
-        f"over seeds. Black outline: the retrained models' mean. {results.conditions()}"
+        f"over seeds. Black outline and grey band: the retrained models' mean and range. {results.conditions()}"
     )
     return figure, caption

@@ -1,4 +1,4 @@
-"""Where completed and true images lie among each other, in the eyes of the judge or of Inception."""
+"""Where completed and true images lie among each other, in the eyes of the judge, of Inception or of CLIP."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,13 +23,13 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     features = {
         ("true", group): array[:POINTS]
         for group in LOOKS
-        for array in results.completions("original", seed, group, "true_features").values()
+        for array in results.completions("original", seed, group, "true_embeddings").values()
     }
     features |= {
         (model, group): array[:POINTS]
         for model in models
         for group in LOOKS
-        for array in results.completions(model, seed, group, "features").values()
+        for array in results.completions(model, seed, group, "embeddings").values()
     }
     points, perplexity = embedding(features)
     figure, axes = panels(models)
@@ -51,7 +51,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     numbers = " and ".join(f"{len(features['true', group])} {GROUPS[group]}" for group in LOOKS)
     width = next(iter(features.values())).shape[1]
     caption = (
-        f"t-SNE of {width} {results.features} features of {numbers} images, the true ones (pale, the same in every "
+        f"t-SNE of {width} {results.embeddings} of {numbers} images, the true ones (pale, the same in every "
         f"panel) and as completed by each model of seed {seed}. One embedding (perplexity {perplexity:g}, seed {SEED}) "
         f"of all {sum(map(len, features.values()))} points together, so that places in different panels compare; "
         f"distances between far points mean nothing. {results.conditions()}"

@@ -39,11 +39,6 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         f"Share of {unlearning['samples']} fresh samples that the judge takes for a forgotten class, against the "
         "step (linear up to 10, logarithmic from there). Thin lines: single seeds; thick line: their mean; dashed: "
         f"the threshold of {100 * evaluation['threshold']:g} %; grey band: range of the retrained models. "
-        + (
-            f"Dotted: mean by the as-published protocol, {PUBLISHED_LATENTS} latents in train mode. "
-            if results.guide
-            else ""
-        )
-        + results.conditions()
+        f"{dotted}{results.conditions()}"
     )
     return figure, caption

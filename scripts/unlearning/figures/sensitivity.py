@@ -3,13 +3,19 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.config import method_settings, rule_of
-from unlearning.plotting import colors, markers, over_seeds
+from unlearning.config import REFERENCES, method_settings, rule_of
+from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.results import Results
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
 SWEPT = ("optimizer", "orthogonality_weight", "batch_normalisation", "loss_reduction", "batch_size", "learning_rate")
-METRICS = ("forget_fraction", "fid_retain", "sustained_crossing_steps", "published_steps")
+METRICS = (
+    "forget_fraction",
+    "fid_retain",
+    "sustained_crossing_steps",
+    "sustained_crossing_seconds",
+    "published_steps",
+)
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -46,10 +52,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 )
             if metric == "fid_retain":
                 axis.set_yscale("log")
-            for reference in ("original", "retrain"):
-                values = results.values(metric, reference)["value"]
-                if len(values):
-                    axis.axhline(values.mean(), color=colors([])[reference], lw=0.7, ls=":")
+            reference_bands(axis, {name: results.values(metric, name)["value"] for name in REFERENCES})
         axes[-1, column].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
         axes[0, column].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
@@ -60,7 +63,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure.legend(handles, labels, loc="outside upper center", ncols=len(rules), frameon=False)
     caption = (
         "Each column changes one setting and leaves the others as the experiment has them; mean and range over seeds. "
-        "Dotted: means of the original (grey) and the retrained models (black). Runs that never unlearn count with "
+        "Lines across and bands: mean and range of the original (grey) and the retrained models (black). Runs that "
+        "never unlearn count with "
         f"their last step; rows that diverged have no point. {results.conditions()}"
     )
     return figure, caption

@@ -7,7 +7,7 @@ METRICS = {
         "label": "Whole run",
         "unit": "s",
         "table": False,
-        "description": "seconds of training, or of all unlearning steps",
+        "description": "seconds of training, or of preparation and all unlearning steps",
     },
     "peak_memory": {
         "label": "Peak memory",
