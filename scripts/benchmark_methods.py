@@ -20,7 +20,7 @@ from unlearning.classifier import Classifier
 from unlearning.config import load_experiment, method_settings
 from unlearning.datasets import class_names
 from unlearning.device import describe_device, prepare_device
-from unlearning.gradients import BatchLoss, Loss, Start, Step
+from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
 from unlearning.training import train
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now
 from unlearning.vectors import flatten, trainable, unflatten
@@ -95,7 +95,8 @@ class Bench:
 
 
 def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds per step of every row, its ratio to `finetune`, and on a GPU its peak memory: medians of rounds."""
+    """Milliseconds per step of every row, its ratios to `finetune` and to `surgery_retain`, and on a GPU its peak
+    memory: medians of rounds."""
     benches = []
     for row in experiment["methods"]:
         settings = method_settings(experiment, row)
@@ -106,11 +107,16 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
     for _ in range(rounds):
         for bench in benches:
             bench.step()
-    plain = next(bench for bench in benches if bench.name == "finetune").seconds
+    seconds = {bench.name: bench.seconds for bench in benches}
+
+    def over(name: str, other: str) -> float:
+        return round(statistics.median(a / b for a, b in zip(seconds[name], seconds[other], strict=True)), 2)
+
     return {
         bench.name: {
             "ms": round(1000 * statistics.median(bench.seconds), 2),
-            "ratio": round(statistics.median(a / b for a, b in zip(bench.seconds, plain, strict=True)), 2),
+            "over_finetune": over(bench.name, "finetune"),
+            "over_surgery_retain": over(bench.name, "surgery_retain"),
             "peak_mib": bench.peak_mib,
         }
         for bench in benches
@@ -185,8 +191,6 @@ def loop_overhead(experiment: dict, device: torch.device) -> float:
 
 def reverse_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
     """As `gradients.hessian_products`, gradient included."""
-    from unlearning.gradients import hessian_products
-
     return hessian_products((BatchLoss(model, lambda: batch, "sum"), vector))
 
 
