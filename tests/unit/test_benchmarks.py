@@ -48,6 +48,4 @@ def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(de
     distances = measured["largest_relative_distance"]
     assert 0 < distances["bfloat16"] < distances["float32, between seeds"]
     benchmark_precision.draw({"mnist": measured}, tmp_path / "curves.svg")
-    assert (
-        "bfloat16, seed 1" in (tmp_path / "curves.svg").read_text() or (tmp_path / "curves.svg").stat().st_size > 5000
-    )
+    assert (tmp_path / "curves.svg").read_text().endswith("</svg>\n")

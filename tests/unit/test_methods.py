@@ -231,6 +231,14 @@ def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_s
 
 
 @pytest.mark.usefixtures("double_latents")
+def test_uno_s_histogram_takes_turns_with_surgery(make_step):
+    weights = {"orthogonality_weight": 1e3, "hessian_products": "exact"}
+    odd, even = (direction("uno_s_histogram", make_step(number), **weights, histogram_weight=50.0) for number in (1, 2))
+    np.testing.assert_array_equal(odd, direction("uno_histogram", make_step(1), **weights, histogram_weight=50.0))
+    np.testing.assert_array_equal(even, direction("surgery_retain_histogram", make_step(2), histogram_weight=50.0))
+
+
+@pytest.mark.usefixtures("double_latents")
 def test_the_published_run_of_uno_differs_from_uno_exactly_in_the_two_weights(make_step):
     methods = load_experiment("mnist")["methods"]
     both = {name: methods[name] for name in ("uno", "uno_as_run", "uno_s", "uno_s_as_run")}

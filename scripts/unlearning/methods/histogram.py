@@ -1,6 +1,6 @@
 """The histogram loss of the UNO paper's code ("hat"): samples are to show the retained classes evenly.
 
-L_r + κ KL(p̄ ‖ q) with p̄ the guide's mean softmax over generated samples and q uniform over the
+L_r + κ KL(p̄ ‖ q) with p̄ the mean softmax of the guide, a classifier, over generated samples and q uniform over the
 retained classes (and 1e-8 on each forgotten one, where the divergence would be infinite; the paper
 does not say how its code avoids that).
 """
@@ -16,7 +16,7 @@ PARAMETERS = {
     "histogram_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "κ, the weight of the histogram loss beside each loss of the method",
+        "description": "κ, the weight of the histogram loss, by the guide, beside each loss of the method",
     }
 }
 

@@ -1,4 +1,4 @@
-"""`surgery_forget` with the histogram loss (see `histogram`) added to both of its losses."""
+"""`surgery_forget` with the histogram loss, by the guide (see `histogram`), added to both of its losses."""
 
 from torch import Tensor
 

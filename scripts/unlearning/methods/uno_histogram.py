@@ -1,4 +1,4 @@
-"""`uno` with the histogram loss (see `histogram`) added to both of its losses.
+"""`uno` with the histogram loss, by the guide (see `histogram`), added to both of its losses.
 
 With λ = 0 and κ = 1e3 this is what the published UNO runs computed, see `uno_as_run` in
 configs/mnist.yaml; with κ = 0 it is `uno`.

@@ -1,4 +1,4 @@
-"""`uno_s` with the histogram loss (see `histogram`) added to both of its losses."""
+"""`uno_s` with the histogram loss, by the guide (see `histogram`), added to both of its losses."""
 
 from torch import Tensor
 
