@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from unlearning.results import Results
+from unlearning.results import Results, with_unit
 from unlearning.statistics import bootstrap_interval, holm, sign_flip_p
 
 BASELINES = ("finetune", "retrain")
@@ -28,7 +28,7 @@ def comparisons(results: Results) -> pd.DataFrame:
         if baseline not in [*results.methods, "retrain"]:
             continue
         for metric, description in described.items():
-            label = description["label"] + (f" ({description['unit']})" if description["unit"] else "")
+            label = with_unit(description["label"], description["unit"])
             paired = {method: differences(results, metric, method, baseline) for method in methods}
             tested = {
                 method: sign_flip_p(values)

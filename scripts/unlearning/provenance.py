@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from unlearning.files import sha256_of, sha256_of_file
+from unlearning.strict_yaml import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = "UNLEARNING_COMMAND"
 PACKAGES = (
     "snakemake",
@@ -59,7 +59,7 @@ def git_state() -> dict:
 
 
 def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(REPOSITORY), *arguments]
+    command = ["git", "-C", str(ROOT), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -134,7 +134,7 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
     if np.isnan(theirs.mean):
         reason = f"published value not available: {row['note']}"
         return shown | {"Published": "–", "Verdict": "not comparable", "Reason": reason}
-    if method not in [*results.methods, "original", "retrain"]:
+    if method not in results.rows:
         return shown | {"Verdict": "not comparable", "Reason": "this experiment has no such row"}
     if ours is None or not np.isfinite(ours.mean):
         reason = f"no run of ours has the value: {_status(results, method)}"

@@ -7,10 +7,16 @@ import numpy as np
 import pandas as pd
 
 from unlearning import plugins
+from unlearning.config import REFERENCES
 from unlearning.datasets import class_names
 from unlearning.files import read_json
 
 NAMED = 10  # classes to forget in a caption; of more, only the first
+
+
+def with_unit(label: str, unit: str) -> str:
+    """A label with its unit in brackets; as it is where the unit is ''."""
+    return f"{label} ({unit})" if unit else label
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class Results:
     def methods(self) -> list[str]:
         """The methods in the order of the configuration, without the references."""
         return list(self.experiment["methods"])
+
+    @property
+    def rows(self) -> list[str]:
+        """The references, then the methods."""
+        return [*REFERENCES, *self.methods]
 
     @property
     def classes(self) -> list[str]:

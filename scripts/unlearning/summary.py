@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning import plugins
-from unlearning.results import Results
+from unlearning.results import Results, with_unit
 from unlearning.statistics import kaplan_meier_median
 
 COLUMNS = [
@@ -99,10 +99,9 @@ def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
         cells = {"Runs": _runs(by_seed)}
         for metric, description in described.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
-            unit = f" ({description['unit']})" if description["unit"] else ""
             finished = (by_seed["status"] != "diverged").sum()
             few = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
-            cells[description["label"] + unit] = _cell(values) + few
+            cells[with_unit(description["label"], description["unit"])] = _cell(values) + few
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 

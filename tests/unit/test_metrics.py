@@ -213,7 +213,7 @@ def test_step_time_and_its_ratio():
     assert values["step_time_ratio"].value == pytest.approx(2)
 
 
-def test_every_metric_describes_all_it_computes():
+def test_every_metric_is_described_once():
     seen = set()
     for name in plugins.names("metrics"):
         described = plugins.describe("metrics", name)

@@ -25,6 +25,7 @@ class Made:
         ]
         self.metrics = pd.DataFrame(rows)
         self.methods = [m for m in dict.fromkeys(self.metrics["method"]) if m not in ("original", "retrain")]
+        self.rows = ["original", "retrain", *self.methods]
         self.features = "judge"
         self.experiment = {"dataset": "mnist", "seeds": [0, 1, 2], "published": {"settings": "reduced"}}
         self.described = {

@@ -236,9 +236,3 @@ def test_caption_of_the_table_names_conditions_and_columns(results):
         "FID to retain data (judge features): Fréchet distance, on judge features, of 10000 samples from the 2 ret",
     ):
         assert part in text
-
-
-def test_snakefile_draws_every_figure_file():
-    assert {path.stem for path in (ROOT / "scripts/unlearning/figures").glob("*.py")} - {"__init__"} == set(
-        plugins.names("figures")
-    )

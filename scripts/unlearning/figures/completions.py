@@ -19,7 +19,7 @@ LONGEST_NAME = 18
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A column per image, a row per model, below the true images and what the models see of them."""
     seed = results.experiment["seeds"][0]
-    models = ["original", "retrain", *results.methods]
+    models = results.rows
     groups = [completed_by(results, models, seed, group) for group in ("heldout_retain", "heldout_forget")]
     images, hidden, labels = (np.concatenate([group[part] for group in groups]) for part in range(3))
     split, total = len(groups[0][0]), len(images)

@@ -19,7 +19,7 @@ LOOKS = {"heldout_retain": ("o", "#0173b2", "#a9cfe6"), "heldout_forget": ("^", 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per model on common axes: true images pale, the same completed by the model in full colour."""
     seed = results.experiment["seeds"][0]
-    models = ["original", "retrain", *results.methods]
+    models = results.rows
     features = {
         ("true", group): array[:POINTS]
         for group in LOOKS

@@ -4,10 +4,10 @@ import json
 
 import matplotlib.pyplot as plt
 
-from unlearning.config import method_settings
+from unlearning.config import REFERENCES, method_settings
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.plugins import GROUPS
-from unlearning.results import Results
+from unlearning.results import Results, with_unit
 
 MODELS = "completing"
 METRICS = ("recognised", "hole_rmse", "distance_to_retrained")
@@ -38,7 +38,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for row, side in enumerate(SIDES):
         for axis, metric in zip(axes[row], metrics, strict=True):
             name = f"{metric}_{side}"
-            reference_bands(axis, {each: results.values(name, each)["value"] for each in ("original", "retrain")})
+            reference_bands(axis, {each: results.values(name, each)["value"] for each in REFERENCES})
             for first, rows in swept.items():
                 over_seeds(
                     axis,
@@ -48,9 +48,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                     marker=markers(results.methods)[first],
                     label=first,
                 )
-            unit = results.described[name]["unit"]
             if row == 0:
-                axis.set_title(results.by_group[metric] + (f" ({unit})" if unit else ""), fontsize="medium")
+                axis.set_title(with_unit(results.by_group[metric], results.described[name]["unit"]), fontsize="medium")
             smallest = min(filter(None, weights))
             axis.set_xscale("symlog", linthresh=smallest) if 0 in weights else axis.set_xscale("log")
             axis.set_xticks(weights, [f"{weight:g}" for weight in weights])

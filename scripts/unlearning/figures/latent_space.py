@@ -17,7 +17,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         ValueError: the latents have not two dimensions.
     """
     seed = results.experiment["seeds"][0]
-    figure, axes = panels(["original", "retrain", *results.methods])
+    figure, axes = panels(results.rows)
     palette = plt.get_cmap("tab10")
     for method, axis in axes.items():
         drawn = results.samples(method, seed)
@@ -35,8 +35,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     legend |= dict.fromkeys(results.forgotten, "black")
     handles = [plt.Line2D([], [], ls="", marker="o", ms=4, color=color) for color in legend.values()]
     figure.legend(handles, results.classes, loc="outside lower center", ncols=10, frameon=False)
+    shown = min(POINTS, results.experiment["evaluation"]["samples"])
     caption = (
-        f"{POINTS} latents from the prior, the same in every panel, coloured by the class that the judge gives to what "
+        f"{shown} latents from the prior, the same in every panel, coloured by the class that the judge gives to what "
         f"the model of seed {seed} decodes them to; black: forgotten. {results.conditions()}"
     )
     return figure, caption

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from unlearning.plotting import REFERENCE_COLORS, colors, logarithmic, markers, mean_and_range
-from unlearning.results import Results
+from unlearning.results import Results, with_unit
 
 MODELS = "completing"
 COLUMNS = 3
@@ -22,7 +22,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         sides = [f"{metric}_heldout_{side}" for side in ("retain", "forget")]
         if any(0 < WIDE * values.min() < values.max() for values in (results.values(name)["value"] for name in sides)):
             logarithmic(axis, (1, 3))  # in a small panel, more would overlap
-        for method in ["original", "retrain", *results.methods]:
+        for method in results.rows:
             x, y = (results.values(name, method)["value"] for name in sides)
             if x.empty or y.empty:
                 continue
@@ -34,8 +34,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 band = {"color": REFERENCE_COLORS[method], "alpha": 0.12, "lw": 0}
                 axis.axvspan(x - xerr[0][0], x + xerr[1][0], **band)
                 axis.axhspan(y - yerr[0][0], y + yerr[1][0], **band)
-        unit = results.described[sides[0]]["unit"]
-        axis.set_title(label + (f" ({unit})" if unit else ""), fontsize="medium")
+        axis.set_title(with_unit(label, results.described[sides[0]]["unit"]), fontsize="medium")
     for axis in axes.flat[len(metrics) :]:
         axis.set_axis_off()
     figure.supxlabel("held-out images to retain")

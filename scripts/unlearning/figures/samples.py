@@ -13,7 +13,7 @@ FRAME = "#d55e00"
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """One row per model, one column per latent; a frame marks what the judge takes for a forgotten class."""
     seed = results.experiment["seeds"][0]
-    rows = ["original", "retrain", *results.methods]
+    rows = results.rows
     figure, axes = plt.subplots(len(rows), 1, figsize=(0.42 * SHOWN + 1.2, 0.42 * len(rows)))
     for axis, method in zip(axes, rows, strict=True):
         drawn = results.samples(method, seed)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from unlearning.config import REFERENCES, method_settings, rule_of
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
-from unlearning.results import Results
+from unlearning.results import Results, with_unit
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
 SWEPT = ("optimizer", "orthogonality_weight", "batch_normalisation", "loss_reduction", "batch_size", "learning_rate")
@@ -56,8 +56,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         axes[-1, column].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
         axes[0, column].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        unit = results.described[metric]["unit"]
-        label = results.described[metric]["label"] + (f" ({unit})" if unit else "")
+        label = with_unit(results.described[metric]["label"], results.described[metric]["unit"])
         axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(rules), frameon=False)

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 
+from unlearning.config import REFERENCES
 from unlearning.plotting import colors, logarithmic, markers, reference_bands
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
@@ -36,7 +37,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         )
         if median is None:
             axis.annotate("", (x * 1.25, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})
-    reference_bands(axis, {name: results.values("fid_retain", name)["value"] for name in ("original", "retrain")})
+    reference_bands(axis, {name: results.values("fid_retain", name)["value"] for name in REFERENCES})
     logarithmic(axis)
     axis.margins(x=0.12)
     axis.set_xlabel("time to unlearn for good (s of steps)")

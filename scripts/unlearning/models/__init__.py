@@ -3,8 +3,9 @@
 A model's file holds the literal `PARAMETERS` (the JSON schema of its keys in a configuration) and a
 class `Model(image_shape, **parameters)`, a `torch.nn.Module` that answers three questions:
 
-* `losses(images, noise)`: the loss of each image, (B,) in nats where it is a likelihood, for images
-  (B, C, H, W) in [0, 1] and noise drawn by `loss_noise(count, generator)`;
+* `losses(images, noise, target=None)`: the loss of each image, (B,) in nats where it is a likelihood, for images
+  (B, C, H, W) in [0, 1] and noise drawn by `loss_noise(count, generator)`; `target`: what to reproduce instead of
+  the images, for methods that teach something else;
 * `samples(latents)`: images (B, C, H, W) in [0, 1], from latents drawn by `latents(count, generator)`;
 * `parameters()`: those with `requires_grad` are what training and unlearning may change.
 
@@ -75,6 +76,16 @@ def unchanged_buffers(model: nn.Module) -> Iterator[None]:
         buffer.copy_(value)
 
 
+@contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Train or eval mode, and afterwards for each module the one it was in: some may be frozen."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    yield
+    for module, was_training in modes:
+        module.training = was_training
+
+
 @torch.no_grad()
 def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Tensor:
     """Images (N, C, H, W) uint8 of latents (N, ...); the model's mode and buffers stay as they are.
@@ -84,14 +95,9 @@ def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Te
     Args:
         train_mode: let batch normalisation use the statistics of the batch, as released code does.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(train_mode)
     chunks = latents.tensor_split(-(-len(latents) // CHUNK))  # of like size, for in train mode a batch needs several
-    with unchanged_buffers(model):
-        images = torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in chunks])
-    for module, was_training in modes:
-        module.training = was_training
-    return images
+    with in_mode(model, train_mode), unchanged_buffers(model):
+        return torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in chunks])
 
 
 def completes(model: nn.Module) -> bool:
@@ -102,11 +108,9 @@ def completes(model: nn.Module) -> bool:
 @torch.no_grad()
 def complete(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
     """Completions (N, C, H, W) uint8 of uint8 images, by noise that `completion_noise` drew; in eval mode."""
-    was_training = model.training
-    model.eval()
     parts = zip(images.split(COMPLETED), noise.split(COMPLETED), strict=True)
-    completed = [(model.completions(as_float(part), drawn) * 255).round().to(torch.uint8) for part, drawn in parts]
-    model.train(was_training)
+    with in_mode(model, training=False):
+        completed = [(model.completions(as_float(part), drawn) * 255).round().to(torch.uint8) for part, drawn in parts]
     return torch.cat(completed)
 
 
