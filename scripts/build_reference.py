@@ -8,7 +8,7 @@ from unlearning import models
 from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import prepare_device
-from unlearning.evaluation import completed_group, group_losses, sample_set, spread_out
+from unlearning.evaluation import completed_group, features_of, group_losses, sample_set, spread_out
 from unlearning.files import sha256_of_file
 from unlearning.forget_set import ForgetSet
 from unlearning.inception import Inception
@@ -52,7 +52,8 @@ def main(
         reference: safetensors file with `retain.features` (N, F) and, for each seed,
             `{seed}.features` (samples, F), `{seed}.classes` (samples,) and `{seed}.losses.{group}` (n,) of each
             group of images that the retrained model never saw, or for models that complete images
-            `{seed}.{group}` (n, C, H, W) uint8, the completions of each group; with a guide also `guide.mean` (G,)
+            `{seed}.{group}` (n, C, H, W) uint8, the completions of each group, whose images have
+            `{group}.true_features` (n, F); with a guide also `guide.mean` (G,)
             and `guide.covariance` (G, G) of its features of all training images.
     """
     target = prepare_device(device)
@@ -63,13 +64,16 @@ def main(
     groups = ForgetSet.load(forget_set).groups()
     retain = images[groups["retain"]]
     unseen = {group: indices for group, indices in groups.items() if group != "retain"}
-    tensors = {"retain.features": inception.features(retain) if inception else look_at(classifier, retain)[0]}
+    tensors = {"retain.features": features_of(retain, classifier, inception)}
     for seed, path in zip(seeds, retrained, strict=True):
         network, *_ = models.load(path, target)
         network.eval()
         if models.completes(network):
             for group, indices in groups.items():
-                tensors[f"{seed}.{group}"], _ = completed_group(network, images[spread_out(indices, samples)], group)
+                shown = images[spread_out(indices, samples)]
+                tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)
+                if seed == seeds[0]:
+                    tensors[f"{group}.true_features"] = features_of(shown, classifier, inception)
             continue
         # A stream of its own: the retrained model's own evaluation must not see these very samples.
         latents = network.latents(samples, stream(seed, "reference samples", target))

@@ -108,6 +108,7 @@ def main(
                 pixels[chosen],
                 data.labels[chosen],
                 group,
+                compared[f"{group}.true_features"],
                 other,
                 inception=inception,
                 clip=clip,

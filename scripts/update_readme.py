@@ -28,7 +28,8 @@ def main() -> None:
         if not all((folder / "manifest.json").is_file() for folder in folders):
             return match[0]
         if match[3]:
-            table = (side_by_side if len(folders) > 1 else by_setting)(folders, match[3].split(", "))
+            metrics = match[3].split(", ")
+            table = side_by_side(folders, metrics) if len(folders) > 1 else by_setting(*folders, metrics)
         else:
             table = main_part(*folders)
         origins = "\n".join(origin(folder) for folder in folders)
@@ -83,9 +84,9 @@ def side_by_side(folders: list[Path], metrics: list[str]) -> str:
     return pd.concat(tables, axis="columns").rename_axis("Method").fillna("–").to_markdown()
 
 
-def by_setting(folders: list[Path], metrics: list[str]) -> str:
+def by_setting(folder: Path, metrics: list[str]) -> str:
     """These metrics of the rows that differ from their method's own in one setting, folded: a row per setting."""
-    results = read_results(*folders)
+    results = read_results(folder)
     values = main_table(results.metrics, {metric: results.described[metric] for metric in metrics})
     swept = pd.concat(
         rows.assign(setting=key.replace("_", " ") + ": " + rows["label"])

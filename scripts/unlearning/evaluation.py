@@ -16,6 +16,11 @@ from unlearning.models import complete, decode
 from unlearning.seeding import stream
 
 
+def features_of(images: Tensor, judge: Classifier, inception: Inception | None) -> Tensor:
+    """Features (N, F) of images (N, C, H, W) uint8: Inception's where it is given, or else the judge's."""
+    return inception.features(images) if inception else look_at(judge, images)[0]
+
+
 def sample_set(
     model: nn.Module, judge: Classifier, latents: Tensor, inception: Inception | None = None, cache: Path | None = None
 ) -> tuple[SampleSet, np.ndarray, np.ndarray]:
@@ -55,6 +60,7 @@ def completion_set(
     images: Tensor,
     labels: np.ndarray,
     group: str,
+    true_features: np.ndarray,
     retrained: np.ndarray | None,
     *,
     inception: Inception | None = None,
@@ -63,27 +69,27 @@ def completion_set(
     """Complete a group's images (n, C, H, W) uint8 and look at them; see `CompletionSet`.
 
     Args:
+        true_features: (n, F) of the images themselves, see `features_of`.
         inception: gives features and probabilities instead of the judge.
         clip: gives embeddings instead of the one that gives the features.
     """
     completed, hidden = completed_group(model, images, group)
     features, classes = look_at(judge, completed)
-    true_features, _ = look_at(judge, images)
     if inception:
-        features, true_features = inception.features(completed), inception.features(images)
+        features = inception.features(completed)
     arrays = {
         "images": images,
         "hidden": hidden,
         "completed": completed,
         "classes": classes,
         "features": features,
-        "true_features": true_features,
         "probabilities": (inception or judge).output(features).softmax(1),
         "embeddings": clip.embeddings(completed) if clip else features,
-        "true_embeddings": clip.embeddings(images) if clip else true_features,
     }
+    found = {name: array.cpu().numpy() for name, array in arrays.items()}
+    true_embeddings = clip.embeddings(images).cpu().numpy() if clip else true_features
     return CompletionSet(
-        labels=labels, retrained=retrained, **{name: array.cpu().numpy() for name, array in arrays.items()}
+        labels=labels, retrained=retrained, true_features=true_features, true_embeddings=true_embeddings, **found
     )
 
 

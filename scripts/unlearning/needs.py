@@ -68,7 +68,9 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         completed = len(GROUPS) * experiment["evaluation"]["samples"] * models * plugins.completes(name)
         steps += completed * parameters.get("sampling_steps", 1) / COMPLETED_AT_ONCE
         if rule == "evaluate":
-            networks = uses_inception(experiment) + ("embedding" in experiment["evaluation"])
-            looking += 2 * completed * networks * SECONDS_PER_INCEPTION[experiment["device"]]
+            seen = uses_inception(experiment) + 2 * (
+                "embedding" in experiment["evaluation"]
+            )  # CLIP sees true images too
+            looking += completed * seen * SECONDS_PER_INCEPTION[experiment["device"]]
             looking += completed * pixels * SECONDS_PER_SIMILARITY
     return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))

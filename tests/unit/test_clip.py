@@ -9,7 +9,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 from unlearning import hub, models
 from unlearning.classifier import Classifier
 from unlearning.clip import Clip
-from unlearning.evaluation import completion_set
+from unlearning.evaluation import completion_set, features_of
 from unlearning.files import sha256_of_file
 
 from ..clip import publish_clip
@@ -109,7 +109,8 @@ def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
     model = models.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
     judge = Classifier([1, 8, 8], 3, [6])
     images = pictures(1, 8)
-    arguments = (model, judge, images, np.array([0, 1, 2]), "retain", None)
+    true = features_of(images, judge, Doubled()).numpy()
+    arguments = (model, judge, images, np.array([0, 1, 2]), "retain", true, None)
     plain, seen = completion_set(*arguments), completion_set(*arguments, inception=Doubled(), clip=clip)
     np.testing.assert_array_equal(plain.completed, seen.completed)
     np.testing.assert_array_equal(plain.classes, seen.classes)
