@@ -11,6 +11,7 @@ FEATURES = 2048  # of the last pooling layer
 FILE = "pt_inception-2015-12-05-6726825d.pth"  # pytorch-fid's port of TensorFlow's network
 INCEPTION = {
     "name": "inception",
+    "source": "github.com/mseitzer/pytorch-fid, release fid_weights",
     "files": {FILE: "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"},
 }
 
