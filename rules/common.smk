@@ -74,7 +74,7 @@ def prepare_run():
             }:
                 slurm.check_submission(account, partition, workflow.executor_settings.qos)
             slurm.cancel_orphans(Path.cwd())
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise WorkflowError(str(error)) from None
 
 

@@ -3,7 +3,6 @@
 Mirrors, MD5 checksums and the reader are torchvision's.
 """
 
-import errno
 import gzip
 import shutil
 import socket
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unlearning.datasets import SOURCE_VARIABLE, Dataset, difference, verify_file
-from unlearning.files import atomic_path
+from unlearning.files import OF_THIS_DISK, atomic_path
 
 PATIENCE = 60  # seconds without a byte from a mirror
 
@@ -32,7 +31,7 @@ def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
     """
     for name, checksum in described["files"].items():
         path = raw / name
-        if path.is_file() and _is_whole(path, checksum):
+        if is_whole(path, checksum):
             continue
         failures = []
         for mirror in mirrors:
@@ -44,8 +43,8 @@ def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
                         raise ValueError(wrong)
                 break
             except (ValueError, OSError, RuntimeError) as error:
-                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                    raise  # of this machine's disk, not of the mirror
+                if getattr(error, "errno", None) in OF_THIS_DISK:
+                    raise
                 failures.append(f"  {origin}: {getattr(error, 'strerror', None) or error}")
         else:
             cure = f"Put a whole copy there and run again; its source: {described['source']}."
@@ -102,7 +101,8 @@ def _get(origin: str, target: Path) -> None:
         socket.setdefaulttimeout(before)
 
 
-def _is_whole(path: Path, checksum: str) -> bool:
+def is_whole(path: Path, checksum: str) -> bool:
+    """Whether a file is there, and as it was published."""
     try:
         verify_file(path, checksum)
     except ValueError:

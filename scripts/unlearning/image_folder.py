@@ -42,6 +42,7 @@ import numpy as np
 
 from unlearning import idx, pictures
 from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset
+from unlearning.files import temporary_folder
 
 TABLE = "attributes.csv"
 
@@ -69,11 +70,10 @@ def fetch(raw: Path, described: dict, source: str | None) -> None:
 
 def place(source: Path, target: Path) -> None:
     """Take a folder over, whole or not at all, by hard links where the file system can."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary, symlinks=True, copy_function=link)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    with temporary_folder(target.with_name(f".{target.name}.tmp")) as temporary:
+        _link_all(source, temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
 
 
 def read(raw: Path, described: dict) -> Dataset:
@@ -154,7 +154,20 @@ def assemble(
     )
 
 
-def link(source: str | Path, target: str | Path) -> None:
+def _link_all(source: Path, target: Path) -> None:
+    # Not shutil.copytree: on a full disk that tries every other file too, and lists each in its error.
+    for path in source.iterdir():
+        copy = target / path.name
+        if path.is_symlink():
+            copy.symlink_to(path.readlink())
+        elif path.is_dir():
+            copy.mkdir()
+            _link_all(path, copy)
+        else:
+            link(path, copy)
+
+
+def link(source: Path, target: Path) -> None:
     """Have a file in two places, as one on the disk where the file system can."""
     try:
         os.link(source, target)

@@ -204,6 +204,14 @@ def test_unreadable_pictures_are_left_out_up_to_a_share(folder, tmp_path, monkey
         prepare(tmp_path / "other", monkeypatch, pictures=pictures)
 
 
+def test_a_full_disk_leaves_no_half_of_a_split(folder, tmp_path, full_disk):
+    raw = tmp_path / "data" / "raw"
+    with pytest.raises(OSError, match=f"^{raw}: cannot be written: No space left on device; make room"):
+        fetch_dataset.main(dataset="imagenet", looked_up="", code="", fetched=tmp_path / "data" / "fetched.json")
+    assert len(full_disk) == 1
+    assert list((tmp_path / "data").rglob("*")) == [raw]
+
+
 def test_the_files_of_both_data_sets_say_what_the_headers_say():
     for name, experiment in (("imagenet", "imagenet-i2i"), ("places", "places-i2i")):
         described = plugins.constant("datasets", name, "DATASET")

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import shutil
 import socket
 import struct
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision.datasets as torchvision
+import torchvision.datasets.utils as torchvision_utils
 
+import fetch_dataset
 from unlearning import idx, plugins
 from unlearning.datasets import SOURCE_VARIABLE
 
@@ -152,14 +155,17 @@ def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, m
     assert socket.getdefaulttimeout() is None
 
 
-def test_a_full_disk_ends_with_its_own_message_and_leaves_nothing(small, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(idx.shutil, "copyfile", full)
-    with pytest.raises(OSError, match="No space left on device"):
-        idx.fetch(tmp_path / "raw", small[0], [str(small[1])])
-    assert list((tmp_path / "raw").iterdir()) == []
+@pytest.mark.parametrize("source", ["/elsewhere", "https://example.org"])
+def test_a_full_disk_ends_with_its_own_message_and_leaves_nothing(tmp_path, monkeypatch, full_disk, source):
+    monkeypatch.setenv(SOURCE_VARIABLE, source)
+    monkeypatch.setattr(torchvision_utils, "_get_redirect_url", lambda url, max_hops: url)
+    monkeypatch.setattr(torchvision_utils, "_urlretrieve", lambda url, path: shutil.copyfile(url, path))
+    raw = tmp_path / "mnist" / "raw"
+    said = f"{raw}: cannot be written: No space left on device; make room on its disk, or set data in config.yaml"
+    with pytest.raises(OSError, match=f"^{said}"):
+        fetch_dataset.main(dataset="mnist", looked_up="", code="", fetched=raw.parent / "fetched.json")
+    assert full_disk
+    assert list(raw.parent.rglob("*")) == [raw]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])
