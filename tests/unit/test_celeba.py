@@ -255,8 +255,10 @@ def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
     checksum = hashlib.sha256(table.read_bytes()).hexdigest()
     described.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", described.read_text()))
     plugins.describe.cache_clear()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said) as error:
         prepare(folder, data)
+    if "otherwise than found" not in said:
+        assert f"fetched again once {data / 'fetched.json'} and {data / 'raw'} are deleted" in error.value.__notes__[0]
 
 
 def test_a_full_disk_stops_the_copying_of_your_own_images_at_the_first(own, monkeypatch, full_disk):

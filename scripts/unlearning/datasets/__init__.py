@@ -85,7 +85,7 @@ def verify_file(path: Path, stated: str) -> None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise ValueError(f"{path}: must be a plain file; delete it and run again")
     if not path.is_file():
-        raise ValueError(f"{path}: missing; delete the folder {path.parent} and run again")
+        raise ValueError(f"{path}: missing; delete the folder {path.parents[1]}, which says it is there, and run again")
     if wrong := difference(path, stated):
         raise ValueError(f"{path}: {wrong}; delete it and run again")
 
