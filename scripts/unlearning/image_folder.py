@@ -41,7 +41,7 @@ from pathlib import Path
 import numpy as np
 
 from unlearning import idx, pictures
-from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset
+from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset, difference
 from unlearning.files import temporary_folder
 
 TABLE = "attributes.csv"
@@ -63,6 +63,12 @@ def fetch(raw: Path, described: dict, source: str | None) -> None:
         raise ValueError(
             f"data set {name}: name the folder that holds {name}/{described['pictures']['folder']}/ as data_source in "
             f"config.yaml, or in the environment variable {SOURCE_VARIABLE}; now it is {source!r}"
+        )
+    table = Path(source) / name / TABLE
+    if table.is_file() and (wrong := difference(table, described["files"][TABLE])):
+        raise ValueError(
+            f"{table}: {wrong}; if it is meant to be so, state what is found under 'files' in "
+            f"scripts/unlearning/datasets/{name}.py, or else put the former table back"
         )
     idx.fetch(raw, described, idx.mirrors_of(name, source, []))
     place(Path(source) / name / described["pictures"]["folder"], raw / described["pictures"]["folder"])

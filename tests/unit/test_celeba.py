@@ -249,10 +249,12 @@ def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
     folder, data = own
     table = folder / "attributes.csv"
     table.write_text(change(table.read_text()))
-    with pytest.raises(ValueError, match=r"attributes.csv\S* sha256 is \w+ but should be"):
+    stated = plugins.describe("datasets", "flowers")["files"][table.name].removeprefix("sha256:")
+    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
+    wrong = f"^{table}: sha256 is {checksum} but should be {stated}: .*'files' in scripts/.*/flowers.py, or else put"
+    with pytest.raises(ValueError, match=wrong):
         prepare(folder, data)
     described = plugins.LIBRARY / "datasets" / "flowers.py"
-    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
     described.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", described.read_text()))
     plugins.describe.cache_clear()
     with pytest.raises(ValueError, match=said) as error:
