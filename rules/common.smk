@@ -56,12 +56,11 @@ def prepare_run():
                 Path(SETTINGS["data"]) / "inception" / "checkpoints",
                 os.environ.get(SOURCE_VARIABLE),
             )
-        for name in {job.wildcards.experiment for job in jobs if job.rule.name == "train"}:
-            if published := hub.pretrained(EXPERIMENTS[name]):
-                hub.weights_file(*published)
-        for name in {job.wildcards.experiment for job in jobs if job.rule.name == "evaluate"}:
-            if published := hub.embedding(EXPERIMENTS[name]):
-                hub.weights_file(*published)
+        due = {(job.wildcards.get("experiment"), job.rule.name) for job in jobs}
+        for name, experiment in EXPERIMENTS.items():
+            for rule, (key, published) in hub.published_weights(experiment).items():
+                if (name, rule) in due:
+                    hub.weights_file(published, f"configs/{name}.yaml: {key}")
         if on_slurm():
             # Resources of one job of each rule: they may have queues of their own.
             asked = [
@@ -74,7 +73,7 @@ def prepare_run():
             }:
                 slurm.check_submission(account, partition, workflow.executor_settings.qos)
             slurm.cancel_orphans(Path.cwd())
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise WorkflowError(str(error)) from None
 
 

@@ -7,7 +7,7 @@ import torch
 from unlearning import models
 from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
-from unlearning.device import prepare_device
+from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.evaluation import completed_group, features_of, group_losses, sample_set, spread_out
 from unlearning.files import sha256_of_file
 from unlearning.forget_set import ForgetSet
@@ -57,39 +57,40 @@ def main(
             and `guide.covariance` (G, G) of its features of all training images.
     """
     target = prepare_device(device)
-    classifier = Classifier.load(judge, target)
-    data = Dataset.load(dataset)
-    images = torch.from_numpy(data.images).to(target)
-    inception = Inception(weights.parent / "checkpoints", target) if weights else None
-    groups = ForgetSet.load(forget_set).groups()
-    retain = images[groups["retain"]]
-    unseen = {group: indices for group, indices in groups.items() if group != "retain"}
-    tensors = {"retain.features": features_of(retain, classifier, inception)}
-    for seed, path in zip(seeds, retrained, strict=True):
-        network, *_ = models.load(path, target)
-        network.eval()
-        if models.completes(network):
-            for group, indices in groups.items():
-                shown = images[spread_out(indices, samples)]
-                tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)
-                if seed == seeds[0]:
-                    tensors[f"{group}.true_features"] = features_of(shown, classifier, inception)
-            continue
-        # A stream of its own: the retrained model's own evaluation must not see these very samples.
-        latents = network.latents(samples, stream(seed, "reference samples", target))
-        drawn, *_ = sample_set(network, classifier, latents, inception)
-        tensors[f"{seed}.features"] = drawn.features
-        tensors[f"{seed}.classes"] = drawn.classes
-        if elbo_draws:
-            losses = group_losses(network, images, unseen, elbo_draws, seed)
-            tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
-    classifiers = {"judge": sha256_of_file(judge)}
-    if guide:
-        features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)])
-        tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
-        classifiers["guide"] = sha256_of_file(guide)
-    if inception:
-        classifiers["Inception"] = sha256_of_file(weights)
+    with explain_out_of_memory("evaluation.samples", samples):
+        classifier = Classifier.load(judge, target)
+        data = Dataset.load(dataset)
+        images = torch.from_numpy(data.images).to(target)
+        inception = Inception(weights.parent / "checkpoints", target) if weights else None
+        groups = ForgetSet.load(forget_set).groups()
+        retain = images[groups["retain"]]
+        unseen = {group: indices for group, indices in groups.items() if group != "retain"}
+        tensors = {"retain.features": features_of(retain, classifier, inception)}
+        for seed, path in zip(seeds, retrained, strict=True):
+            network, *_ = models.load(path, target)
+            network.eval()
+            if models.completes(network):
+                for group, indices in groups.items():
+                    shown = images[spread_out(indices, samples)]
+                    tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)
+                    if seed == seeds[0]:
+                        tensors[f"{group}.true_features"] = features_of(shown, classifier, inception)
+                continue
+            # A stream of its own: the retrained model's own evaluation must not see these very samples.
+            latents = network.latents(samples, stream(seed, "reference samples", target))
+            drawn, *_ = sample_set(network, classifier, latents, inception)
+            tensors[f"{seed}.features"] = drawn.features
+            tensors[f"{seed}.classes"] = drawn.classes
+            if elbo_draws:
+                losses = group_losses(network, images, unseen, elbo_draws, seed)
+                tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
+        classifiers = {"judge": sha256_of_file(judge)}
+        if guide:
+            features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)])
+            tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
+            classifiers["guide"] = sha256_of_file(guide)
+        if inception:
+            classifiers["Inception"] = sha256_of_file(weights)
     write_tensors(reference, tensors, {"classifiers": classifiers, "seeds": seeds})
 
 

@@ -9,7 +9,7 @@ from unlearning import models, plugins
 from unlearning.classifier import Classifier, look_at
 from unlearning.clip import Clip
 from unlearning.datasets import Dataset
-from unlearning.device import prepare_device
+from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.evaluation import completion_set, group_losses, read_columns, sample_set, spread_out
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
@@ -78,55 +78,56 @@ def main(
             first `STORED_IMAGES` of each array of `metrics.CompletionSet`, as `{group}.{array}`.
     """
     target = prepare_device(device)
-    data = Dataset.load(dataset).labelled(attribute)
-    groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
-    ran = read_json(record)
-    if ran["config_sha256"] != sha256_of(made_with):
-        raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
-    diverged = ran["status"] == "diverged"
-    compared, header = read_tensors(reference)
-    for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
-        if path and header["classifiers"].get(name) != sha256_of_file(path):
-            raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
-    network, *_ = models.load(model, target)
-    network.eval()
-    pixels = torch.from_numpy(data.images).to(target)
-    drawn, probabilities, retrained, guide_features, losses, completions = None, None, None, None, {}, {}
-    stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
-    inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
-    if diverged:
-        pass
-    elif models.completes(network):
-        embedding = settings.get("embedding")
-        clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
-        for group, indices in groups.groups().items():
-            chosen = spread_out(indices, settings["samples"])
-            other = compared.get(f"{compare_with}.{group}")
-            seen = completion_set(
-                network,
-                classifier,
-                pixels[chosen],
-                data.labels[chosen],
-                group,
-                compared[f"{group}.true_features"],
-                other,
-                inception=inception,
-                clip=clip,
-            )
-            completions[group] = seen
-            stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
-    else:
-        latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-        cache = samples.with_name("inception.safetensors")
-        drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
-        stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}
-        if guide:
-            published = models.decode(network, latents, train_mode=True)
-            guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
-        if compare_with is not None:
-            retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
-    if not diverged and "elbo_draws" in settings:
-        losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
+    with explain_out_of_memory("evaluation.samples", settings["samples"]):
+        data = Dataset.load(dataset).labelled(attribute)
+        groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
+        ran = read_json(record)
+        if ran["config_sha256"] != sha256_of(made_with):
+            raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
+        diverged = ran["status"] == "diverged"
+        compared, header = read_tensors(reference)
+        for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
+            if path and header["classifiers"].get(name) != sha256_of_file(path):
+                raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
+        network, *_ = models.load(model, target)
+        network.eval()
+        pixels = torch.from_numpy(data.images).to(target)
+        drawn, probabilities, retrained, guide_features, losses, completions = None, None, None, None, {}, {}
+        stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
+        inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
+        if diverged:
+            pass
+        elif models.completes(network):
+            embedding = settings.get("embedding")
+            clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
+            for group, indices in groups.groups().items():
+                chosen = spread_out(indices, settings["samples"])
+                other = compared.get(f"{compare_with}.{group}")
+                seen = completion_set(
+                    network,
+                    classifier,
+                    pixels[chosen],
+                    data.labels[chosen],
+                    group,
+                    compared[f"{group}.true_features"],
+                    other,
+                    inception=inception,
+                    clip=clip,
+                )
+                completions[group] = seen
+                stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
+        else:
+            latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
+            cache = samples.with_name("inception.safetensors")
+            drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
+            stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}
+            if guide:
+                published = models.decode(network, latents, train_mode=True)
+                guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
+            if compare_with is not None:
+                retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
+        if not diverged and "elbo_draws" in settings:
+            losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
     with_losses = compared.keys() & {f"{compare_with}.losses.forget"}
     others = [other for other in header["seeds"] if other != seed] if with_losses else []
     unseen = [group for group in groups.groups() if group != "retain"]

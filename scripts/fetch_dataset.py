@@ -5,7 +5,7 @@ from pathlib import Path
 
 from unlearning import plugins
 from unlearning.datasets import SOURCE_VARIABLE
-from unlearning.files import write_json
+from unlearning.files import explain_full_disk, write_json
 from unlearning.job import run
 
 
@@ -20,11 +20,13 @@ def main(*, dataset: str, looked_up: str, code: str, fetched: Path) -> None:
 
     Raises:
         ValueError: a file cannot be had, has not its published checksum, or the folder leads elsewhere.
+        OSError: the disk is full.
     """
     raw = fetched.parent / "raw"
     if raw.is_symlink():
         raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
-    plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
+    with explain_full_disk(raw):
+        plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
     described = plugins.describe("datasets", dataset)
     keys = ("files", "classes", "train_images", "heldout_images")
     write_json(fetched, {"dataset": dataset, **{key: described[key] for key in keys}})

@@ -26,8 +26,13 @@ def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Pa
     """
     described = plugins.describe("datasets", dataset)
     raw = fetched.parent / "raw"
-    verify_files(raw, described["files"])
-    images = plugins.load("datasets", dataset).read(raw)
+    try:
+        verify_files(raw, described["files"])
+        images = plugins.load("datasets", dataset).read(raw)
+    except ValueError as error:
+        # Not deleted here: a retry on SLURM would lack its input.
+        error.add_note(f"What is put right in the data source is fetched again once {fetched} and {raw} are deleted.")
+        raise
 
     count = len(described["classes"])
     found = {

@@ -61,12 +61,12 @@ def main(
     provenance = run_record(settings=settings, code=code, inputs=inputs)
     data = Dataset.load(dataset)
     indices = ForgetSet.load(forget_set).never_forgotten if forget_set else np.flatnonzero(data.train)
-    images = torch.from_numpy(data.images).to(target)
-    image_shape = list(images.shape[1:])
-    network = models.build(architecture, image_shape, seed).to(target)
+    image_shape = list(data.images.shape[1:])
 
     checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]]))
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
+        images = torch.from_numpy(data.images).to(target)
+        network = models.build(architecture, image_shape, seed).to(target)
         trained = train(
             network,
             losses_of_images(network, images, training.get("precision", "float32")),

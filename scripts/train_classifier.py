@@ -45,29 +45,30 @@ def main(
     """
     target = prepare_device(device)
     data = Dataset.load(dataset).labelled(attribute)
-    images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
-    image_shape = list(images.shape[1:])
+    image_shape = list(data.images.shape[1:])
     seed = stream_seed(settings["seed"], "classifier")  # a generative model of the same seed shares no stream with it
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
         layers = settings["hidden_units"], settings.get("convolutions", [])
-        network = Classifier(image_shape, len(data.classes), *layers).to(target)
-
-    def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator)
+        network = Classifier(image_shape, len(data.classes), *layers)
 
     key = sha256_of([settings, attribute, code, sha256_of_file(dataset)])
     checkpoint = Checkpoint(model.with_suffix(".resume"), key)
     with explain_out_of_memory(f"{classifier}.batch_size", settings["batch_size"]):
+        images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
+
+        def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+            return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator)
+
         trained = train(
-            network,
+            network.to(target),
             batch_losses,
             torch.from_numpy(np.flatnonzero(data.train)).to(target),
             **{key: settings[key] for key in ("epochs", "batch_size", "learning_rate")},
             seed=seed,
             checkpoint=checkpoint,
         )
-    _, predicted = look_at(network, images[torch.from_numpy(~data.train)])
+        _, predicted = look_at(network, images[torch.from_numpy(~data.train)])
     confusion = np.zeros((len(data.classes),) * 2, dtype=int)
     np.add.at(confusion, (data.labels[~data.train], predicted.cpu().numpy()), 1)
 

@@ -74,14 +74,14 @@ def main(
     provenance = run_record(settings=settings, code=code, inputs=inputs)
     chosen = ForgetSet.load(forget_set)
     data = Dataset.load(dataset)
-    images = torch.from_numpy(data.images).to(target)
-    network, configuration, image_shape = models.load(original, target)
     checkpoint = Checkpoint(
         model.with_suffix(".resume"), sha256_of([method, seed, settings, code, provenance["inputs_sha256"]])
     )
-    before = {name: value.clone() for name, value in network.state_dict().items()}
     rule = plugins.load("methods", settings["rule"])
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
+        images = torch.from_numpy(data.images).to(target)
+        network, configuration, image_shape = models.load(original, target)
+        before = {name: value.clone() for name, value in network.state_dict().items()}
         done = unlearn(
             network,
             rule,

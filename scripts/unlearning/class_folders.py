@@ -19,6 +19,7 @@ import numpy as np
 from unlearning import class_listing, image_folder, pictures
 from unlearning.class_listing import SPLITS
 from unlearning.datasets import CHUNKS, Dataset
+from unlearning.files import temporary_folder
 
 
 def fetch(raw: Path, described: dict, source: str | None) -> None:
@@ -34,14 +35,13 @@ def fetch(raw: Path, described: dict, source: str | None) -> None:
     """
     folder = class_listing.find(described, source)
     for split in SPLITS:
-        temporary = raw / f".{split}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        for name in class_listing.class_names(folder):
-            (temporary / name).mkdir(parents=True)
-            for picture in class_listing.first(folder / split / name, described["images_per_class"][split]):
-                image_folder.link((folder / split / name / picture).resolve(), temporary / name / picture)
-        shutil.rmtree(raw / split, ignore_errors=True)
-        temporary.rename(raw / split)
+        with temporary_folder(raw / f".{split}.tmp") as temporary:
+            for name in class_listing.class_names(folder):
+                (temporary / name).mkdir()
+                for picture in class_listing.first(folder / split / name, described["images_per_class"][split]):
+                    image_folder.link((folder / split / name / picture).resolve(), temporary / name / picture)
+            shutil.rmtree(raw / split, ignore_errors=True)
+            temporary.rename(raw / split)
 
 
 def read(raw: Path, described: dict) -> Dataset:

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from unlearning import hub
 from unlearning.images import as_float
 
 BATCH = 50  # images at a time: they are enlarged, to 224×224 for most networks
@@ -18,7 +19,8 @@ class Clip:
         device: to compute on.
 
     Raises:
-        ValueError: `config.json` describes something else, or the weights are not those of its network.
+        ValueError: `config.json` describes something else, or the weights cannot be read or are not those of its
+            network.
     """
 
     def __init__(self, file: Path, device: torch.device):
@@ -35,14 +37,15 @@ class Clip:
             config = config.vision_config
         if not isinstance(config, CLIPVisionConfig):
             raise ValueError(f"{file.parent / 'config.json'}: describes a {config.model_type} network, not a CLIP")
-        network, report = CLIPVisionModelWithProjection.from_pretrained(
-            file.parent,
-            config=config,
-            use_safetensors=file.suffix == ".safetensors",
-            weights_only=True,
-            ignore_mismatched_sizes=True,  # reported, then refused here with those that are missing
-            output_loading_info=True,
-        )
+        with hub.explain_unreadable(file, "evaluation.embedding"):
+            network, report = CLIPVisionModelWithProjection.from_pretrained(
+                file.parent,
+                config=config,
+                use_safetensors=file.suffix == ".safetensors",
+                weights_only=True,
+                ignore_mismatched_sizes=True,  # reported, then refused here with those that are missing
+                output_loading_info=True,
+            )
         if wrong := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
             raise ValueError(f"{file}: lacks weights of a CLIP as config.json describes it: {', '.join(wrong[:3])}, …")
         self._network = network.to(device, torch.float32).eval().requires_grad_(False)

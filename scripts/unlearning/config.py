@@ -207,8 +207,8 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
 
 
 def _check_weights(experiment: dict) -> list[str]:
-    found = filter(None, (hub.pretrained(experiment), hub.embedding(experiment)))
-    return [f"{key}.sha256 = null: {UNCHECKED.format(**given)}" for given, key in found if given["sha256"] is None]
+    found = hub.published_weights(experiment).values()
+    return [f"{key}.sha256 = null: {UNCHECKED.format(**given)}" for key, given in found if given["sha256"] is None]
 
 
 def _check_schedule(unlearning: dict) -> list[str]:

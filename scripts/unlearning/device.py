@@ -74,12 +74,12 @@ def reduced_precision(name: str, device: torch.device) -> torch.autocast:
 
 
 @contextmanager
-def explain_out_of_memory(key: str, batch_size: int) -> Iterator[None]:
+def explain_out_of_memory(key: str, count: int) -> Iterator[None]:
     """Say what to do where a GPU has too little memory.
 
     Args:
-        key: of the configuration, under which the batch size stands.
-        batch_size: images per step.
+        key: of the configuration, that says how many images or samples are computed with.
+        count: its value.
 
     Raises:
         RuntimeError: the GPU ran out of memory.
@@ -88,9 +88,9 @@ def explain_out_of_memory(key: str, batch_size: int) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
-            f"the GPU ran out of memory with {key} = {batch_size}: {error}\nIf others use it too, wait for them or set "
-            "gpu_slots: 1 in config.yaml: the same command goes on from the saved state. If not, set "
-            f"{key} to {batch_size // 2} or less in the experiment's file, which starts afresh, or take a larger GPU."
+            f"the GPU ran out of memory with {key} = {count}: {error}\nIf others use it too, wait for them or set "
+            "gpu_slots: 1 in config.yaml: the same command goes on from what is saved. If not, set "
+            f"{key} to {count // 2} or less in the experiment's file, which starts afresh, or take a larger GPU."
         ) from error
 
 

@@ -1,12 +1,16 @@
 """Writing files whole or not at all, and naming their content."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+OF_THIS_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # numbers of errors that no other source of a file would mend
 
 
 @contextmanager
@@ -21,6 +25,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder, of which nothing stays but what the block moves elsewhere."""
+    shutil.rmtree(path, ignore_errors=True)  # of a job that was killed
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def explain_full_disk(folder: Path) -> Iterator[None]:
+    """Say what to do where the disk of a folder for data has no room.
+
+    Raises:
+        OSError: it has none, or cannot be written at all.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OF_THIS_DISK:
+            raise
+        raise OSError(
+            f"{folder}: cannot be written: {error.strerror}; make room on its disk, or set data in config.yaml to a "
+            "folder on another one, and run again"
+        ) from None
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -3,6 +3,8 @@
 Nothing here imports torch: the workflow fetches what its jobs will need before the first of them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from unlearning.files import sha256_of_file
@@ -15,7 +17,7 @@ def weights_file(published: dict, key: str) -> Path:
 
     Args:
         published: `source` (a local folder, or a name on the hub), `file` in it, and its `sha256`.
-        key: of the experiment's configuration, for messages.
+        key: of the experiment's configuration, with its file where that is known, for messages.
 
     Raises:
         ValueError: a file cannot be had, or has another checksum.
@@ -41,19 +43,33 @@ def _checked(source: str, file: str, sha256: str, key: str, check: str) -> Path:
             ) from None
     if (found := sha256_of_file(path)) != sha256:
         raise ValueError(
-            f"{path}: has the SHA-256 {found}, but {key}.{check} = {sha256}: damaged or another version; "
-            "fetch it again, or correct the key"
+            f"{key}.{check} = {sha256}, but {path} has the SHA-256 {found}: damaged or another version; fetch it "
+            "again, or correct the key"
         )
     return path
 
 
-def pretrained(experiment: dict) -> tuple[dict, str] | None:
-    """The weights that a model's training starts from, if any, and their key."""
+@contextmanager
+def explain_unreadable(path: Path, key: str) -> Iterator[None]:
+    """Name the file and the key of weights that no library can read, although their checksum is right.
+
+    Raises:
+        ValueError: reading failed.
+    """
+    try:
+        yield
+    except Exception as error:  # transformers, torch and safetensors raise kinds of their own
+        raise ValueError(
+            f"{key}: {path} has the checksum stated, but cannot be read as weights ({type(error).__name__}); name "
+            "another file and its checksum"
+        ) from error
+
+
+def published_weights(experiment: dict) -> dict[str, tuple[str, dict]]:
+    """Key and value of each entry that names published weights, by the rule whose jobs read them."""
     ((name, parameters),) = experiment["model"].items()
-    return (parameters["pretrained"], f"model.{name}.pretrained") if parameters.get("pretrained") else None
-
-
-def embedding(experiment: dict) -> tuple[dict, str] | None:
-    """The weights of the CLIP that judges completions, if any, and their key."""
-    key = "embedding"
-    return (experiment["evaluation"][key], f"evaluation.{key}") if key in experiment["evaluation"] else None
+    found = {
+        "train": (f"model.{name}.pretrained", parameters.get("pretrained")),
+        "evaluate": ("evaluation.embedding", experiment["evaluation"].get("embedding")),
+    }
+    return {rule: (key, published) for rule, (key, published) in found.items() if published}

@@ -3,16 +3,18 @@
 Mirrors, MD5 checksums and the reader are torchvision's.
 """
 
-import errno
 import gzip
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from unlearning.datasets import SOURCE_VARIABLE, Dataset, verify_file
-from unlearning.files import atomic_path
+from unlearning.datasets import SOURCE_VARIABLE, Dataset, difference, verify_file
+from unlearning.files import OF_THIS_DISK, atomic_path
+
+PATIENCE = 60  # seconds without a byte from a mirror
 
 
 def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
@@ -25,28 +27,33 @@ def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
 
     Raises:
         ValueError: no mirror gave a file with the published checksum; says what each gave instead.
+        OSError: `raw` cannot be written.
     """
     for name, checksum in described["files"].items():
         path = raw / name
-        if path.is_file() and _is_whole(path, checksum):
+        if is_whole(path, checksum):
             continue
         failures = []
         for mirror in mirrors:
+            origin = f"{mirror.rstrip('/')}/{name}"
             try:
                 with atomic_path(path) as temporary:
-                    _get(mirror, name, temporary)
-                    verify_file(temporary, checksum)
+                    _get(origin, temporary)
+                    if wrong := difference(temporary, checksum):
+                        raise ValueError(wrong)
                 break
             except (ValueError, OSError, RuntimeError) as error:
-                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                    raise  # of this machine's disk, not of the mirror
-                failures.append(f"  {mirror}: {error}")
+                if getattr(error, "errno", None) in OF_THIS_DISK:
+                    raise
+                failures.append(f"  {origin}: {getattr(error, 'strerror', None) or error}")
         else:
-            raise ValueError(
-                f"{described['name']}: {name} could not be had:\n" + "\n".join(failures) + "\nWithout a "
-                f"network, name a folder that holds {described['name']}/{name} as data_source in config.yaml, or in "
-                f"the environment variable {SOURCE_VARIABLE}."
-            )
+            cure = f"Put a whole copy there and run again; its source: {described['source']}."
+            if any("://" in mirror for mirror in mirrors):
+                cure = (
+                    f"Without a network, name a folder that holds {described['name']}/{name} as data_source in "
+                    f"config.yaml, or in the environment variable {SOURCE_VARIABLE}."
+                )
+            raise ValueError("\n".join([f"{described['name']}: {name} could not be had:", *failures, cure]))
 
 
 def read(raw: Path, described: dict) -> Dataset:
@@ -78,16 +85,24 @@ def mirrors_of(name: str, source: str | None, public: list[str]) -> list[str]:
     return [f"{source.rstrip('/')}/{name}/"] if source else public
 
 
-def _get(mirror: str, name: str, target: Path) -> None:
-    if "://" not in mirror:
-        shutil.copyfile(Path(mirror) / name, target)
+def _get(origin: str, target: Path) -> None:
+    if "://" not in origin:
+        shutil.copyfile(origin, target)
         return
     from torchvision.datasets.utils import download_url
 
-    download_url(mirror + name, str(target.parent), target.name)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torchvision has none of its own, and would wait for ever
+    try:
+        download_url(origin, str(target.parent), target.name)
+    except TimeoutError:
+        raise TimeoutError(f"stalled: sent nothing for {PATIENCE} s") from None
+    finally:
+        socket.setdefaulttimeout(before)
 
 
-def _is_whole(path: Path, checksum: str) -> bool:
+def is_whole(path: Path, checksum: str) -> bool:
+    """Whether a file is there, and as it was published."""
     try:
         verify_file(path, checksum)
     except ValueError:

@@ -41,7 +41,8 @@ from pathlib import Path
 import numpy as np
 
 from unlearning import idx, pictures
-from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset
+from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset, difference
+from unlearning.files import temporary_folder
 
 TABLE = "attributes.csv"
 
@@ -63,17 +64,22 @@ def fetch(raw: Path, described: dict, source: str | None) -> None:
             f"data set {name}: name the folder that holds {name}/{described['pictures']['folder']}/ as data_source in "
             f"config.yaml, or in the environment variable {SOURCE_VARIABLE}; now it is {source!r}"
         )
+    table = Path(source) / name / TABLE
+    if table.is_file() and (wrong := difference(table, described["files"][TABLE])):
+        raise ValueError(
+            f"{table}: {wrong}; if it is meant to be so, state what is found under 'files' in "
+            f"scripts/unlearning/datasets/{name}.py, or else put the former table back"
+        )
     idx.fetch(raw, described, idx.mirrors_of(name, source, []))
     place(Path(source) / name / described["pictures"]["folder"], raw / described["pictures"]["folder"])
 
 
 def place(source: Path, target: Path) -> None:
     """Take a folder over, whole or not at all, by hard links where the file system can."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary, symlinks=True, copy_function=link)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    with temporary_folder(target.with_name(f".{target.name}.tmp")) as temporary:
+        _link_all(source, temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.rename(target)
 
 
 def read(raw: Path, described: dict) -> Dataset:
@@ -154,7 +160,20 @@ def assemble(
     )
 
 
-def link(source: str | Path, target: str | Path) -> None:
+def _link_all(source: Path, target: Path) -> None:
+    # Not shutil.copytree: on a full disk that tries every other file too, and lists each in its error.
+    for path in source.iterdir():
+        copy = target / path.name
+        if path.is_symlink():
+            copy.symlink_to(path.readlink())
+        elif path.is_dir():
+            copy.mkdir()
+            _link_all(path, copy)
+        else:
+            link(path, copy)
+
+
+def link(source: Path, target: Path) -> None:
     """Have a file in two places, as one on the disk where the file system can."""
     try:
         os.link(source, target)

@@ -83,7 +83,7 @@ def decode_all(
         raise ValueError(
             f"{folder}: {len(unreadable)} of {len(names)} pictures are missing or cannot be read, but only a share of "
             f"{unreadable_share:g} may be: {some}{'; …' if len(unreadable) > SHOWN else ''}. The log names all. Put "
-            "them right, or raise 'unreadable_share' in the data set's file."
+            "them right in the data source, or raise 'unreadable_share' in the data set's file."
         )
     return images, np.array([name not in unreadable for name in names])
 

@@ -6,11 +6,13 @@ Nothing here imports torch: the workflow looks at it before any job.
 from pathlib import Path
 
 from unlearning import idx
+from unlearning.files import explain_full_disk
 
 FEATURES = 2048  # of the last pooling layer
 FILE = "pt_inception-2015-12-05-6726825d.pth"  # pytorch-fid's port of TensorFlow's network
 INCEPTION = {
     "name": "inception",
+    "source": "github.com/mseitzer/pytorch-fid, release fid_weights",
     "files": {FILE: "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"},
 }
 
@@ -20,8 +22,10 @@ def fetch(folder: Path, source: str | None) -> None:
 
     Raises:
         ValueError: it could not be had with its checksum; says what to do without a network.
+        OSError: the disk is full.
     """
     from pytorch_fid.inception import FID_WEIGHTS_URL
 
     public = [FID_WEIGHTS_URL.removesuffix(FILE)]
-    idx.fetch(folder, INCEPTION, idx.mirrors_of(INCEPTION["name"], source, public))
+    with explain_full_disk(folder):
+        idx.fetch(folder, INCEPTION, idx.mirrors_of(INCEPTION["name"], source, public))

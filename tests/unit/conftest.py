@@ -1,6 +1,10 @@
 """A tiny model and tiny data, in float64, for tests of formulas."""
 
 import copy
+import errno
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -71,6 +75,24 @@ def make_step(model, batches, guide, monkeypatch):
         )
 
     return make
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk on which every copy ends half-way; what was to be copied to it."""
+    tried = []
+
+    def copy_half(_, target):
+        tried.append(target)
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(shutil, "copyfile", copy_half)
+    monkeypatch.setattr(os, "link", refuse)
+    return tried
 
 
 def parameters_of(method):

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torchvision.datasets
 import torchvision.datasets.utils
 from PIL import Image
 
+import fetch_dataset
 import prepare_dataset
 from unlearning import image_folder, plugins
 from unlearning.datasets import SOURCE_VARIABLE, Dataset, celeba
@@ -126,6 +128,37 @@ def test_the_files_come_from_torchvisions_folder_or_from_the_archive(source, tmp
     assert (placed / "000001.jpg").read_bytes() == wanted
 
 
+def refused_for_its_disk(data, name):
+    """Fetch a data set on a full disk; nothing half-written may be left."""
+    said = f"{data / 'raw'}: cannot be written: No space left on device; make room on its disk, or set data in config"
+    with pytest.raises(OSError, match=f"^{said}"):
+        fetch_dataset.main(dataset=name, looked_up="", code="", fetched=data / "fetched.json")
+    return [path.name for path in data.rglob("*") if path.name != "raw"]
+
+
+def test_a_full_disk_is_not_taken_for_a_missing_celeba(source, tmp_path, monkeypatch, full_disk):
+    def unpack(archive, folder):
+        (folder / "img_align_celeba").mkdir()
+        shutil.copyfile(archive, folder / "img_align_celeba" / "000001.jpg")
+
+    def download(identifier, root, name, md5):
+        shutil.copyfile(name, f"{root}/{name}.part")
+
+    monkeypatch.setattr(celeba, "DATASET", celeba.DATASET | {"files": {}})
+    monkeypatch.setattr(shutil, "unpack_archive", unpack)
+    monkeypatch.setattr(torchvision.datasets.utils, "download_file_from_google_drive", download)
+    monkeypatch.setenv(SOURCE_VARIABLE, str(source))
+    assert refused_for_its_disk(tmp_path / "copied", "celeba") == []
+    monkeypatch.delenv(SOURCE_VARIABLE)
+    assert refused_for_its_disk(tmp_path / "downloaded", "celeba") == []
+    (tmp_path / "unpacked" / "raw").mkdir(parents=True)
+    archive = tmp_path / "unpacked" / "raw" / "img_align_celeba.zip"
+    archive.write_bytes(b"whole")
+    monkeypatch.setattr(celeba, "ARCHIVE", {archive.name: f"md5:{hashlib.md5(b'whole').hexdigest()}"})
+    assert refused_for_its_disk(tmp_path / "unpacked", "celeba") == [archive.name]
+    assert [Path(path).name for path in full_disk] == ["000001.jpg", "img_align_celeba.zip.part", "000001.jpg"]
+
+
 def test_without_a_source_torchvision_downloads_and_a_failure_says_how_to_get_the_files(tmp_path, monkeypatch):
     asked = []
 
@@ -161,6 +194,7 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
     monkeypatch.setattr("unlearning.datasets.__path__", [str(tmp_path / "library" / "datasets")])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    sys.modules.pop("unlearning.datasets.flowers", None)
     plugins.describe.cache_clear()
     yield folder, tmp_path / "data" / "flowers"
     plugins.describe.cache_clear()
@@ -215,14 +249,48 @@ def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
     folder, data = own
     table = folder / "attributes.csv"
     table.write_text(change(table.read_text()))
-    with pytest.raises(ValueError, match=r"attributes.csv\S* sha256 is \w+ but should be"):
+    stated = plugins.describe("datasets", "flowers")["files"][table.name].removeprefix("sha256:")
+    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
+    wrong = f"^{table}: sha256 is {checksum} but should be {stated}: .*'files' in scripts/.*/flowers.py, or else put"
+    with pytest.raises(ValueError, match=wrong):
         prepare(folder, data)
     described = plugins.LIBRARY / "datasets" / "flowers.py"
-    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
     described.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", described.read_text()))
     plugins.describe.cache_clear()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said) as error:
         prepare(folder, data)
+    if "otherwise than found" not in said:
+        assert f"fetched again once {data / 'fetched.json'} and {data / 'raw'} are deleted" in error.value.__notes__[0]
+
+
+def test_a_full_disk_stops_the_copying_of_your_own_images_at_the_first(own, monkeypatch, full_disk):
+    folder, data = own
+    monkeypatch.setenv(SOURCE_VARIABLE, str(folder.parent))
+    (data / "raw").mkdir(parents=True)
+    table = data / "raw" / "attributes.csv"
+    table.write_bytes((folder / "attributes.csv").read_bytes())
+    assert refused_for_its_disk(data, "flowers") == [table.name]
+    assert len(full_disk) == 1
+
+
+def test_folders_and_links_among_your_own_images_are_taken_over_as_they_are(tmp_path):
+    (tmp_path / "images" / "roses" / "none").mkdir(parents=True)
+    (tmp_path / "images" / "roses" / "1.jpg").write_text("1")
+    (tmp_path / "images" / "2.jpg").symlink_to("roses/1.jpg")
+    (tmp_path / "images" / "others").symlink_to("roses")
+    image_folder.place(tmp_path / "images", tmp_path / "raw" / "images")
+    image_folder.place(tmp_path / "images", tmp_path / "raw" / "images")
+    placed = tmp_path / "raw" / "images"
+    assert {path.relative_to(placed).as_posix() for path in (tmp_path / "raw").rglob("*") if path != placed} == {
+        "roses",
+        "roses/none",
+        "roses/1.jpg",
+        "2.jpg",
+        "others",
+    }
+    assert (placed / "roses" / "1.jpg").samefile(tmp_path / "images" / "roses" / "1.jpg")
+    assert (placed / "2.jpg").readlink() == Path("roses/1.jpg")
+    assert (placed / "others").is_symlink()
 
 
 @pytest.mark.parametrize("source", [None, "http://example.org/data", "/nowhere"])

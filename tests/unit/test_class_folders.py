@@ -200,8 +200,19 @@ def test_unreadable_pictures_are_left_out_up_to_a_share(folder, tmp_path, monkey
     assert np.bincount(data.labels[data.train]).tolist() == manifest["train_images"] == [5, 4, 5]
     assert manifest["unreadable"] == 1
     assert len(data.images) == len(data.attributes) == 26
-    with pytest.raises(ValueError, match=r"1 of 27 pictures are missing or cannot be read.*n01443537_3.JPEG"):
+    said = r"1 of 27 pictures are missing or cannot be read.*n01443537_3.JPEG.*Put them right in the data source"
+    with pytest.raises(ValueError, match=said) as error:
         prepare(tmp_path / "other", monkeypatch, pictures=pictures)
+    for path in (tmp_path / "other" / "fetched.json", tmp_path / "other" / "raw"):
+        assert f"{path} " in error.value.__notes__[0]
+
+
+def test_a_full_disk_leaves_no_half_of_a_split(folder, tmp_path, full_disk):
+    raw = tmp_path / "data" / "raw"
+    with pytest.raises(OSError, match=f"^{raw}: cannot be written: No space left on device; make room"):
+        fetch_dataset.main(dataset="imagenet", looked_up="", code="", fetched=tmp_path / "data" / "fetched.json")
+    assert len(full_disk) == 1
+    assert list((tmp_path / "data").rglob("*")) == [raw]
 
 
 def test_the_files_of_both_data_sets_say_what_the_headers_say():

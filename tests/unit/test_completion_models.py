@@ -335,7 +335,8 @@ def test_a_saved_model_needs_its_published_weights_no_longer(published, tmp_path
 
 def test_published_weights_that_are_missing_altered_or_of_another_size_are_refused(published, monkeypatch):
     _, folder = published
-    with pytest.raises(ValueError, match=r"model.safetensors: has the SHA-256 [0-9a-f]{64}, but .*sha256 = 0{64}"):
+    wrong = r"^model.masked_autoencoder.pretrained.sha256 = 0{64}, but .*/model.safetensors has the SHA-256 \w{64}: "
+    with pytest.raises(ValueError, match=wrong):
         from_published(folder, sha256="0" * 64)
     with pytest.raises(ValueError, match=r"mismatched keys: .*; give patch, width, layers"):
         from_published(folder, width=32)
@@ -348,6 +349,14 @@ def test_published_weights_that_are_missing_altered_or_of_another_size_are_refus
         gone = {"source": source, "file": "model.safetensors", "sha256": "0" * 64}
         with pytest.raises(ValueError, match=rf"source = '{source}': neither a folder with model.safetensors nor"):
             build("masked_autoencoder", pretrained=gone)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_a_file_with_the_right_checksum_that_holds_no_weights_is_named(tmp_path, file):
+    (tmp_path / file).write_bytes(b"<html>no weights at all</html>")
+    said = f"^model.masked_autoencoder.pretrained: {tmp_path / file} has the checksum stated, but cannot be read"
+    with pytest.raises(ValueError, match=said):
+        from_published(tmp_path, file)
 
 
 # VQ model

@@ -96,5 +96,5 @@ def test_an_altered_or_missing_file_is_named(raw, tmp_path):
     with pytest.raises(ValueError, match=r"digits.csv.gz: sha256 is .* truncated or altered; delete it"):
         verify_files(tmp_path, checksums)
     (tmp_path / "digits.csv.gz").unlink()
-    with pytest.raises(ValueError, match="missing"):
+    with pytest.raises(ValueError, match=f"missing; delete the folder {tmp_path.parent}, "):
         verify_files(tmp_path, checksums)

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import http.server
+import shutil
+import socket
 import struct
 import threading
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision.datasets as torchvision
+import torchvision.datasets.utils as torchvision_utils
 
+import fetch_dataset
 from unlearning import idx, plugins
 from unlearning.datasets import SOURCE_VARIABLE
 
@@ -38,7 +42,7 @@ def small(tmp_path):
     for name, array in arrays.items():
         (folder / name).write_bytes(packed(array))
     checksums = {name: f"md5:{hashlib.md5((folder / name).read_bytes()).hexdigest()}" for name in arrays}
-    return {"name": "small", "files": checksums, "classes": ["a", "b", "c"]}, folder, arrays
+    return {"name": "small", "source": "a lab", "files": checksums, "classes": ["a", "b", "c"]}, folder, arrays
 
 
 def test_pictures_and_labels_are_read_as_they_were_written(small, tmp_path):
@@ -97,9 +101,14 @@ def test_a_file_that_is_not_whole_is_refused_and_not_left_behind(small, tmp_path
         bad.write_bytes(content[:-3] if how == "truncated" else content[:-1] + b"x")
     with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte\.gz could not be had") as error:
         idx.fetch(tmp_path / "raw", described, [str(folder)])
-    why = "No such file" if how == "missing" else "truncated or altered"
-    for part in (str(folder), "data_source in config.yaml", SOURCE_VARIABLE, why):
+    why = ": No such file"
+    if how != "missing":
+        found = hashlib.md5(bad.read_bytes()).hexdigest()
+        why = f": md5 is {found} but should be {described['files'][bad.name][4:]}: truncated or altered\n"
+    for part in (f"{bad}{why}", "Put a whole copy there and run again; its source: a lab."):
         assert part in str(error.value)
+    for part in (".tmp", "delete", "data_source"):
+        assert part not in str(error.value)
     left = {path.name for path in (tmp_path / "raw").iterdir()}
     assert left == {"train-images-idx3-ubyte.gz"}, "what was whole stays, nothing else does"
 
@@ -111,19 +120,52 @@ def test_the_next_mirror_is_tried_where_one_fails(small, tmp_path):
 
 
 def test_an_unreachable_mirror_is_named(small, tmp_path):
-    with pytest.raises(ValueError, match=r"http://127.0.0.1:9/: .*refused") as error:
+    with pytest.raises(ValueError, match=r"  http://127.0.0.1:9/train-images-idx3-ubyte.gz: .*refused") as error:
         idx.fetch(tmp_path / "raw", small[0], ["http://127.0.0.1:9/"])
-    assert "Without a network" in str(error.value)
+    for part in ("Without a network", "data_source in config.yaml", SOURCE_VARIABLE):
+        assert part in str(error.value)
 
 
-def test_a_full_disk_ends_with_its_own_message_and_leaves_nothing(small, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, monkeypatch):
+    described, folder, _ = small
+    monkeypatch.setattr(idx, "PATIENCE", 0.3)
+    ended = threading.Event()
 
-    monkeypatch.setattr(idx.shutil, "copyfile", full)
-    with pytest.raises(OSError, match="No space left on device"):
-        idx.fetch(tmp_path / "raw", small[0], [str(small[1])])
-    assert list((tmp_path / "raw").iterdir()) == []
+    class Stalling(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"abc")
+            ended.wait(10)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with pytest.raises(ValueError, match=rf"  {url}train-images-idx3-ubyte.gz: stalled: sent nothing for 0.3 s\n"):
+            idx.fetch(tmp_path / "raw", described, [url])
+        assert list((tmp_path / "raw").iterdir()) == []
+        idx.fetch(tmp_path / "raw", described, [url, str(folder)])
+        ended.set()
+        server.shutdown()
+    assert len(list((tmp_path / "raw").iterdir())) == 4
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize("source", ["/elsewhere", "https://example.org"])
+def test_a_full_disk_ends_with_its_own_message_and_leaves_nothing(tmp_path, monkeypatch, full_disk, source):
+    monkeypatch.setenv(SOURCE_VARIABLE, source)
+    monkeypatch.setattr(torchvision_utils, "_get_redirect_url", lambda url, max_hops: url)
+    monkeypatch.setattr(torchvision_utils, "_urlretrieve", lambda url, path: shutil.copyfile(url, path))
+    raw = tmp_path / "mnist" / "raw"
+    said = f"{raw}: cannot be written: No space left on device; make room on its disk, or set data in config.yaml"
+    with pytest.raises(OSError, match=f"^{said}"):
+        fetch_dataset.main(dataset="mnist", looked_up="", code="", fetched=raw.parent / "fetched.json")
+    assert full_disk
+    assert list(raw.parent.rglob("*")) == [raw]
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "kmnist"])

@@ -88,6 +88,23 @@ def test_a_new_class_is_fetched_and_what_depends_on_it_is_run_again(checked):
     assert {"fetch_dataset", "prepare_dataset", "select_forget_set", "train"} <= set(clone.pending(*source))
 
 
+def test_published_weights_that_are_not_those_named_are_refused_before_any_job(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"others")
+    weights = {"source": str(tmp_path), "file": "model.safetensors", "sha256": "0" * 64}
+    clone, source = miniature(
+        tmp_path,
+        "imagenet",
+        "JPEG",
+        [f"n{number:08d}" for number in range(9)],
+        model={"masked_autoencoder": {"mask": {"centre_hole": {"side": 16}}, **MAE, "pretrained": weights}},
+    )
+    done = clone.snakemake("--cores", "2", *source)
+    assert done.returncode != 0
+    output = done.stdout + done.stderr
+    assert f"configs/tiny.yaml: model.masked_autoencoder.pretrained.sha256 = {'0' * 64}, but {tmp_path}/" in output
+    assert not (clone.path / "data").exists()
+
+
 def test_the_places_experiment_is_planned_and_its_data_prepared(tmp_path):
     palette = {"channels": [8, 16], "layers": 1, "groups": 4, "sampling_steps": 2}
     clone, source = miniature(

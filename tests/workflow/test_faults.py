@@ -1,6 +1,7 @@
 """Full disks, damaged files, a folder that cannot be written or is taken: named, and cured by the next run."""
 
 import json
+import shutil
 import subprocess
 import time
 from contextlib import contextmanager
@@ -79,7 +80,11 @@ def test_an_original_file_that_changes_after_fetching_is_refused(copy):
     output = refused(copy, "data")
     assert "digits.csv.gz: sha256 is" in output
     assert "truncated or altered; delete it and run again" in output
+    assert "fetched again once data/digits/fetched.json and data/digits/raw are deleted" in output
     assert not (copy.path / "data/digits/prepared.safetensors").exists()
+    (copy.path / "data/digits/fetched.json").unlink()
+    shutil.rmtree(raw.parent)
+    copy.run("--cores", "2", "data")
 
 
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path, finished):

@@ -56,6 +56,6 @@ def test_weights_that_cannot_be_had_are_named_before_any_job(tmp_path):
     (tmp_path / "source" / "inception" / weights.FILE).write_bytes(b"altered")
     done = clone.snakemake("--cores", "2", "--config", f"data_source={tmp_path / 'source'}")
     assert done.returncode != 0
-    for part in (f"inception: {weights.FILE} could not be had", "truncated or altered", "Without a network"):
+    for part in (f"inception: {weights.FILE} could not be had", "truncated or altered", "Put a whole copy there"):
         assert part in done.stdout + done.stderr
     assert not (clone.path / "data" / "digits").exists()

@@ -85,11 +85,14 @@ def verify_file(path: Path, stated: str) -> None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise ValueError(f"{path}: must be a plain file; delete it and run again")
     if not path.is_file():
-        raise ValueError(f"{path}: missing; delete the folder {path.parent} and run again")
+        raise ValueError(f"{path}: missing; delete the folder {path.parents[1]}, which says it is there, and run again")
+    if wrong := difference(path, stated):
+        raise ValueError(f"{path}: {wrong}; delete it and run again")
+
+
+def difference(path: Path, stated: str) -> str | None:
+    """In what a file differs from its published checksum, `sha256:…` or `md5:…`; None where it does not."""
     algorithm, _, checksum = stated.partition(":")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, algorithm).hexdigest()
-    if found != checksum:
-        raise ValueError(
-            f"{path}: {algorithm} is {found} but should be {checksum}: truncated or altered; delete it and run again"
-        )
+    return None if found == checksum else f"{algorithm} is {found} but should be {checksum}: truncated or altered"

@@ -12,6 +12,7 @@ import numpy as np
 
 from unlearning import idx, image_folder
 from unlearning.datasets import SOURCE_VARIABLE, Dataset
+from unlearning.files import OF_THIS_DISK, temporary_folder
 
 DATASET = {
     "name": "celeba",
@@ -78,25 +79,18 @@ def fetch(raw: Path, source: str | None) -> None:
 
     Raises:
         ValueError: it cannot be had; says how to get it.
+        OSError: `raw` cannot be written.
     """
-    try:
-        if source is None:
-            _download(raw)
-        else:
-            idx.fetch(raw, DATASET, idx.mirrors_of("celeba", source, []))
-        unpacked = Path(source or "") / "celeba" / "img_align_celeba"
-        if source and unpacked.is_dir():
-            image_folder.place(unpacked, raw / "img_align_celeba")
-        elif not (raw / "img_align_celeba").is_dir():
-            idx.fetch(raw, DATASET | {"files": ARCHIVE}, idx.mirrors_of("celeba", source, []))
-            _unpack(raw)
-    except Exception as error:  # gdown, which torchvision downloads with, raises kinds of its own
-        raise ValueError(
-            f"CelebA could not be had: {error}\nIts licence forbids to pass it on. Download img_align_celeba.zip, "
-            f"list_attr_celeba.txt and list_eval_partition.txt ({DATASET['source']}) into a folder celeba/, and "
-            f"name the folder that holds celeba/ as data_source in config.yaml or in {SOURCE_VARIABLE}. For a download "
-            "by torchvision, pip install gdown."
-        ) from error
+    if source is None:
+        _download(raw)
+    else:
+        idx.fetch(raw, DATASET, idx.mirrors_of("celeba", source, []))
+    unpacked = Path(source or "") / "celeba" / "img_align_celeba"
+    if source and unpacked.is_dir():
+        image_folder.place(unpacked, raw / "img_align_celeba")
+    elif not (raw / "img_align_celeba").is_dir():
+        idx.fetch(raw, DATASET | {"files": ARCHIVE}, idx.mirrors_of("celeba", source, []))
+        _unpack(raw)
 
 
 def read(raw: Path) -> Dataset:
@@ -138,16 +132,28 @@ def _download(raw: Path) -> None:
     from torchvision.datasets import CelebA
     from torchvision.datasets.utils import download_file_from_google_drive
 
-    for identifier, md5, name in CelebA.file_list:
-        if name in DATASET["files"] or (name in ARCHIVE and not (raw / "img_align_celeba").is_dir()):
-            download_file_from_google_drive(identifier, str(raw), name, md5)
+    wanted = DATASET["files"] | ({} if (raw / "img_align_celeba").is_dir() else ARCHIVE)
+    try:
+        for identifier, md5, name in CelebA.file_list:
+            if name in wanted and not idx.is_whole(raw / name, wanted[name]):
+                with temporary_folder(raw / ".download") as temporary:
+                    download_file_from_google_drive(identifier, str(temporary), name, md5)
+                    (temporary / name).replace(raw / name)
+    except Exception as error:  # gdown, which torchvision downloads with, raises kinds of its own
+        if getattr(error, "errno", None) in OF_THIS_DISK:
+            raise
+        raise ValueError(
+            f"CelebA could not be had: {error}\nIts licence forbids to pass it on. Download img_align_celeba.zip, "
+            f"list_attr_celeba.txt and list_eval_partition.txt ({DATASET['source']}) into a folder celeba/, and "
+            f"name the folder that holds celeba/ as data_source in config.yaml or in {SOURCE_VARIABLE}. For a download "
+            "by torchvision, pip install gdown."
+        ) from error
 
 
 def _unpack(raw: Path) -> None:
     """Unpack the archive, whose checksum was verified, and delete it."""
-    archive, temporary = raw / next(iter(ARCHIVE)), raw / ".unpacked"
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.unpack_archive(archive, temporary)
-    (temporary / "img_align_celeba").rename(raw / "img_align_celeba")
-    temporary.rmdir()
+    archive = raw / next(iter(ARCHIVE))
+    with temporary_folder(raw / ".unpacked") as temporary:
+        shutil.unpack_archive(archive, temporary)
+        (temporary / "img_align_celeba").rename(raw / "img_align_celeba")
     archive.unlink()

@@ -109,19 +109,21 @@ class Model(nn.Module):
         """Take over the published weights that the configuration names, if it does.
 
         Raises:
-            ValueError: they cannot be had, have another checksum, or belong to another architecture.
+            ValueError: they cannot be had or read, have another checksum, or belong to another architecture.
         """
         if self.pretrained is None:
             return
-        path = hub.weights_file(self.pretrained, "model.masked_autoencoder.pretrained")
-        pretrained, report = ViTMAEForPreTraining.from_pretrained(
-            path.parent,
-            config=self.network.config,
-            use_safetensors=path.suffix == ".safetensors",
-            weights_only=True,
-            ignore_mismatched_sizes=True,  # reported, then refused here with the other differences
-            output_loading_info=True,
-        )
+        key = "model.masked_autoencoder.pretrained"
+        path = hub.weights_file(self.pretrained, key)
+        with hub.explain_unreadable(path, key):
+            pretrained, report = ViTMAEForPreTraining.from_pretrained(
+                path.parent,
+                config=self.network.config,
+                use_safetensors=path.suffix == ".safetensors",
+                weights_only=True,
+                ignore_mismatched_sizes=True,  # reported, then refused here with the other differences
+                output_loading_info=True,
+            )
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if report[problem]:
                 raise ValueError(

@@ -1,0 +1,53 @@
+"""A GPU that is full from the start: every script that computes on one says which key to lower."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from unlearning.classifier import Classifier
+from unlearning.datasets import Dataset
+from unlearning.forget_set import ForgetSet
+
+SETTINGS = {"batch_size": 32, "samples": 32, "rule": "finetune", "hidden_units": [4], "seed": 0}
+JOBS = {
+    "train": ("training.batch_size", {"method": "original", "training": SETTINGS}),
+    "train_classifier": ("judge.batch_size", {"classifier": "judge"}),
+    "unlearn": ("unlearning.batch_size", {"method": "finetune"}),
+    "build_reference": ("evaluation.samples", {"retrained": [], "samples": 32}),
+    "evaluate": ("evaluation.samples", {"method": "retrain"}),
+}
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """By name, what the scripts read and are told; anything else they take is a file to be written."""
+    labels, train = np.arange(8) % 2, np.arange(8) < 6
+    images, attributes = np.zeros((8, 1, 4, 4), np.uint8), np.empty((8, 0), np.uint8)
+    files = {name: tmp_path / name for name in ("dataset", "forget_set", "judge", "original")}
+    Dataset(images, labels, attributes, train, ["even", "odd"], []).save(files["dataset"])
+    ForgetSet([0], [1, 2, 3], [6], [7], [], []).save(files["forget_set"], {"indices": [0]})
+    for name in ("judge", "original"):
+        Classifier([1, 4, 4], 2, [4]).save(files[name], [1, 4, 4])
+    absent = ("guide", "weights", "moments", "proxy", "attribute", "compare_with", "elbo_draws", "made_with")
+    told = {"experiment": "tiny", "device": "cpu", "code": "", "seed": 0, "seeds": [], "settings": SETTINGS}
+    return {**files, **told, **dict.fromkeys(absent), "architecture": {"vae": {}}}
+
+
+@pytest.mark.parametrize("script", JOBS)
+def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monkeypatch, script):
+    def full(array):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(torch, "from_numpy", full)
+    key, own = JOBS[script]
+    main = importlib.import_module(script).main
+    outputs = {name: tmp_path / "outputs" / name for name in inspect.signature(main).parameters}
+    given = outputs | {name: value for name, value in (arguments | own).items() if name in outputs}
+    with pytest.raises(RuntimeError, match=f"ran out of memory with {key} = 32: CUDA out of memory") as error:
+        main(**given)
+    for part in ("gpu_slots: 1", f"set {key} to 16 or less", "take a larger GPU"):
+        assert part in str(error.value)
+    assert not (tmp_path / "outputs").exists()
