@@ -22,6 +22,8 @@ from unlearning.seeding import stream
 from unlearning.tensors import read_tensors
 
 STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
+# Of the run's record, for the manifest.
+REPEATED = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
 
 
 def main(
@@ -179,10 +181,7 @@ def main(
             "class_counts": (
                 np.bincount(drawn.classes, minlength=classifier.output.out_features).tolist() if drawn else None
             ),
-            "run": {
-                key: ran[key]
-                for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "environment")
-            },
+            "run": {key: ran[key] for key in REPEATED},
             "evaluation": run_record(settings=settings, code=code, inputs=inputs),
             "samples_sha256": sha256_of_file(samples),
         },

@@ -67,7 +67,7 @@ def main(
                     **{key: result[key] for key in ("method", "seed", "status", "last_step")},
                     **{
                         key: result["run"][key]
-                        for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads")
+                        for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib")
                     },
                     **{key: result["run"]["environment"][key] for key in ("commit", "dirty", "host", "cpu")},
                     "packages": result["run"]["environment"]["packages"],

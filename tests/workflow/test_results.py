@@ -114,6 +114,9 @@ def test_manifest_says_what_was_run_with_what(results, finished):
         (row, seed) for row in ROWS for seed in (0, 1)
     }
     assert all(run["threads"] == 1 and run["device"] == "cpu" and run["packages"]["torch"] for run in manifest["runs"])
+    for run in manifest["runs"]:
+        record = json.loads((results / f"seed{run['seed']}" / run["method"] / "record.json").read_text())
+        assert run["peak_memory_mib"] == record["peak_memory_mib"] > 0
 
 
 def test_every_figure_is_there_in_both_formats_with_its_caption(results):
