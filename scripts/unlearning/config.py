@@ -7,6 +7,7 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 
 import copy
 import difflib
+import json
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -121,6 +122,16 @@ def method_settings(experiment: dict, method: str) -> dict:
         "retain_images": experiment["proxies"][proxy] if proxy else "retain",
         "parameters": {key: value for key, value in row.items() if key not in shared},
     }
+
+
+def rows_alike_but_for(experiment: dict, keys: tuple[str, ...]) -> list[dict[str, dict]]:
+    """Sweeps: rows that differ in some of these keys and in no other setting, each with its values of the keys."""
+    found = {}
+    for row, own in experiment["methods"].items():
+        settings = {**experiment["unlearning"], **own, "rule": rule_of(experiment, row)}
+        values = {key: settings.pop(key) for key in keys if key in settings}
+        found.setdefault(json.dumps(settings, sort_keys=True), {})[row] = values
+    return [rows for rows in found.values() if any(values != next(iter(rows.values())) for values in rows.values())]
 
 
 def _with_rows(schema: dict, experiment: object) -> dict:
@@ -261,25 +272,65 @@ def _check_metrics(experiment: dict) -> list[str]:
         needs = plugins.constant("metrics", metric, "NEEDS")
         if needs == unsuited:
             problems.append(f"evaluation.metrics: {metric!r} is computed from {needs}, which {model} does not make")
-        key = {"time_to_unlearn": "threshold", "as_published": "threshold"}.get(metric)
-        key = "elbo_draws" if needs == "losses" else key
-        if key and key not in evaluation:
-            problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
+        for key in _keys_read(metric):
+            if key not in evaluation:
+                problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
     if "embedding" in evaluation and "embedding_cosine" not in evaluation["metrics"]:
         problems.append("evaluation.embedding: no metric has a use for it; add 'embedding_cosine' or leave it out")
+    read = {f"evaluation.{key}" for metric in evaluation["metrics"] for key in _keys_read(metric)}
+    read |= {key for figure in experiment["figures"] for key in _needs(figure)}
+    if "threshold" in evaluation and "evaluation.threshold" not in read:
+        problems.append(
+            f"evaluation.threshold = {evaluation['threshold']}: no metric or figure has a use for it; leave it out, or "
+            "add one that has, such as 'time_to_unlearn'"
+        )
     return problems
 
 
+def _keys_read(metric: str) -> list[str]:
+    """Keys of `evaluation`, out of those that may be missing, that a metric is computed with."""
+    keys = {
+        "elbo_draws": plugins.constant("metrics", metric, "NEEDS") == "losses",
+        "threshold": plugins.constant("metrics", metric, "NEEDS_THRESHOLD", False),
+    }
+    return [key for key, read in keys.items() if read]
+
+
 def _check_figures(experiment: dict) -> list[str]:
-    """Each figure must suit the family of the model."""
-    (model,) = experiment["model"]
+    """Each figure must suit the family of the model, and find what it shows."""
+    problems, (model,) = [], experiment["model"]
     family = _family(model)
-    suits = {figure: plugins.constant("figures", figure, "MODELS", family) for figure in experiment["figures"]}
-    return [
-        f"figures: {figure!r} is for {suited} models, but {model} is a {family} one; remove it"
-        for figure, suited in suits.items()
-        if suited != family
-    ]
+    for figure in experiment["figures"]:
+        suits = plugins.constant("figures", figure, "MODELS", family)
+        if suits != family:
+            problems.append(f"figures: {figure!r} is for {suits} models, but {model} is a {family} one; remove it")
+            continue
+        for problem in _violations(experiment, _schema_of(_needs(figure))):
+            problems.append(f"{problem}, or remove {figure!r} from 'figures', which needs it")
+        swept = plugins.constant("figures", figure, "SWEPT")
+        if swept and not rows_alike_but_for(experiment, swept):
+            problems.append(
+                f"figures: {figure!r} needs rows under 'methods' that differ in {' or '.join(swept)} and are otherwise "
+                "alike; add some (see `rule`), or remove it"
+            )
+    return problems
+
+
+def _needs(figure: str) -> dict:
+    """Keys of an experiment that a figure cannot be drawn without, each with a JSON schema of its value."""
+    return plugins.constant("figures", figure, "NEEDS") or {}
+
+
+def _schema_of(needs: dict) -> dict:
+    """The schema of an experiment that has these keys, `{"evaluation.threshold": schema of its value}`."""
+    schema = {}
+    for path, wanted in needs.items():
+        place = schema
+        for key in path.split("."):
+            place.setdefault("required", []).append(key)
+            place = place.setdefault("properties", {}).setdefault(key, {})
+        place.update(wanted)
+    return schema
 
 
 def _check_guide(experiment: dict) -> list[str]:
@@ -382,6 +433,8 @@ def _explain(error) -> list[str]:
         return [f"{path} = {value!r}: must be one of {', '.join(allowed)}{_nearest(str(value), allowed)}"]
     if error.validator == "type":
         limit = " or ".join([limit] if isinstance(limit, str) else limit)
+    if error.validator == "contains" and "enum" in limit:
+        limit = " or ".join(limit["enum"])
     meaning = {
         "type": "must be of type {}",
         "minimum": "must be at least {}",
@@ -393,6 +446,8 @@ def _explain(error) -> list[str]:
         "minProperties": "must have at least {} key(s)",
         "maxProperties": "must have at most {} key(s)",
         "uniqueItems": "must not repeat an item",
+        "contains": "must contain {}",
+        "const": "must be {}",
         "pattern": "must match {}",
     }.get(error.validator)
     return [f"{path} = {value!r}: {meaning.format(limit) if meaning else error.message}{described}"]

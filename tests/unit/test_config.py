@@ -17,6 +17,7 @@ from unlearning.config import (
     load_settings,
     method_settings,
     read_yaml,
+    rows_alike_but_for,
 )
 
 ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
@@ -109,6 +110,18 @@ def test_every_experiment_in_the_repository_is_right():
         ("evaluation.metrics", ["fid", "fdi"], ["evaluation.metrics.1 = 'fdi'", "did you mean 'fid'"]),
         ("evaluation", ..., ["evaluation: missing"]),
         ("figures", ["embeddings"], ["'embeddings' is for completing models, but vae"]),
+        (
+            "figures",
+            ["published"],
+            ["published: missing; add it, or remove 'published' from 'figures', which"],
+        ),
+        ("figures", ["latent_space"], ["model.vae.latent_dimensions = 8: must be 2, or remove 'latent_space'"]),
+        ("figures", ["sensitivity"], ["'sensitivity' needs rows under 'methods' that differ in optimizer or orthog"]),
+        (
+            "evaluation.threshold",
+            ...,
+            ["evaluation.threshold: missing; 'time_to_unlearn'", "remove 'tradeoff'", "remove 'forget_fraction'"],
+        ),
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
@@ -281,6 +294,27 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     assert "evaluation.samples = 64: a Fréchet distance on 64 features" in refused(changed("evaluation.samples", 64))
 
 
+def test_a_threshold_that_nothing_reads_is_refused(refused, root):
+    evaluation = DIGITS["evaluation"] | {"metrics": ["fid"]}
+    experiment = DIGITS | {"evaluation": evaluation, "figures": ["samples"]}
+    assert "evaluation.threshold = 0.02: no metric or figure has a use for it" in refused(yaml.safe_dump(experiment))
+    for readers in ({"figures": ["tradeoff"]}, {"evaluation": evaluation | {"metrics": ["time_to_unlearn"]}}):
+        (root / "configs" / "read.yaml").write_text(yaml.safe_dump(experiment | readers))
+        load_experiment("read", root)
+
+
+def test_rows_of_a_sweep_differ_in_its_keys_alone():
+    rows = {"uno": UNO, "strong": UNO | {"orthogonality_weight": 99.0}, "slow": UNO | {"learning_rate": 1e-5}}
+    rows |= {"same": UNO | {"learning_rate": 1e-3}, "other": UNO | {"hessian_products": "differences", "batch_size": 9}}
+    experiment = DIGITS | {"methods": rows | {"finetune": {}}}
+    weights = {"uno": 10.0, "strong": 99.0, "same": 10.0}
+    found = rows_alike_but_for(experiment, ("orthogonality_weight",))
+    assert found == [{row: {"orthogonality_weight": weight} for row, weight in weights.items()}]
+    (found,) = rows_alike_but_for(experiment, ("orthogonality_weight", "learning_rate"))
+    assert list(found) == ["uno", "strong", "slow", "same"]
+    assert rows_alike_but_for(experiment, ("batch_size",)) == []
+
+
 def on_inception(samples, metrics):
     evaluation = DIGITS["evaluation"] | {"features": "inception", "samples": samples, "metrics": metrics}
     return yaml.safe_dump(DIGITS | {"evaluation": evaluation}, sort_keys=False)
@@ -327,6 +361,14 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ("methods.salun", {"forget_weight": 1}, ["methods.salun", "for generating models", "remove the row"]),
         ("evaluation.metrics", ["fid"], ["'fid' is computed from samples", "masked_autoencoder does not make"]),
         ("evaluation.metrics", ["negative_elbo"], ["evaluation.elbo_draws: missing", "'negative_elbo' needs it"]),
+        ("evaluation.metrics", ["recognised"], ["must contain distance_to_retrained, or remove 'difference_to_retr"]),
+        ("evaluation.metrics", ["cost"], ["must contain recognised or hole_error or dist", "remove 'forget_weight'"]),
+        (
+            "seeds",
+            [0],
+            ["seeds = [0]: must have at least 2 item(s), or remove 'difference_to_retrained' from"],
+        ),
+        ("methods", {"finetune": {}}, ["'forget_weight' needs rows under 'methods' that differ in forget_weight and"]),
         (
             "judge.hidden_units",
             [128],

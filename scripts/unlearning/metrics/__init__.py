@@ -9,7 +9,8 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
 `{features}`, `{embeddings}`, `{samples}` and `{retained}` stand for the features and embeddings in use and the
 numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
 'trajectory', 'cost' or 'drift', and a function `compute(evidence)` that returns `{name: Value}`. `compute` is
-called only for runs that have what the file needs; the others have no value.
+called only for runs that have what the file needs; the others have no value. A file that reads
+`evidence.threshold` says so by `NEEDS_THRESHOLD = True`.
 """
 
 import math

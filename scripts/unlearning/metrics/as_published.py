@@ -48,6 +48,7 @@ METRICS = {
     },
 }
 NEEDS = "cost"
+NEEDS_THRESHOLD = True
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
