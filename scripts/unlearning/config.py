@@ -15,7 +15,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import hub, masks, plugins
-from unlearning.convolutional import check_sizes
+from unlearning.convolutional import check_halvings, check_sizes
 from unlearning.forget_set import check_proxies, check_runs, check_selection, with_runs_named
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 from unlearning.weights import FEATURES
@@ -210,6 +210,8 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
             masks.check_patches(parameters["mask"], shape, parameters["patch"])
         if "groups" in parameters:
             check_sizes(shape, parameters["channels"], parameters["groups"])
+        if name == "conv_vae":
+            check_halvings(shape, parameters["channels"], len(parameters["channels"]))
         if "rounds" in parameters:  # the model predicts codes, each of which stands for so many pixels
             masks.check_patches(parameters["mask"], shape, 2 ** (len(parameters["channels"]) - 1))
     except ValueError as error:

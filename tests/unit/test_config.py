@@ -124,6 +124,11 @@ def test_every_experiment_in_the_repository_is_right():
         ),
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
+        (
+            "model",
+            {"conv_vae": {"channels": [8, 8, 8, 8], "latent_dimensions": 2, "pixel_deviation": 1}},
+            ["model.conv_vae.channels = [8, 8, 8, 8]: images of 8×8 pixels cannot be halved 4 times; name fewer"],
+        ),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
         ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
         ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
