@@ -269,11 +269,13 @@ def _check_rows(experiment: dict) -> list[str]:
 def _check_metrics(experiment: dict) -> list[str]:
     """Each metric must suit the family of the model, and have what it needs to be computed."""
     problems, evaluation, (model,) = [], experiment["evaluation"], experiment["model"]
-    unsuited = "samples" if plugins.completes(model) else "completions"
+    unsuited = ("samples", "guide") if plugins.completes(model) else ("completions",)
     for metric in evaluation["metrics"]:
         needs = plugins.constant("metrics", metric, "NEEDS")
-        if needs == unsuited:
-            problems.append(f"evaluation.metrics: {metric!r} is computed from {needs}, which {model} does not make")
+        if needs in unsuited:
+            problems.append(
+                f"evaluation.metrics: {metric!r} is computed from {unsuited[0]}, which {model} does not make; remove it"
+            )
         for key in _keys_read(metric):
             if key not in evaluation:
                 problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
@@ -336,7 +338,16 @@ def _schema_of(needs: dict) -> dict:
 
 
 def _check_guide(experiment: dict) -> list[str]:
-    if "guide" in experiment:
+    """Losses with a classifier, and the published protocol, need one of their own, which is not the judge."""
+    (model,) = experiment["model"]
+    if "guide" in experiment and plugins.completes(model):
+        return [f"guide: looks at samples, which {model} does not make; leave this out"]
+    if experiment.get("guide") == experiment["judge"]:
+        return [
+            "guide: has the settings of 'judge', seed included, and would be the same classifier: a loss must not hold "
+            "the one that judges its results; set another seed"
+        ]
+    if "guide" in experiment or plugins.completes(model):
         return []
     cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"
     problems = [
@@ -344,8 +355,11 @@ def _check_guide(experiment: dict) -> list[str]:
         for row in experiment["methods"]
         if plugins.constant("methods", rule_of(experiment, row), "NEEDS_GUIDE", False)
     ]
-    if "as_published" in experiment["evaluation"]["metrics"]:
-        problems.append(f"evaluation.metrics: 'as_published' needs a classifier of its own; {cure}")
+    problems += [
+        f"evaluation.metrics: {metric!r} needs a classifier of its own; {cure}"
+        for metric in experiment["evaluation"]["metrics"]
+        if plugins.constant("metrics", metric, "NEEDS") == "guide"
+    ]
     return problems
 
 

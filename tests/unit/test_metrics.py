@@ -287,6 +287,9 @@ def test_the_published_distance_is_the_frechet_distance_where_covariances_commut
 
 def test_there_is_no_published_protocol_without_a_guide():
     assert compute("as_published") == {}
+    assert not evidence(steps={}).has("guide")
+    assert evidence(steps={}, guide_features=np.zeros((9, 2))).has("guide")  # a reference
+    assert evidence(samples=None, steps={"seconds": np.ones(3)}).has("guide")  # a diverged run
 
 
 def test_kernel_distance_equals_its_definition_with_scikit_learns_kernel(monkeypatch):
