@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import hub, masks, plugins
 from unlearning.convolutional import check_halvings, check_sizes
-from unlearning.forget_set import check_proxies, check_runs, check_selection, with_runs_named
+from unlearning.forget_set import check_proxies, check_runs, check_selection, group_sizes, with_runs_named
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 from unlearning.weights import FEATURES
 
@@ -364,32 +364,30 @@ def _check_guide(experiment: dict) -> list[str]:
 
 
 def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
-    features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
-    features = max(features, FEATURES * uses_inception(experiment))
+    """Distances need enough images on either side, a Fréchet distance more of them than features."""
+    problems, selection = [], experiment["forget_set"]
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
-    images, problems = sum(dataset["train_images"]), []
-    distance = f"a Fréchet distance on {features} features (Inception's, or the last of hidden_units)"
-    cure = "leave out 'fid' and 'as_published'; 'kid' and 'precision_recall' need no such number"
-    if {"fid", "as_published"} & set(metrics):
+    sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
+    sizes["training"] = sum(dataset["train_images"])
+    compared = {
+        "fid": ("judge", ["retain"], "take 'kid', which needs no such number"),
+        "as_published": ("guide", ["training"], "leave it out"),
+        "completion_fid": ("judge", list(plugins.GROUPS), "leave it out"),
+    }
+    for metric, (classifier, groups, instead) in compared.items():
+        if metric not in metrics or classifier not in experiment:
+            continue
+        features = experiment[classifier]["hidden_units"][-1]
+        cure = f"make the last of {classifier}.hidden_units smaller"
+        if classifier == "judge" and uses_inception(experiment):
+            features, cure = FEATURES, "set 'features: judge'"
+        needs = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
         if samples <= features:
-            problems.append(f"evaluation.samples = {samples}: {distance} needs more samples than that, or {cure}")
-        if images <= features:
-            problems.append(f"dataset = {experiment['dataset']!r}: {distance} needs more than {images} images; {cure}")
-    if "completion_fid" in metrics:
-        of_class = dict(zip(dataset["classes"], dataset["heldout_images"], strict=True))
-        selection = experiment["forget_set"]
-        forgotten = {str(name) for name in selection.get("classes", [])}
-        retained = {str(name) for name in selection.get("retain_classes", of_class.keys() - forgotten)}
-        cure = "set 'features: judge'" if uses_inception(experiment) else "make the last of judge.hidden_units smaller"
-        if samples <= features:
-            problems.append(f"evaluation.samples = {samples}: {distance} needs more completions of each group; {cure}")
-        for group, names in (("forget", forgotten), ("retain", retained)):
-            count = sum(of_class.get(name, 0) for name in names)
-            if count <= features and names <= of_class.keys():
-                problems.append(
-                    f"evaluation.metrics: 'completion_fid', {distance} needs more than the {count} held-out images to "
-                    f"{group}; {cure}, or leave it out"
-                )
+            problems.append(f"evaluation.samples = {samples}: {needs} that; raise it, {cure}, or {instead}")
+        for group in groups:
+            if sizes.get(group, features + 1) <= features:
+                named = plugins.GROUPS.get(group, group)
+                problems.append(f"evaluation.metrics: {needs} the {sizes[group]} {named} images; {cure}, or {instead}")
     if samples <= NEIGHBOURS and "precision_recall" in metrics:
         problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
     return problems

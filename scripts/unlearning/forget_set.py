@@ -116,6 +116,26 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     return []
 
 
+def group_sizes(selection: dict, dataset: dict) -> dict[str, int]:
+    """How many images of each group a right selection leaves, as far as class counts tell.
+
+    Without the images themselves nothing is known for an attribute, and of single images not which are held out.
+    """
+    train, heldout = np.array(dataset["train_images"]), np.array(dataset["heldout_images"])
+    if "attribute" in selection:
+        return {}
+    if "indices" in selection:
+        return {"forget": len(selection["indices"]), "retain": int(train.sum()) - len(selection["indices"])}
+    forgotten = _class_numbers(selection["classes"], dataset["classes"])
+    forget = _draw_size(selection, int(train[forgotten].sum()))
+    heldout_forget = 0 if len(forgotten) == len(train) else int(heldout[forgotten].sum())
+    retain, heldout_retain = int(train.sum()) - forget, int(heldout.sum()) - heldout_forget
+    if "retain_classes" in selection:
+        retained = _class_numbers(selection["retain_classes"], dataset["classes"])
+        retain, heldout_retain = int(train[retained].sum()), int(heldout[retained].sum())
+    return {"forget": forget, "retain": retain, "heldout_forget": heldout_forget, "heldout_retain": heldout_retain}
+
+
 def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dict]) -> list[str]:
     """Problems of an experiment's `proxies`, image sets that stand for the retain set.
 

@@ -297,7 +297,8 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     metrics = [*DIGITS["evaluation"]["metrics"], "as_published"]
     message = refused(changed("evaluation.metrics", metrics))
     assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
-    assert "evaluation.samples = 64: a Fréchet distance on 64 features" in refused(changed("evaluation.samples", 64))
+    message = refused(changed("evaluation.samples", 64))
+    assert "evaluation.samples = 64: 'fid', a Fréchet distance on 64 features, needs more than that; raise" in message
 
 
 def test_a_threshold_that_nothing_reads_is_refused(refused, root):
@@ -321,6 +322,21 @@ def test_rows_of_a_sweep_differ_in_its_keys_alone():
     assert rows_alike_but_for(experiment, ("batch_size",)) == []
 
 
+@pytest.mark.parametrize(
+    ("selection", "retained"),
+    [
+        ({"classes": list(range(9))}, 144),
+        ({"classes": [0], "retain_classes": [1]}, 146),
+        ({"classes": "all", "samples": 1300, "seed": 0}, 137),
+        ({"indices": list(range(1300))}, 137),
+    ],
+)
+def test_a_distance_to_the_retain_data_counts_what_is_retained(refused, selection, retained):
+    judged = DIGITS | {"judge": DIGITS["judge"] | {"hidden_units": [256, 200]}}
+    message = refused(changed("forget_set", selection, judged))
+    assert f"'fid', a Fréchet distance on 200 features, needs more than the {retained} retain images; make" in message
+
+
 def on_inception(samples, metrics):
     evaluation = DIGITS["evaluation"] | {"features": "inception", "samples": samples, "metrics": metrics}
     return yaml.safe_dump(DIGITS | {"evaluation": evaluation}, sort_keys=False)
@@ -328,9 +344,8 @@ def on_inception(samples, metrics):
 
 def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_than_features(refused, root):
     message = refused(on_inception(2048, ["fid"]))
-    assert "evaluation.samples = 2048: a Fréchet distance on 2048 features" in message
-    assert "dataset = 'digits': a Fréchet distance on 2048 features" in message
-    assert "needs more than 1437 images" in message
+    assert "evaluation.samples = 2048: 'fid', a Fréchet distance on 2048 features, needs more than that" in message
+    assert "evaluation.metrics: 'fid', a Fréchet distance on 2048 features, needs more than the 1295 retain" in message
     assert "evaluation.samples" not in refused(on_inception(2049, ["fid"]))
     assert "evaluation.samples = 5: 'precision_recall' needs at least 6" in refused(
         on_inception(5, ["precision_recall"])
@@ -380,7 +395,7 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         (
             "judge.hidden_units",
             [128],
-            ["Fréchet distance on 128 features", "more than the 72 held-out images to forget"],
+            ["Fréchet distance on 128 features, needs more than the 72 held-out forget images", "109 held-out retain"],
         ),
         ("model.masked_autoencoder.patch", 3, ["model.masked_autoencoder.patch = 3", "not a square of whole patches"]),
         ("model.masked_autoencoder.mask", {"centre_hole": {"side": 8}}, ["mask.centre_hole.side = 8", "everything"]),
@@ -400,7 +415,13 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ),
         ("model.masked_autoencoder.pretrained", 3, ["pretrained = 3: must be a mapping or null (published weights"]),
         ("model.masked_autoencoder.heads", 5, ["model.masked_autoencoder.heads = 5: does not divide the width 64"]),
-        ("evaluation.features", "inception", ["evaluation.samples = 300: ", "to retain; set 'features: judge'"]),
+        ("evaluation.features", "inception", ["evaluation.samples = 300: ", "retain images; set 'features: judge'"]),
+        (
+            "forget_set",
+            {"classes": [3, 8], "fraction": 0.05, "seed": 0},
+            ["'completion_fid', a Fréchet distance on 32 features, needs more than the 14 forget images; make"],
+        ),
+        ("forget_set", {"indices": [0, 1]}, ["needs more than the 2 forget images"]),
         ("evaluation", {"samples": 80, "metrics": ["recognised"], "embedding": CLIP}, ["add 'embedding_cosine'"]),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.datasets import Dataset, class_names
-from unlearning.forget_set import ForgetSet, check_selection, select
+from unlearning.forget_set import ForgetSet, check_selection, group_sizes, select
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -95,6 +95,17 @@ def test_a_selection_that_the_check_lets_pass_never_fails_and_one_that_it_refuse
             select(selection, labels, train, CLASSES)
     else:
         select(selection, labels, train, CLASSES)
+
+
+@given(labelled(), selections)
+def test_sizes_of_the_groups_are_known_before_the_selection(data, selection):
+    labels, train = data
+    dataset = described(labels, train) | {"heldout_images": np.bincount(labels[~train], minlength=4).tolist()}
+    if not check_selection(selection, dataset):
+        sizes = group_sizes(selection, dataset)
+        groups = select(selection, labels, train, CLASSES).groups()
+        assert sizes == {group: len(groups[group]) for group in sizes}
+        assert len(sizes) == (2 if "indices" in selection else 4)
 
 
 @given(labelled(), selections)
