@@ -95,6 +95,8 @@ def test_every_experiment_in_the_repository_is_right():
         ("forget_set", {"indices": [1437]}, ["forget_set.indices = 1437", "0 to 1436"]),
         ("evaluation.features", "inceptoin", ["judge, inception", "did you mean 'inception'"]),
         ("forget_set", {"attribute": "thik"}, ["forget_set.attribute = 'thik'", "did you mean 'thick'"]),
+        ("forget_set", {"attribute": "thick", "samples": 5000, "seed": 0}, ["forget_set.samples = 5000", "only 1437"]),
+        ("forget_set", {"attribute": "thick", "seed": 0}, ["'seed' goes with one of 'fraction' and 'samples'"]),
         ("forget_set", {"attribute": 3}, ["forget_set.attribute = 3", "must be of type string"]),
         ("judge.convolutions", [0], ["judge.convolutions.0 = 0", "at least 1"]),
         ("training.precision", "half", ["training.precision = 'half'", "float32, tf32, bfloat16"]),
