@@ -32,7 +32,8 @@ rule train_classifier:
 rule train:
     input:
         dataset=prepared_dataset,
-        # Not for the original, which must not be trained again for another forget set.
+        # Not for the original, which must not be trained again for another forget set. Nor as `ancient`, to
+        # wait for the selection: Snakemake (9.27) would miss what else changed along with the forget set.
         forget_set=branch(
             lambda wildcards: wildcards.method == "retrain",
             then="<results>/{experiment}/forget_set.json",

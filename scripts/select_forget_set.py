@@ -16,9 +16,16 @@ def main(*, experiment: str, selection: dict, code: str, dataset: Path, forget_s
         code: hash of the code that runs.
         dataset: prepared data set.
         forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
+
+    Raises:
+        ValueError: the images do not allow this selection; names the configuration file.
     """
     images = Dataset.load(dataset).labelled(selection.get("attribute"))
-    select(selection, images.labels, images.train, images.classes).save(forget_set, selection)
+    try:
+        chosen = select(selection, images.labels, images.train, images.classes)
+    except ValueError as error:
+        raise ValueError(f"configs/{experiment}.yaml: {error}") from None
+    chosen.save(forget_set, selection)
 
 
 if "snakemake" in globals():

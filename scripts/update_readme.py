@@ -93,8 +93,8 @@ def by_setting(folder: Path, metrics: list[str]) -> str:
         for key, rows in sensitivity.sweeps(results.experiment).items()
     )
     tables = [
-        values.drop(columns="Runs").loc[rows["row"]].set_axis(rows["setting"]).add_prefix(f"{rule}: ")
-        for rule, rows in swept.groupby("rule", sort=False)
+        values.drop(columns="Runs").loc[rows["row"]].set_axis(rows["setting"]).add_prefix(f"{base}: ")
+        for base, rows in swept.groupby("base", sort=False)
     ]
     settings = dict.fromkeys(swept["setting"])
     table = pd.concat(tables, axis="columns").reindex(settings).rename_axis("Setting").fillna("–").to_markdown()

@@ -7,6 +7,7 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 
 import copy
 import difflib
+import json
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning import hub, masks, plugins
-from unlearning.convolutional import check_sizes
-from unlearning.forget_set import check_proxies, check_runs, check_selection, with_runs_named
+from unlearning.convolutional import check_halvings, check_sizes
+from unlearning.forget_set import check_proxies, check_runs, check_selection, group_sizes, with_runs_named
 from unlearning.strict_yaml import ROOT, ConfigError, read_yaml
 from unlearning.weights import FEATURES
 
@@ -123,6 +124,16 @@ def method_settings(experiment: dict, method: str) -> dict:
     }
 
 
+def rows_alike_but_for(experiment: dict, keys: tuple[str, ...]) -> list[dict[str, dict]]:
+    """Sweeps: rows that differ in some of these keys and in no other setting, each with its values of the keys."""
+    found = {}
+    for row, own in experiment["methods"].items():
+        settings = {**experiment["unlearning"], **own, "rule": rule_of(experiment, row)}
+        values = {key: settings.pop(key) for key in keys if key in settings}
+        found.setdefault(json.dumps(settings, sort_keys=True), {})[row] = values
+    return [rows for rows in found.values() if any(values != next(iter(rows.values())) for values in rows.values())]
+
+
 def _with_rows(schema: dict, experiment: object) -> dict:
     """The schema, with an entry for each row of `methods` that names its method by `rule`."""
     rows = experiment.get("methods") if isinstance(experiment, dict) else None
@@ -199,6 +210,8 @@ def _check_model(model: dict, dataset: dict) -> list[str]:
             masks.check_patches(parameters["mask"], shape, parameters["patch"])
         if "groups" in parameters:
             check_sizes(shape, parameters["channels"], parameters["groups"])
+        if name == "conv_vae":
+            check_halvings(shape, parameters["channels"], len(parameters["channels"]))
         if "rounds" in parameters:  # the model predicts codes, each of which stands for so many pixels
             masks.check_patches(parameters["mask"], shape, 2 ** (len(parameters["channels"]) - 1))
     except ValueError as error:
@@ -256,34 +269,85 @@ def _check_rows(experiment: dict) -> list[str]:
 def _check_metrics(experiment: dict) -> list[str]:
     """Each metric must suit the family of the model, and have what it needs to be computed."""
     problems, evaluation, (model,) = [], experiment["evaluation"], experiment["model"]
-    unsuited = "samples" if plugins.completes(model) else "completions"
+    unsuited = ("samples", "guide") if plugins.completes(model) else ("completions",)
     for metric in evaluation["metrics"]:
         needs = plugins.constant("metrics", metric, "NEEDS")
-        if needs == unsuited:
-            problems.append(f"evaluation.metrics: {metric!r} is computed from {needs}, which {model} does not make")
-        key = {"time_to_unlearn": "threshold", "as_published": "threshold"}.get(metric)
-        key = "elbo_draws" if needs == "losses" else key
-        if key and key not in evaluation:
-            problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
+        if needs in unsuited:
+            problems.append(
+                f"evaluation.metrics: {metric!r} is computed from {unsuited[0]}, which {model} does not make; remove it"
+            )
+        for key in _keys_read(metric):
+            if key not in evaluation:
+                problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
     if "embedding" in evaluation and "embedding_cosine" not in evaluation["metrics"]:
         problems.append("evaluation.embedding: no metric has a use for it; add 'embedding_cosine' or leave it out")
+    read = {f"evaluation.{key}" for metric in evaluation["metrics"] for key in _keys_read(metric)}
+    read |= {key for figure in experiment["figures"] for key in _needs(figure)}
+    if "threshold" in evaluation and "evaluation.threshold" not in read:
+        problems.append(
+            f"evaluation.threshold = {evaluation['threshold']}: no metric or figure has a use for it; leave it out, or "
+            "add one that has, such as 'time_to_unlearn'"
+        )
     return problems
 
 
+def _keys_read(metric: str) -> list[str]:
+    """Keys of `evaluation`, out of those that may be missing, that a metric is computed with."""
+    keys = {
+        "elbo_draws": plugins.constant("metrics", metric, "NEEDS") == "losses",
+        "threshold": plugins.constant("metrics", metric, "NEEDS_THRESHOLD", False),
+    }
+    return [key for key, read in keys.items() if read]
+
+
 def _check_figures(experiment: dict) -> list[str]:
-    """Each figure must suit the family of the model."""
-    (model,) = experiment["model"]
+    """Each figure must suit the family of the model, and find what it shows."""
+    problems, (model,) = [], experiment["model"]
     family = _family(model)
-    suits = {figure: plugins.constant("figures", figure, "MODELS", family) for figure in experiment["figures"]}
-    return [
-        f"figures: {figure!r} is for {suited} models, but {model} is a {family} one; remove it"
-        for figure, suited in suits.items()
-        if suited != family
-    ]
+    for figure in experiment["figures"]:
+        suits = plugins.constant("figures", figure, "MODELS", family)
+        if suits != family:
+            problems.append(f"figures: {figure!r} is for {suits} models, but {model} is a {family} one; remove it")
+            continue
+        for problem in _violations(experiment, _schema_of(_needs(figure))):
+            problems.append(f"{problem}, or remove {figure!r} from 'figures', which needs it")
+        swept = plugins.constant("figures", figure, "SWEPT")
+        if swept and not rows_alike_but_for(experiment, swept):
+            problems.append(
+                f"figures: {figure!r} needs rows under 'methods' that differ in {' or '.join(swept)} and are otherwise "
+                "alike; add some (see `rule`), or remove it"
+            )
+    return problems
+
+
+def _needs(figure: str) -> dict:
+    """Keys of an experiment that a figure cannot be drawn without, each with a JSON schema of its value."""
+    return plugins.constant("figures", figure, "NEEDS") or {}
+
+
+def _schema_of(needs: dict) -> dict:
+    """The schema of an experiment that has these keys, `{"evaluation.threshold": schema of its value}`."""
+    schema = {}
+    for path, wanted in needs.items():
+        place = schema
+        for key in path.split("."):
+            place.setdefault("required", []).append(key)
+            place = place.setdefault("properties", {}).setdefault(key, {})
+        place.update(wanted)
+    return schema
 
 
 def _check_guide(experiment: dict) -> list[str]:
-    if "guide" in experiment:
+    """Losses with a classifier, and the published protocol, need one of their own, which is not the judge."""
+    (model,) = experiment["model"]
+    if "guide" in experiment and plugins.completes(model):
+        return [f"guide: looks at samples, which {model} does not make; leave this out"]
+    if experiment.get("guide") == experiment["judge"]:
+        return [
+            "guide: has the settings of 'judge', seed included, and would be the same classifier: a loss must not hold "
+            "the one that judges its results; set another seed"
+        ]
+    if "guide" in experiment or plugins.completes(model):
         return []
     cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"
     problems = [
@@ -291,38 +355,39 @@ def _check_guide(experiment: dict) -> list[str]:
         for row in experiment["methods"]
         if plugins.constant("methods", rule_of(experiment, row), "NEEDS_GUIDE", False)
     ]
-    if "as_published" in experiment["evaluation"]["metrics"]:
-        problems.append(f"evaluation.metrics: 'as_published' needs a classifier of its own; {cure}")
+    problems += [
+        f"evaluation.metrics: {metric!r} needs a classifier of its own; {cure}"
+        for metric in experiment["evaluation"]["metrics"]
+        if plugins.constant("metrics", metric, "NEEDS") == "guide"
+    ]
     return problems
 
 
 def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
-    features = max(experiment[name]["hidden_units"][-1] for name in ("judge", "guide") if name in experiment)
-    features = max(features, FEATURES * uses_inception(experiment))
+    """Distances need enough images on either side, a Fréchet distance more of them than features."""
+    problems, selection = [], experiment["forget_set"]
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
-    images, problems = sum(dataset["train_images"]), []
-    distance = f"a Fréchet distance on {features} features (Inception's, or the last of hidden_units)"
-    cure = "leave out 'fid' and 'as_published'; 'kid' and 'precision_recall' need no such number"
-    if {"fid", "as_published"} & set(metrics):
+    sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
+    sizes["training"] = sum(dataset["train_images"])
+    compared = {
+        "fid": ("judge", ["retain"], "take 'kid', which needs no such number"),
+        "as_published": ("guide", ["training"], "leave it out"),
+        "completion_fid": ("judge", list(plugins.GROUPS), "leave it out"),
+    }
+    for metric, (classifier, groups, instead) in compared.items():
+        if metric not in metrics or classifier not in experiment:
+            continue
+        features = experiment[classifier]["hidden_units"][-1]
+        cure = f"make the last of {classifier}.hidden_units smaller"
+        if classifier == "judge" and uses_inception(experiment):
+            features, cure = FEATURES, "set 'features: judge'"
+        needs = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
         if samples <= features:
-            problems.append(f"evaluation.samples = {samples}: {distance} needs more samples than that, or {cure}")
-        if images <= features:
-            problems.append(f"dataset = {experiment['dataset']!r}: {distance} needs more than {images} images; {cure}")
-    if "completion_fid" in metrics:
-        of_class = dict(zip(dataset["classes"], dataset["heldout_images"], strict=True))
-        selection = experiment["forget_set"]
-        forgotten = {str(name) for name in selection.get("classes", [])}
-        retained = {str(name) for name in selection.get("retain_classes", of_class.keys() - forgotten)}
-        cure = "set 'features: judge'" if uses_inception(experiment) else "make the last of judge.hidden_units smaller"
-        if samples <= features:
-            problems.append(f"evaluation.samples = {samples}: {distance} needs more completions of each group; {cure}")
-        for group, names in (("forget", forgotten), ("retain", retained)):
-            count = sum(of_class.get(name, 0) for name in names)
-            if count <= features and names <= of_class.keys():
-                problems.append(
-                    f"evaluation.metrics: 'completion_fid', {distance} needs more than the {count} held-out images to "
-                    f"{group}; {cure}, or leave it out"
-                )
+            problems.append(f"evaluation.samples = {samples}: {needs} that; raise it, {cure}, or {instead}")
+        for group in groups:
+            if sizes.get(group, features + 1) <= features:
+                named = plugins.GROUPS.get(group, group)
+                problems.append(f"evaluation.metrics: {needs} the {sizes[group]} {named} images; {cure}, or {instead}")
     if samples <= NEIGHBOURS and "precision_recall" in metrics:
         problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
     return problems
@@ -382,6 +447,8 @@ def _explain(error) -> list[str]:
         return [f"{path} = {value!r}: must be one of {', '.join(allowed)}{_nearest(str(value), allowed)}"]
     if error.validator == "type":
         limit = " or ".join([limit] if isinstance(limit, str) else limit)
+    if error.validator == "contains" and "enum" in limit:
+        limit = " or ".join(limit["enum"])
     meaning = {
         "type": "must be of type {}",
         "minimum": "must be at least {}",
@@ -393,6 +460,8 @@ def _explain(error) -> list[str]:
         "minProperties": "must have at least {} key(s)",
         "maxProperties": "must have at most {} key(s)",
         "uniqueItems": "must not repeat an item",
+        "contains": "must contain {}",
+        "const": "must be {}",
         "pattern": "must match {}",
     }.get(error.validator)
     return [f"{path} = {value!r}: {meaning.format(limit) if meaning else error.message}{described}"]

@@ -1,4 +1,4 @@
-"""What convolutional networks of diffusers have in common."""
+"""What convolutional networks have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def check_sizes(image_shape: list[int], channels: list[int], groups: int) -> None:
-    """Refuse sizes that do not fit images (C, H, W).
+    """Refuse sizes of a network of diffusers that do not fit images (C, H, W).
 
     Args:
         image_shape: (C, H, W).
@@ -19,14 +19,23 @@ def check_sizes(image_shape: list[int], channels: list[int], groups: int) -> Non
     Raises:
         ValueError: the images cannot be halved so often, or the groups do not divide the channels.
     """
-    (_, height, width), halvings = image_shape, len(channels) - 1
+    check_halvings(image_shape, channels, len(channels) - 1)
+    if any(count % groups for count in channels):
+        raise ValueError(f"groups = {groups}: does not divide all of channels = {channels}; choose a common divisor")
+
+
+def check_halvings(image_shape: list[int], channels: list[int], halvings: int) -> None:
+    """Refuse channels that images (C, H, W) cannot be halved often enough for.
+
+    Raises:
+        ValueError: a side is not divisible by 2 so often.
+    """
+    _, height, width = image_shape
     if height % 2**halvings or width % 2**halvings:
         raise ValueError(
             f"channels = {channels}: images of {height}×{width} pixels cannot be halved {halvings} times; "
-            "choose fewer resolutions"
+            "name fewer channels"
         )
-    if any(count % groups for count in channels):
-        raise ValueError(f"groups = {groups}: does not divide all of channels = {channels}; choose a common divisor")
 
 
 def use_plain_attention(network: nn.Module) -> None:

@@ -82,8 +82,6 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
         return [f"forget_set = {selection!r}: give one of 'classes' (a list, or 'all'), 'attribute' and 'indices'"]
     if problem := _check_retained(selection, dataset):
         return [f"forget_set.retain_classes = {selection['retain_classes']!r}: {problem}"]
-    if "attribute" in selection:
-        return _check_attribute(selection["attribute"], dataset)
     if "indices" in selection:
         for key in sorted({"fraction", "samples", "seed"} & set(selection)):
             return [f"forget_set.{key} = {selection[key]!r}: goes with 'classes', not with 'indices'"]
@@ -92,12 +90,14 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
             return [f"forget_set.indices = {outside[0]}: must be a number in the training split, 0 to {total - 1}"]
         pool = chosen = len(selection["indices"])
     else:
-        wanted = selection["classes"]
-        if isinstance(wanted, str) and wanted != "all":
-            return [f"forget_set.classes = {wanted!r}: must be a list of class names, or 'all'"]
         drawn = {"fraction", "samples"} & set(selection)
         if len(drawn) != ("seed" in selection):
             return [f"forget_set = {selection!r}: 'seed' goes with one of 'fraction' and 'samples'"]
+        if "attribute" in selection:
+            return _check_attribute(selection, dataset)
+        wanted = selection["classes"]
+        if isinstance(wanted, str) and wanted != "all":
+            return [f"forget_set.classes = {wanted!r}: must be a list of class names, or 'all'"]
         if wanted == "all" and not drawn:
             return [
                 "forget_set.classes = 'all': the retain set would be empty; add 'fraction' or 'samples', and 'seed'"
@@ -108,12 +108,32 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
         pool = sum(counts[number] for number in _class_numbers(wanted, names))
         chosen = _draw_size(selection, pool)
     if chosen > pool:
-        return [f"forget_set.samples = {chosen}: there are only {pool} such training images"]
+        return [f"forget_set.samples = {chosen}: there are only {pool} such training images; lower it"]
     if chosen == 0:
         return [f"forget_set = {selection!r}: chooses none of {pool} images; raise 'fraction'"]
     if chosen == total:
         return [f"forget_set = {selection!r}: chooses all {total} training images; the retain set would be empty"]
     return []
+
+
+def group_sizes(selection: dict, dataset: dict) -> dict[str, int]:
+    """How many images of each group a right selection leaves, as far as class counts tell.
+
+    Without the images themselves nothing is known for an attribute, and of single images not which are held out.
+    """
+    train, heldout = np.array(dataset["train_images"]), np.array(dataset["heldout_images"])
+    if "attribute" in selection:
+        return {}
+    if "indices" in selection:
+        return {"forget": len(selection["indices"]), "retain": int(train.sum()) - len(selection["indices"])}
+    forgotten = _class_numbers(selection["classes"], dataset["classes"])
+    forget = _draw_size(selection, int(train[forgotten].sum()))
+    heldout_forget = 0 if len(forgotten) == len(train) else int(heldout[forgotten].sum())
+    retain, heldout_retain = int(train.sum()) - forget, int(heldout.sum()) - heldout_forget
+    if "retain_classes" in selection:
+        retained = _class_numbers(selection["retain_classes"], dataset["classes"])
+        retain, heldout_retain = int(train[retained].sum()), int(heldout[retained].sum())
+    return {"forget": forget, "retain": retain, "heldout_forget": heldout_forget, "heldout_retain": heldout_retain}
 
 
 def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dict]) -> list[str]:
@@ -204,10 +224,12 @@ def _unknown_class(wanted: str, dataset: dict) -> str:
     return f"not one of the {len(names)} classes of {dataset['name']}; {cure}"
 
 
-def _check_attribute(attribute: str, dataset: dict) -> list[str]:
-    known = dataset.get("attributes", [])
+def _check_attribute(selection: dict, dataset: dict) -> list[str]:
+    attribute, known, total = selection["attribute"], dataset.get("attributes", []), sum(dataset["train_images"])
     if attribute in known:
-        return []
+        if selection.get("samples", 0) < total:  # how many have it, only the job knows
+            return []
+        return [f"forget_set.samples = {selection['samples']}: there are only {total} training images; lower it"]
     near = difflib.get_close_matches(attribute, known, n=3, cutoff=0.4)
     cure = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known) or 'none'}"
     return [f"forget_set.attribute = {attribute!r}: not an attribute of {dataset['name']}; {cure}"]
@@ -238,7 +260,7 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         pool = training[np.isin(labels[training], numbers)]
         size = _draw_size(selection, len(pool))
         if size > len(pool):
-            raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images")
+            raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images; lower it")
         forget = pool
         if "seed" in selection:
             generator = np.random.default_rng(selection["seed"])
@@ -252,7 +274,8 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         retain, heldout_retain = (part[np.isin(labels[part], retained)] for part in (rest, heldout_retain))
     if not len(forget) or not len(retain):
         raise ValueError(
-            f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain"
+            f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain; neither "
+            "may be empty; name another attribute or other classes, or change 'fraction'"
         )
     return ForgetSet(
         forget=forget.tolist(),

@@ -38,7 +38,7 @@ def names(kind: str) -> list[str]:
 
 @cache
 def describe(kind: str, name: str) -> dict:
-    """The self-description of one plug-in file, read without running it.
+    """The self-description of one plug-in file, read without running it; figures have none.
 
     That of a data set in folders of classes has the classes and counts of the user's copy.
 
@@ -48,7 +48,7 @@ def describe(kind: str, name: str) -> dict:
             see `class_listing.complete`.
     """
     path, literal = LIBRARY / kind / f"{name}.py", LITERAL[kind]
-    body = _parse(path)
+    body = _parse(kind, name)
     values = _assigned(body, literal)
     try:
         (value,) = values
@@ -63,14 +63,11 @@ def describe(kind: str, name: str) -> dict:
         described = class_listing.complete(described, os.environ.get(SOURCE_VARIABLE))
     if kind == "metrics":
         described = {key: value for name, entry in described.items() for key, value in _by_group(name, entry)}
-    definitions = {node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    for needed in DEFINITIONS[kind]:
-        if needed not in definitions:
-            raise ValueError(f"{path}: must define {needed}, see {path.parent / '__init__.py'}")
     if kind == "methods":
+        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
         for function in ("direction", "prepare"):
-            if function in definitions:
-                arguments = definitions[function].args
+            if function in functions:
+                arguments = functions[function].args
                 taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
                 if set(taken) != set(described):
                     raise ValueError(
@@ -100,25 +97,35 @@ def _by_group(metric: str, entry: dict) -> list[tuple[str, dict]]:
 
 @cache
 def constant(kind: str, name: str, variable: str, otherwise: object = None) -> object:
-    """A literal that a plug-in file assigns at its top level, read without running it."""
-    values = _assigned(_parse(LIBRARY / kind / f"{name}.py"), variable)
+    """A literal that a plug-in file assigns at its top level, read without running it.
+
+    Raises:
+        ValueError: the file does not parse, or lacks a definition.
+    """
+    values = _assigned(_parse(kind, name), variable)
     return ast.literal_eval(values[-1]) if values else otherwise
 
 
 @cache
 def completes(model: str) -> bool:
     """Whether a model completes images from a part of them: its class has a method `completions`."""
-    classes = [node for node in _parse(LIBRARY / "models" / f"{model}.py") if isinstance(node, ast.ClassDef)]
+    classes = [node for node in _parse("models", model) if isinstance(node, ast.ClassDef)]
     return any(
         isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body
     )
 
 
-def _parse(path: Path) -> list[ast.stmt]:
+def _parse(kind: str, name: str) -> list[ast.stmt]:
+    path = LIBRARY / kind / f"{name}.py"
     try:
-        return ast.parse(path.read_text()).body
+        body = ast.parse(path.read_text()).body
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for needed in DEFINITIONS[kind]:
+        if needed not in defined:
+            raise ValueError(f"{path}: must define {needed}, see {path.parent / '__init__.py'}")
+    return body
 
 
 def _assigned(body: list[ast.stmt], name: str) -> list[ast.expr]:

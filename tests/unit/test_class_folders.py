@@ -15,6 +15,7 @@ from unlearning import class_listing, plugins
 from unlearning.config import ROOT, ConfigError, load_experiment
 from unlearning.datasets import SOURCE_VARIABLE, Dataset, imagenet
 from unlearning.forget_set import with_runs_named
+from unlearning.weights import FEATURES
 
 from ..miniature import write_class_folders
 
@@ -56,9 +57,9 @@ def change(root, name, how):
     path.write_text(text)
 
 
-def write_empty(folder, classes, heldout):
-    """Files that nothing is to read, for checks that only list them: one of each class to train with."""
-    for split, count in (("train", 1), ("val", heldout)):
+def write_empty(folder, classes, count):
+    """Files that nothing is to read, for checks that only list them: so many of each class in both splits."""
+    for split in ("train", "val"):
         for name in classes:
             (folder / split / name).mkdir(parents=True)
             for number in range(count):
@@ -106,9 +107,11 @@ def test_without_a_folder_the_data_set_says_where_to_get_it(place):
     assert repr(place) in str(error.value)
 
 
-def test_the_experiments_are_right_with_the_published_classes(source, root):
-    write_empty(source / "imagenet", [f"n{number:08d}" for number in range(1000)], 21)  # published: 50
-    write_empty(source / "places", [f"scene{number}" for number in range(365)], 41)  # published: 100
+def test_the_experiments_are_right_with_the_published_classes(source, root, monkeypatch):
+    """And with a tenth of the published held-out images of each, and of Inception's features."""
+    monkeypatch.setattr("unlearning.config.FEATURES", FEATURES // 10)
+    write_empty(source / "imagenet", [f"n{number:08d}" for number in range(1000)], 5)
+    write_empty(source / "places", [f"scene{number}" for number in range(365)], 10)
     for name, sizes in {"imagenet-i2i": (100, 100, 800), "places-i2i": (50, 50, 265)}.items():
         experiment = load_experiment(name, root)
         selection, proxies = experiment["forget_set"], experiment["proxies"]
@@ -135,7 +138,7 @@ def test_the_experiments_are_right_with_the_published_classes(source, root):
         ("{start: 0, count: 100}", "{start: 0, number: 6}", r"forget_set.classes.count: missing"),
         ("{start: 0, count: 100}", "{start: 0, count: 30}", "'n00000010' is to be forgotten"),
         ("centre_hole: {side: 128}", "centre_hole: {side: 112}", "side = 112: cuts through the model's 16×16 patches"),
-        ("hidden_units: [256]", "hidden_units: [30]", "more than the 30 held-out images to forget"),
+        ("hidden_units: [256]", "hidden_units: [30]", "more than the 30 held-out forget images"),
     ],
 )
 def test_every_check_knows_the_classes_of_the_folders(source, root, old, new, said):

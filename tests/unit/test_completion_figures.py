@@ -9,7 +9,7 @@ import pytest
 
 from unlearning import plugins
 from unlearning.config import load_experiment
-from unlearning.figures import completions, difference_to_retrained, embeddings, forget_weight
+from unlearning.figures import completions, embeddings, forget_weight, retain_versus_forget
 from unlearning.plotting import save, use_style
 from unlearning.results import Results
 from unlearning.summary import tidy
@@ -223,12 +223,6 @@ def test_ablation_takes_rows_that_differ_in_the_weight_alone():
     assert found == {"strong": {"none": 0, "strong": 1}, "proxy": {"proxy_weak": 0.1, "proxy": 1}}
 
 
-def test_ablation_without_two_weights_is_refused(results):
-    experiment = rows(i2i=of(1), i2i_max_loss={"forget_weight": 0.3})
-    with pytest.raises(ValueError, match="differ in forget_weight alone"):
-        forget_weight.draw(with_experiment(results, experiment))
-
-
 def test_weight_zero_has_a_place_on_the_axis(results):
     experiment = rows(i2i=of(0), i2i_weak=of(0.1), i2i_strong=of(10))
     figure, _ = forget_weight.draw(with_experiment(results, experiment))
@@ -238,7 +232,8 @@ def test_weight_zero_has_a_place_on_the_axis(results):
     plt.close(figure)
 
 
-def test_difference_to_retrained_needs_a_second_retrained_model(results):
-    table = results.metrics[~results.metrics["metric"].str.startswith("distance_to_retrained")]
-    with pytest.raises(ValueError, match="at least two seeds"):
-        difference_to_retrained.draw(dataclasses.replace(results, metrics=table))
+def test_nothing_to_set_against_each_other_leaves_an_empty_picture(results):
+    evaluation = EXPERIMENT["evaluation"] | {"metrics": ["cost"]}
+    figure, _ = retain_versus_forget.draw(with_experiment(results, EXPERIMENT | {"evaluation": evaluation}))
+    assert not any(axis.axison for axis in figure.axes)
+    plt.close(figure)

@@ -17,6 +17,7 @@ from unlearning.config import (
     load_settings,
     method_settings,
     read_yaml,
+    rows_alike_but_for,
 )
 
 ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
@@ -94,6 +95,8 @@ def test_every_experiment_in_the_repository_is_right():
         ("forget_set", {"indices": [1437]}, ["forget_set.indices = 1437", "0 to 1436"]),
         ("evaluation.features", "inceptoin", ["judge, inception", "did you mean 'inception'"]),
         ("forget_set", {"attribute": "thik"}, ["forget_set.attribute = 'thik'", "did you mean 'thick'"]),
+        ("forget_set", {"attribute": "thick", "samples": 5000, "seed": 0}, ["forget_set.samples = 5000", "only 1437"]),
+        ("forget_set", {"attribute": "thick", "seed": 0}, ["'seed' goes with one of 'fraction' and 'samples'"]),
         ("forget_set", {"attribute": 3}, ["forget_set.attribute = 3", "must be of type string"]),
         ("judge.convolutions", [0], ["judge.convolutions.0 = 0", "at least 1"]),
         ("training.precision", "half", ["training.precision = 'half'", "float32, tf32, bfloat16"]),
@@ -109,12 +112,30 @@ def test_every_experiment_in_the_repository_is_right():
         ("evaluation.metrics", ["fid", "fdi"], ["evaluation.metrics.1 = 'fdi'", "did you mean 'fid'"]),
         ("evaluation", ..., ["evaluation: missing"]),
         ("figures", ["embeddings"], ["'embeddings' is for completing models, but vae"]),
+        (
+            "figures",
+            ["published"],
+            ["published: missing; add it, or remove 'published' from 'figures', which"],
+        ),
+        ("figures", ["latent_space"], ["model.vae.latent_dimensions = 8: must be 2, or remove 'latent_space'"]),
+        ("figures", ["sensitivity"], ["'sensitivity' needs rows under 'methods' that differ in optimizer or orthog"]),
+        (
+            "evaluation.threshold",
+            ...,
+            ["evaluation.threshold: missing; 'time_to_unlearn'", "remove 'tradeoff'", "remove 'forget_fraction'"],
+        ),
         ("unlearning.batch_size", ..., ["unlearning.batch_size: missing", "images per step"]),
         ("model", {"vae": {"hidden_units": 8}}, ["model.vae.latent_dimensions: missing"]),
+        (
+            "model",
+            {"conv_vae": {"channels": [8, 8, 8, 8], "latent_dimensions": 2, "pixel_deviation": 1}},
+            ["model.conv_vae.channels = [8, 8, 8, 8]: images of 8×8 pixels cannot be halved 4 times; name fewer"],
+        ),
         ("model", {"vea": {}}, ["model.vea", "did you mean 'vae'"]),
         ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
         ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
         ("model", completing({"centre": {"side": 4}}), ["model.vq.mask.centre", "allowed: centre_crop, centre_hole"]),
+        ("guide", DIGITS["judge"], ["guide: has the settings of 'judge', seed included"]),
         ("unlearning.optimizer", "adamw", ["unlearning.adamw: missing; the row 'finetune' has the optimiser 'adamw'"]),
         ("unlearning.adamw", ADAMW, ["unlearning.adamw: no row has the optimiser 'adamw'"]),
         ("unlearning.adamw", ADAMW | {"clip": 0}, ["unlearning.adamw.clip = 0"]),
@@ -278,7 +299,44 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     metrics = [*DIGITS["evaluation"]["metrics"], "as_published"]
     message = refused(changed("evaluation.metrics", metrics))
     assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
-    assert "evaluation.samples = 64: a Fréchet distance on 64 features" in refused(changed("evaluation.samples", 64))
+    message = refused(changed("evaluation.samples", 64))
+    assert "evaluation.samples = 64: 'fid', a Fréchet distance on 64 features, needs more than that; raise" in message
+
+
+def test_a_threshold_that_nothing_reads_is_refused(refused, root):
+    evaluation = DIGITS["evaluation"] | {"metrics": ["fid"]}
+    experiment = DIGITS | {"evaluation": evaluation, "figures": ["samples"]}
+    assert "evaluation.threshold = 0.02: no metric or figure has a use for it" in refused(yaml.safe_dump(experiment))
+    for readers in ({"figures": ["tradeoff"]}, {"evaluation": evaluation | {"metrics": ["time_to_unlearn"]}}):
+        (root / "configs" / "read.yaml").write_text(yaml.safe_dump(experiment | readers))
+        load_experiment("read", root)
+
+
+def test_rows_of_a_sweep_differ_in_its_keys_alone():
+    rows = {"uno": UNO, "strong": UNO | {"orthogonality_weight": 99.0}, "slow": UNO | {"learning_rate": 1e-5}}
+    rows |= {"same": UNO | {"learning_rate": 1e-3}, "other": UNO | {"hessian_products": "differences", "batch_size": 9}}
+    experiment = DIGITS | {"methods": rows | {"finetune": {}}}
+    weights = {"uno": 10.0, "strong": 99.0, "same": 10.0}
+    found = rows_alike_but_for(experiment, ("orthogonality_weight",))
+    assert found == [{row: {"orthogonality_weight": weight} for row, weight in weights.items()}]
+    (found,) = rows_alike_but_for(experiment, ("orthogonality_weight", "learning_rate"))
+    assert list(found) == ["uno", "strong", "slow", "same"]
+    assert rows_alike_but_for(experiment, ("batch_size",)) == []
+
+
+@pytest.mark.parametrize(
+    ("selection", "retained"),
+    [
+        ({"classes": list(range(9))}, 144),
+        ({"classes": [0], "retain_classes": [1]}, 146),
+        ({"classes": "all", "samples": 1300, "seed": 0}, 137),
+        ({"indices": list(range(1300))}, 137),
+    ],
+)
+def test_a_distance_to_the_retain_data_counts_what_is_retained(refused, selection, retained):
+    judged = DIGITS | {"judge": DIGITS["judge"] | {"hidden_units": [256, 200]}}
+    message = refused(changed("forget_set", selection, judged))
+    assert f"'fid', a Fréchet distance on 200 features, needs more than the {retained} retain images; make" in message
 
 
 def on_inception(samples, metrics):
@@ -288,9 +346,8 @@ def on_inception(samples, metrics):
 
 def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_than_features(refused, root):
     message = refused(on_inception(2048, ["fid"]))
-    assert "evaluation.samples = 2048: a Fréchet distance on 2048 features" in message
-    assert "dataset = 'digits': a Fréchet distance on 2048 features" in message
-    assert "needs more than 1437 images" in message
+    assert "evaluation.samples = 2048: 'fid', a Fréchet distance on 2048 features, needs more than that" in message
+    assert "evaluation.metrics: 'fid', a Fréchet distance on 2048 features, needs more than the 1295 retain" in message
     assert "evaluation.samples" not in refused(on_inception(2049, ["fid"]))
     assert "evaluation.samples = 5: 'precision_recall' needs at least 6" in refused(
         on_inception(5, ["precision_recall"])
@@ -326,11 +383,21 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ),
         ("methods.salun", {"forget_weight": 1}, ["methods.salun", "for generating models", "remove the row"]),
         ("evaluation.metrics", ["fid"], ["'fid' is computed from samples", "masked_autoencoder does not make"]),
+        ("evaluation.metrics", ["as_published"], ["'as_published' is computed from samples, which masked_autoenc"]),
+        ("guide", DIGITS["judge"], ["guide: looks at samples, which masked_autoencoder does not make; leave this out"]),
         ("evaluation.metrics", ["negative_elbo"], ["evaluation.elbo_draws: missing", "'negative_elbo' needs it"]),
+        ("evaluation.metrics", ["recognised"], ["must contain distance_to_retrained, or remove 'difference_to_retr"]),
+        ("evaluation.metrics", ["cost"], ["must contain recognised or hole_error or dist", "remove 'forget_weight'"]),
+        (
+            "seeds",
+            [0],
+            ["seeds = [0]: must have at least 2 item(s), or remove 'difference_to_retrained' from"],
+        ),
+        ("methods", {"finetune": {}}, ["'forget_weight' needs rows under 'methods' that differ in forget_weight and"]),
         (
             "judge.hidden_units",
             [128],
-            ["Fréchet distance on 128 features", "more than the 72 held-out images to forget"],
+            ["Fréchet distance on 128 features, needs more than the 72 held-out forget images", "109 held-out retain"],
         ),
         ("model.masked_autoencoder.patch", 3, ["model.masked_autoencoder.patch = 3", "not a square of whole patches"]),
         ("model.masked_autoencoder.mask", {"centre_hole": {"side": 8}}, ["mask.centre_hole.side = 8", "everything"]),
@@ -350,7 +417,13 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ),
         ("model.masked_autoencoder.pretrained", 3, ["pretrained = 3: must be a mapping or null (published weights"]),
         ("model.masked_autoencoder.heads", 5, ["model.masked_autoencoder.heads = 5: does not divide the width 64"]),
-        ("evaluation.features", "inception", ["evaluation.samples = 300: ", "to retain; set 'features: judge'"]),
+        ("evaluation.features", "inception", ["evaluation.samples = 300: ", "retain images; set 'features: judge'"]),
+        (
+            "forget_set",
+            {"classes": [3, 8], "fraction": 0.05, "seed": 0},
+            ["'completion_fid', a Fréchet distance on 32 features, needs more than the 14 forget images; make"],
+        ),
+        ("forget_set", {"indices": [0, 1]}, ["needs more than the 2 forget images"]),
         ("evaluation", {"samples": 80, "metrics": ["recognised"], "embedding": CLIP}, ["add 'embedding_cosine'"]),
     ],
 )

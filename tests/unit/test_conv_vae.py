@@ -69,7 +69,7 @@ def test_the_papers_model_has_the_layers_of_its_released_code():
 
 
 def test_an_image_that_cannot_be_halved_so_often_is_refused():
-    with pytest.raises(ValueError, match=r"channels = \[4, 6\]: 8×10 pixels cannot be halved 2 times"):
+    with pytest.raises(ValueError, match=r"channels = \[4, 6\]: images of 8×10 pixels cannot be halved 2 times"):
         models.build(SMALL, [3, 8, 10], seed=0)
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import select_forget_set
 from unlearning.datasets import Dataset, class_names
-from unlearning.forget_set import ForgetSet, check_selection, select
+from unlearning.forget_set import ForgetSet, check_selection, group_sizes, select
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -98,6 +99,17 @@ def test_a_selection_that_the_check_lets_pass_never_fails_and_one_that_it_refuse
 
 
 @given(labelled(), selections)
+def test_sizes_of_the_groups_are_known_before_the_selection(data, selection):
+    labels, train = data
+    dataset = described(labels, train) | {"heldout_images": np.bincount(labels[~train], minlength=4).tolist()}
+    if not check_selection(selection, dataset):
+        sizes = group_sizes(selection, dataset)
+        groups = select(selection, labels, train, CLASSES).groups()
+        assert sizes == {group: len(groups[group]) for group in sizes}
+        assert len(sizes) == (2 if "indices" in selection else 4)
+
+
+@given(labelled(), selections)
 def test_the_same_selection_gives_the_same_set(data, selection):
     labels, train = data
     if not check_selection(selection, described(labels, train)):
@@ -169,6 +181,8 @@ def test_an_altered_file_is_refused(tmp_path):
         ({"indices": [1], "fraction": 0.5, "seed": 0}, "goes with 'classes'"),
         ({"indices": [1], "classes": ["one"]}, "one of"),
         ({"attribute": "red", "classes": ["one"]}, "give one of"),
+        ({"attribute": "red", "seed": 0}, "'seed' goes with one of"),
+        ({"attribute": "red", "samples": 40, "seed": 0}, "forget_set.samples = 40: there are only 40 training images"),
         ({"attribute": "rde"}, "not an attribute of made up; did you mean 'red' or 'round'?"),
         ({"attribute": "huge"}, "not an attribute of made up; it has red, round"),
         ({}, "give one of 'classes'"),
@@ -216,6 +230,16 @@ def test_a_fraction_of_an_attribute_is_drawn_from_the_images_that_have_it(colour
     assert len(chosen.forget) == 2
     assert set(chosen.forget) < {0, 3, 6}
     assert chosen.forgotten_classes == []
+
+
+def test_more_samples_than_have_the_attribute_are_refused_and_the_file_is_named(coloured, tmp_path):
+    coloured.save(tmp_path / "prepared.safetensors")
+    paths = {"dataset": tmp_path / "prepared.safetensors", "forget_set": tmp_path / "forget_set.json"}
+    selection = {"attribute": "red", "samples": 4, "seed": 0}
+    said = r"configs/mine.yaml: forget_set.samples = 4: there are only 3 such training images; lower it"
+    with pytest.raises(ValueError, match=said):
+        select_forget_set.main(experiment="mine", selection=selection, code="", **paths)
+    assert not paths["forget_set"].exists()
 
 
 @pytest.mark.parametrize(("attribute", "said"), [("round", "9 images to forget and 0 to"), ("blue", "leaves 0 images")])

@@ -136,6 +136,12 @@ def test_the_root_of_a_covariance_has_its_rank_and_gives_it_back(size, rank, see
     np.testing.assert_allclose(root @ root.T, factor @ factor.T, atol=1e-9)
 
 
+def test_fid_of_no_more_images_than_features_is_refused():
+    """Of an attribute, only the job knows how many images are retained."""
+    with pytest.raises(ValueError, match="a Fréchet distance on 2 features needs more than 2 images"):
+        compute("fid", retain_features=np.zeros((2, 2)))
+
+
 def test_fid_without_another_seed_has_no_value_for_the_retrained_model():
     samples = SampleSet(np.random.default_rng(0).normal(size=(100, 2)), np.zeros(100, int))
     values = compute("fid", samples=samples, retrained=None, retain_features=samples.features)
@@ -287,6 +293,9 @@ def test_the_published_distance_is_the_frechet_distance_where_covariances_commut
 
 def test_there_is_no_published_protocol_without_a_guide():
     assert compute("as_published") == {}
+    assert not evidence(steps={}).has("guide")
+    assert evidence(steps={}, guide_features=np.zeros((9, 2))).has("guide")  # a reference
+    assert evidence(samples=None, steps={"seconds": np.ones(3)}).has("guide")  # a diverged run
 
 
 def test_kernel_distance_equals_its_definition_with_scikit_learns_kernel(monkeypatch):

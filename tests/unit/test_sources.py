@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from unlearning import plugins, sources
-from unlearning.config import ConfigError, experiment_schema
+from unlearning.config import ConfigError, experiment_schema, load_experiment
 from unlearning.sources import code_hash
 
 
@@ -96,6 +96,16 @@ def test_plugins_describe_themselves_without_being_run(method):
 def test_a_plugin_file_that_cannot_work_is_named_before_any_job(method, text, said):
     with pytest.raises(ValueError, match=said):
         method("wrong", text)
+
+
+def test_a_figure_that_draws_nothing_is_named_before_any_job(tmp_path, monkeypatch):
+    shutil.copytree(plugins.LIBRARY, tmp_path / "library")
+    monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
+    plugins.constant.cache_clear()
+    (tmp_path / "library" / "figures" / "samples.py").write_text('MODELS = "generating"\n')
+    with pytest.raises(ValueError, match=r"figures/samples.py: must define draw, see"):
+        load_experiment("digits")
+    plugins.constant.cache_clear()
 
 
 def test_parameters_that_are_no_schema_are_named_before_any_job(tmp_path, monkeypatch):

@@ -105,7 +105,7 @@ def test_published_weights_that_are_not_those_named_are_refused_before_any_job(t
     assert not (clone.path / "data").exists()
 
 
-def test_the_places_experiment_is_planned_and_its_data_prepared(tmp_path):
+def test_the_places_experiment_runs_from_folders_to_verdicts(tmp_path):
     palette = {"channels": [8, 16], "layers": 1, "groups": 4, "sampling_steps": 2}
     clone, source = miniature(
         tmp_path,
@@ -114,8 +114,10 @@ def test_the_places_experiment_is_planned_and_its_data_prepared(tmp_path):
         ["airfield", "alley", "bar", "field-wild", "lake-natural", "office", "pub-indoor", "ruin", "zen_garden"],
         model={"inpainting_diffusion": {"mask": {"centre_hole": {"side": 16}}, **palette}},
     )
-    assert clone.pending(*source)["unlearn"] == 1
-    clone.run("--cores", "2", "data", *source)
+    clone.run("--cores", "2", "all", "check", *source)
     manifest = json.loads((clone.path / "data" / "places" / "manifest.json").read_text())
     assert manifest["classes"][3] == "field-wild"
     assert (manifest["train_images"], manifest["heldout_images"]) == ([8] * 9, [4] * 9)
+    verdicts = pd.read_csv(clone.path / "results" / "tiny" / "verdicts.csv")
+    published = pd.read_csv(ROOT / "published" / "i2i.csv")
+    assert len(verdicts) == (published["dataset"] == "places").sum()

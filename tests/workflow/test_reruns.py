@@ -97,6 +97,15 @@ def test_another_forget_set_leaves_the_originals_and_the_judge(copy):
     assert copy.pending() == expected
 
 
+def test_another_forget_set_hides_no_other_change(copy):
+    """As it would if originals and judge had it as an `ancient` input, to wait for the selection."""
+    copy.replace("configs/tiny.yaml", "  - 0\nseeds", "  - 1\nseeds")
+    copy.replace("configs/tiny.yaml", "epochs: 5", "epochs: 6")
+    copy.replace("configs/tiny.yaml", "epochs: 3", "epochs: 4")
+    pending = copy.pending()
+    assert (pending["train"], pending["train_classifier"]) == (4, 1)
+
+
 def test_another_seed_trains_that_seed_alone(copy):
     copy.replace("configs/tiny.yaml", "seeds:\n- 0\n- 1\n", "seeds:\n- 0\n- 1\n- 2\n")
     # Evaluations depend on the reference, which then holds one more retrained model.

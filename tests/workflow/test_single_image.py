@@ -19,6 +19,7 @@ def results(tmp_path_factory):
         forget_set={"indices": [5]},
         methods={"ascent": {}},
         evaluation__samples=100,
+        evaluation__threshold=0.02,
         figures=["forget_fraction", "tradeoff", "normalised"],
     )
     clone.run("--cores", "2", "all", "check")

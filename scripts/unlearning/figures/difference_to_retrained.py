@@ -7,20 +7,15 @@ from unlearning.plugins import GROUPS
 from unlearning.results import Results
 
 MODELS = "completing"
+NEEDS = {
+    "evaluation.metrics": {"contains": {"enum": ["distance_to_retrained"]}},
+    "seeds": {"minItems": 2},  # each is compared with the retrained model of another
+}
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A panel per group of held-out images, a row per model: seeds and mean; the band is the retrained models' range.
-
-    Raises:
-        ValueError: the metric is not configured, or one seed leaves no other retrained model to compare with.
-    """
+    """A panel per group of held-out images, a row per model: seeds and mean; the band: the retrained models' range."""
     metrics = {f"distance_to_retrained_{side}": side for side in ("heldout_retain", "heldout_forget")}
-    if any(results.values(metric, "retrain").empty for metric in metrics):
-        raise ValueError(
-            "the figure difference_to_retrained needs the metric distance_to_retrained under 'evaluation.metrics', "
-            "and at least two seeds"
-        )
     rows = {method: -row for row, method in enumerate(["original", *results.methods])}
     figure, axes = plt.subplots(
         1, 2, figsize=(6.6, 0.19 * len(rows) + 1), sharex=True, sharey=True, gridspec_kw={"wspace": 0.06}

@@ -6,6 +6,8 @@ from unlearning.plotting import colors, panels
 from unlearning.protocol import PUBLISHED_LATENTS
 from unlearning.results import Results
 
+NEEDS = {"evaluation.threshold": {}}
+
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per method: each seed thin, their mean thick; the threshold and the retrained models."""

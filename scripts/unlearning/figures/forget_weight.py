@@ -1,31 +1,23 @@
 """What the weight α of the forget term does: rows that differ in it alone."""
 
-import json
-
 import matplotlib.pyplot as plt
 
-from unlearning.config import REFERENCES, method_settings
+from unlearning.config import REFERENCES, rows_alike_but_for
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.plugins import GROUPS
 from unlearning.results import Results, with_unit
 
 MODELS = "completing"
+NEEDS = {"evaluation.metrics": {"contains": {"enum": ["recognised", "hole_error", "distance_to_retrained"]}}}
+SWEPT = ("forget_weight",)
 METRICS = ("recognised", "hole_rmse", "distance_to_retrained")
 SIDES = ("heldout_retain", "heldout_forget")
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A row per group of held-out images, a column per metric: mean and range over seeds, a line per sweep.
-
-    Raises:
-        ValueError: no two rows differ in the forget weight alone, or no metric is configured that is shown.
-    """
+    """A row per group of held-out images, a column per metric: mean and range over seeds, a line per sweep."""
     swept = sweeps(results.experiment)
     metrics = [metric for metric in METRICS if metric in results.by_group]
-    if not swept:
-        raise ValueError("the figure forget_weight needs rows under 'methods' that differ in forget_weight alone")
-    if not metrics:
-        raise ValueError(f"the figure forget_weight needs one of {', '.join(METRICS)} under 'evaluation.metrics'")
     weights = sorted({weight for rows in swept.values() for weight in rows.values()})
     figure, axes = plt.subplots(
         len(SIDES),
@@ -69,14 +61,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
 
 
 def sweeps(experiment: dict) -> dict[str, dict[str, float]]:
-    """The weight of each row by the name of its sweep: rows that differ in the weight alone, at least two weights."""
+    """The weight of each row, from the lowest on, by the name of the first row of its sweep."""
     found = {}
-    for row in experiment["methods"]:
-        settings = method_settings(experiment, row)
-        if (weight := settings["parameters"].pop("forget_weight", None)) is not None:
-            found.setdefault(json.dumps(settings, sort_keys=True), {})[row] = weight
-    return {
-        next(iter(rows)): dict(sorted(rows.items(), key=lambda each: each[1]))
-        for rows in found.values()
-        if len(set(rows.values())) > 1
-    }
+    for rows in rows_alike_but_for(experiment, SWEPT):
+        weights = {row: values["forget_weight"] for row, values in rows.items()}
+        found[next(iter(rows))] = dict(sorted(weights.items(), key=lambda each: each[1]))
+    return found

@@ -7,15 +7,12 @@ from unlearning.plotting import panels
 from unlearning.results import Results
 
 MODELS = "generating"
+NEEDS = {"model": {"additionalProperties": {"properties": {"latent_dimensions": {"const": 2}}}}}
 POINTS = 4000
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A panel per model: latents drawn from the prior, coloured by the judge's class of their sample.
-
-    Raises:
-        ValueError: the latents have not two dimensions.
-    """
+    """A panel per model: latents drawn from the prior, coloured by the judge's class of their sample."""
     seed = results.experiment["seeds"][0]
     figure, axes = panels(results.rows)
     palette = plt.get_cmap("tab10")
@@ -25,8 +22,6 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         if len(drawn["classes"]) == 0:
             axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
             continue
-        if drawn["latents"].shape[1] != 2:
-            raise ValueError(f"the figure latent_space needs 2 latent dimensions, not {drawn['latents'].shape[1]}")
         latents, classes = drawn["latents"][:POINTS], drawn["classes"][:POINTS]
         axis.scatter(*latents.T, c=palette(classes % 10), s=1.5, lw=0, rasterized=True)
         forgotten = np.isin(classes, results.forget_set["forgotten_classes"])

@@ -7,6 +7,8 @@ from matplotlib.ticker import NullFormatter
 from unlearning.plotting import colors, markers
 from unlearning.results import Results
 
+NEEDS = {"published": {}}
+
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per quantity: filled by the published protocol, hollow by the rigorous one; the diagonal is agreement."""

@@ -13,7 +13,7 @@ WIDE = 20  # times as large as the smallest value: then on logarithmic axes
 def draw(results: Results) -> tuple[plt.Figure, str]:
     """A panel per metric, a point per model with its range over seeds; bands: the retrained models."""
     metrics = {name: label for name, label in results.by_group.items() if len(results.values(f"{name}_heldout_retain"))}
-    rows = -(-len(metrics) // COLUMNS)
+    rows = max(1, -(-len(metrics) // COLUMNS))
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.2 * COLUMNS + 2.2, max(2 * rows, 4.6)), squeeze=False)
     looks = {method: (marker, 4.5) for method, marker in markers(results.methods).items()}
     looks |= {"original": ("X", 7), "retrain": ("*", 10)}

@@ -3,12 +3,13 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.config import REFERENCES, method_settings, rule_of
+from unlearning.config import REFERENCES, rows_alike_but_for
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.results import Results, with_unit
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
 SWEPT = ("optimizer", "orthogonality_weight", "batch_normalisation", "loss_reduction", "batch_size", "learning_rate")
+NEEDS = {"evaluation.metrics": {"contains": {"enum": ["forget_fraction", "fid", "time_to_unlearn", "as_published"]}}}
 METRICS = (
     "forget_fraction",
     "fid_retain",
@@ -19,16 +20,10 @@ METRICS = (
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A column per swept key, a row per metric: mean and range over seeds, a line per method.
-
-    Raises:
-        ValueError: no row differs from the row that is named like its method.
-    """
+    """A column per swept key, a row per metric: mean and range over seeds, a line per sweep."""
     swept = sweeps(results.experiment)
-    if not swept:
-        raise ValueError("the figure sensitivity needs rows that differ from their method's own row in one key")
     metrics = [metric for metric in METRICS if metric in results.described]
-    rules = list(dict.fromkeys(rule for rows in swept.values() for rule in rows["rule"]))
+    bases = list(dict.fromkeys(base for rows in swept.values() for base in rows["base"]))
     figure, axes = plt.subplots(
         len(metrics),
         len(swept),
@@ -40,15 +35,15 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for column, (key, rows) in enumerate(swept.items()):
         places = {label: number for number, label in enumerate(dict.fromkeys(rows["label"]))}
         for axis, metric in zip(axes[:, column], metrics, strict=True):
-            for rule in rules:
-                own = rows[rows["rule"] == rule]
+            for base in bases:
+                own = rows[rows["base"] == base]
                 over_seeds(
                     axis,
                     [places[label] for label in own["label"]],
                     [results.values(metric, row)["value"] for row in own["row"]],
-                    color=colors(rules)[rule],
-                    marker=markers(rules)[rule],
-                    label=rule,
+                    color=colors(bases)[base],
+                    marker=markers(bases)[base],
+                    label=base,
                 )
             if metric == "fid_retain":
                 axis.set_yscale("log")
@@ -59,7 +54,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         label = with_unit(results.described[metric]["label"], results.described[metric]["unit"])
         axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(rules), frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(bases), frameon=False)
     caption = (
         "Each column changes one setting and leaves the others as the experiment has them; mean and range over seeds. "
         "Lines across and bands: mean and range of the original (grey) and the retrained models (black). Runs that "
@@ -70,25 +65,23 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
 
 
 def sweeps(experiment: dict) -> dict[str, pd.DataFrame]:
-    """For each swept key the rows to show, its methods' own rows among them: `row`, `rule` and `label`, in order."""
-    settings = {row: method_settings(experiment, row) for row in experiment["methods"]}
-    flat = {row: {**values, **values["parameters"]} for row, values in settings.items()}
+    """For each swept key the rows to show, in order: `row`, `base` (the first row of its sweep) and `label`."""
     found = {}
-    for row, values in flat.items():
-        rule = rule_of(experiment, row)
-        differing = [key for key in SWEPT if rule in flat and values.get(key) != flat[rule].get(key)]
-        if differing:
-            label = ", ".join(_text(values[key]) for key in differing)
-            found.setdefault(differing[0], []).append((row, rule, label, values[differing[0]]))
-    tables = {}
-    for key in (key for key in SWEPT if key in found):
-        own = [
-            (rule, rule, _text(flat[rule][key]), flat[rule][key])
-            for rule in dict.fromkeys(rule for _, rule, _, _ in found[key])
-        ]
-        table = pd.DataFrame([*own, *found[key]], columns=["row", "rule", "label", "value"])
-        tables[key] = table.sort_values("value", kind="stable").drop(columns="value")
-    return tables
+    for rows in rows_alike_but_for(experiment, SWEPT):
+        base, own = next(iter(rows.items()))
+        for row, values in rows.items():
+            if differing := [key for key in SWEPT if values.get(key) != own.get(key)]:
+                key, label = differing[0], ", ".join(_text(values[key]) for key in differing)
+                shown = found.setdefault(key, {})
+                shown[base] = (base, base, _text(own[key]), own[key])
+                shown[row] = (row, base, label, values[key])
+    return {
+        key: pd.DataFrame(found[key].values(), columns=["row", "base", "label", "value"])
+        .sort_values("value", kind="stable")
+        .drop(columns="value")
+        for key in SWEPT
+        if key in found
+    }
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
 MODELS = "generating"
+NEEDS = {"evaluation.threshold": {}}
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:

@@ -8,8 +8,9 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
 `"by_group": True` there is one, `{name}_{group}`, for each group of real images; in label and description,
 `{features}`, `{embeddings}`, `{samples}` and `{retained}` stand for the features and embeddings in use and the
 numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
-'trajectory', 'cost' or 'drift', and a function `compute(evidence)` that returns `{name: Value}`. `compute` is
-called only for runs that have what the file needs; the others have no value.
+'trajectory', 'guide' (which sees samples, or saw them in the trajectory), 'cost' or 'drift', and a function
+`compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what the file needs;
+the others have no value. A file that reads `evidence.threshold` says so by `NEEDS_THRESHOLD = True`.
 """
 
 import math
@@ -122,6 +123,7 @@ class Evidence:
             "drift": "encoder_drift" in self.record,
             "losses": bool(self.losses),
             "trajectory": bool(self.steps),
+            "guide": self.guide_features is not None or bool(self.steps),  # a diverged run has its steps alone
             "cost": True,
         }[needed]
 

@@ -47,7 +47,8 @@ METRICS = {
         "description": "distance with symmetrised covariance product, guide's features, to all training images",
     },
 }
-NEEDS = "cost"
+NEEDS = "guide"
+NEEDS_THRESHOLD = True
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

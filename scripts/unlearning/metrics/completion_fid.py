@@ -1,7 +1,7 @@
 """Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group."""
 
 from unlearning.metrics import Evidence, Value
-from unlearning.metrics.fid import frechet_distance
+from unlearning.metrics.fid import check_count, frechet_distance
 from unlearning.statistics import moments
 
 METRICS = {
@@ -17,7 +17,12 @@ NEEDS = "completions"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The distance within each group."""
+    """The distance within each group.
+
+    Raises:
+        ValueError: see `fid.check_count`.
+    """
+    check_count(*(seen.features for seen in evidence.completions.values()))
     return {
         f"completion_fid_{group}": Value(frechet_distance(*moments(seen.features), *moments(seen.true_features)))
         for group, seen in evidence.completions.items()

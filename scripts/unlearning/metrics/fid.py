@@ -28,12 +28,31 @@ NEEDS = "samples"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The distance to both references; none to the retrained model where there is no other seed."""
+    """The distance to both references; none to the retrained model where there is no other seed.
+
+    Raises:
+        ValueError: see `check_count`.
+    """
+    check_count(evidence.samples.features, evidence.retain_features)
     own, retrained = moments(evidence.samples.features), evidence.retrained
     return {
         "fid_retain": Value(frechet_distance(*own, *moments(evidence.retain_features))),
         "fid_retrain": Value(retrained and frechet_distance(*own, *moments(retrained.features))),
     }
+
+
+def check_count(*sets: np.ndarray) -> None:
+    """Refuse features (N, F) of too few images, which only the job knows where an attribute is forgotten.
+
+    Raises:
+        ValueError: fewer than F + 1 images, whose covariance is singular: the distance would tell their number.
+    """
+    for features in sets:
+        if len(features) <= features.shape[1]:
+            raise ValueError(
+                f"a Fréchet distance on {features.shape[1]} features needs more than {len(features)} images: take "
+                "fewer features (the last of judge.hidden_units), or leave the metric out of evaluation.metrics"
+            )
 
 
 def frechet_distance(

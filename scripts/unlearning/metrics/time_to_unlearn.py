@@ -41,6 +41,7 @@ METRICS = {
     },
 }
 NEEDS = "trajectory"
+NEEDS_THRESHOLD = True
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.batch_norm import BatchNorm2d
+from unlearning.convolutional import check_halvings
 
 PARAMETERS = {
     "channels": {
@@ -46,11 +47,7 @@ class Model(nn.Module):
 
     def __init__(self, image_shape: list[int], channels: list[int], latent_dimensions: int, pixel_deviation: float):
         super().__init__()
-        if any(side % 2 ** len(channels) for side in image_shape[1:]):
-            raise ValueError(
-                f"model.conv_vae.channels = {channels}: {image_shape[1]}×{image_shape[2]} pixels cannot be halved "
-                f"{len(channels)} times; name fewer channels"
-            )
+        check_halvings(image_shape, channels, len(channels))
         self.latent_dimensions, self.pixel_deviation = latent_dimensions, pixel_deviation
         inner = [channels[-1], *(side // 2 ** len(channels) for side in image_shape[1:])]
         self.encoder = nn.Sequential(
