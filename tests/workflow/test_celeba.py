@@ -37,7 +37,7 @@ def checked(tmp_path_factory):
         seeds=[0],
         device="cpu",
         model__conv_vae={"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
-        training={"epochs": 10, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
+        training={"epochs": 40, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
         judge=small | {"epochs": 15, "seed": 0},
         guide=small | {"epochs": 15, "seed": 1},
         unlearning__batch_size=32,
