@@ -24,13 +24,14 @@ ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
 DIGITS = read_yaml("configs/digits.yaml")
 
 
-@pytest.fixture
-def root(tmp_path):
-    """A copy of what a configuration is read from."""
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A copy of what a configuration is read from, to which tests add files."""
+    folder = tmp_path_factory.mktemp("configurations")
     for name in ("configs", "schemas"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "config.yaml", tmp_path)
-    return tmp_path
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "config.yaml", folder)
+    return folder
 
 
 @pytest.fixture
@@ -231,10 +232,7 @@ def test_every_key_is_described_and_every_mapping_is_closed():
     ),
     st.sampled_from([*DIGITS, *(f"unlearning.{key}" for key in DIGITS["unlearning"]), "methods.uno", "new_key"]),
 )
-def test_whatever_stands_in_a_key_the_answer_is_a_message_or_a_valid_experiment(tmp_path_factory, value, path):
-    root = tmp_path_factory.mktemp("fuzz")
-    shutil.copytree(ROOT / "schemas", root / "schemas")
-    (root / "configs").mkdir()
+def test_whatever_stands_in_a_key_the_answer_is_a_message_or_a_valid_experiment(root, value, path):
     (root / "configs" / "fuzz.yaml").write_text(changed(path, value))
     try:
         assert load_experiment("fuzz", root)["methods"]
