@@ -6,17 +6,17 @@ import numpy as np
 import torch
 
 from unlearning import models, plugins
-from unlearning.classifier import Classifier, look_at
+from unlearning.classifier import Classifier
 from unlearning.clip import Clip
 from unlearning.datasets import Dataset
 from unlearning.device import explain_out_of_memory, prepare_device
-from unlearning.evaluation import completion_set, group_losses, read_columns, sample_set, spread_out
+from unlearning.evaluation import group_losses, read_columns, see_completions, see_samples
 from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
 from unlearning.forget_set import ForgetSet
 from unlearning.hub import weights_file
 from unlearning.inception import Inception
 from unlearning.job import run
-from unlearning.metrics import Evidence, SampleSet, Value
+from unlearning.metrics import Evidence, Value
 from unlearning.provenance import run_record
 from unlearning.seeding import stream
 from unlearning.tensors import read_tensors
@@ -94,52 +94,45 @@ def main(
         network, *_ = models.load(model, target)
         network.eval()
         pixels = torch.from_numpy(data.images).to(target)
-        drawn, probabilities, retrained, guide_features, losses, completions = None, None, None, None, {}, {}
-        stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
         inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
+        seen, losses = {}, {}
+        stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
         if diverged:
             pass
         elif models.completes(network):
             embedding = settings.get("embedding")
             clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
-            for group, indices in groups.groups().items():
-                chosen = spread_out(indices, settings["samples"])
-                other = compared.get(f"{compare_with}.{group}")
-                seen = completion_set(
-                    network,
-                    classifier,
-                    pixels[chosen],
-                    data.labels[chosen],
-                    group,
-                    compared[f"{group}.true_features"],
-                    other,
-                    inception=inception,
-                    clip=clip,
-                )
-                completions[group] = seen
-                stored |= {f"{group}.{name}": array for name, array in vars(seen).items() if array is not None}
+            seen, stored = see_completions(
+                network,
+                classifier,
+                pixels,
+                data.labels,
+                groups.groups(),
+                settings["samples"],
+                compared,
+                compare_with,
+                inception,
+                clip,
+            )
         else:
-            latents = network.latents(settings["samples"], stream(seed, "evaluation samples", target))
-            cache = samples.with_name("inception.safetensors")
-            drawn, probabilities, images = sample_set(network, classifier, latents, inception, cache)
-            stored |= {"images": images, "classes": drawn.classes, "latents": latents.cpu().numpy()}
-            if guide:
-                published = models.decode(network, latents, train_mode=True)
-                guide_features = look_at(Classifier.load(guide, target), published)[0].cpu().numpy()
-            if compare_with is not None:
-                retrained = SampleSet(*(compared[f"{compare_with}.{name}"] for name in ("features", "classes")))
+            seen, stored = see_samples(
+                network,
+                classifier,
+                Classifier.load(guide, target) if guide else None,
+                network.latents(settings["samples"], stream(seed, "evaluation samples", target)),
+                compared,
+                compare_with,
+                inception,
+                samples.with_name("inception.safetensors"),
+            )
         if not diverged and "elbo_draws" in settings:
             losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
     with_losses = compared.keys() & {f"{compare_with}.losses.forget"}
     others = [other for other in header["seeds"] if other != seed] if with_losses else []
     unseen = [group for group in groups.groups() if group != "retain"]
     evidence = Evidence(
-        samples=drawn,
-        probabilities=probabilities,
-        images=stored["images"],
-        retrained=retrained,
+        **seen,
         retain_features=compared["retain.features"],
-        guide_features=guide_features,
         guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
         data=data,
         groups=groups.groups(),
@@ -151,7 +144,6 @@ def main(
         classes=classifier.output.out_features,
         forgotten_classes=groups.forgotten_classes,
         threshold=settings.get("threshold"),
-        completions=completions,
         steps=read_columns(steps),
         measurements=read_columns(measurements),
     )
@@ -179,7 +171,7 @@ def main(
             "last_step": ran.get("last_step"),
             "metrics": {name: value.as_json() for name, value in values.items()},
             "class_counts": (
-                np.bincount(drawn.classes, minlength=classifier.output.out_features).tolist() if drawn else None
+                np.bincount(stored["classes"], minlength=evidence.classes).tolist() if evidence.samples else None
             ),
             "run": {key: ran[key] for key in REPEATED},
             "evaluation": run_record(settings=settings, code=code, inputs=inputs),

@@ -11,7 +11,7 @@ LEVEL = 0.05
 
 
 def comparisons(results: Results) -> pd.DataFrame:
-    """One row per method and baseline, one column per metric of the main table that has no censored values.
+    """One row per method and baseline, one column per metric of the main table that is not the time to an event.
 
     A cell is the mean difference to the baseline's run of the same seed, with its 95 % bootstrap
     interval over seeds, and * where the exact sign-flip test, corrected over the methods of the column
@@ -20,7 +20,7 @@ def comparisons(results: Results) -> pd.DataFrame:
     described = {
         name: description
         for name, description in results.described.items()
-        if description["table"] and "crossing" not in name
+        if description["table"] and not description.get("event")
     }
     rows = {}
     for baseline in BASELINES:

@@ -93,6 +93,79 @@ def completion_set(
     )
 
 
+def see_samples(
+    model: nn.Module,
+    judge: Classifier,
+    guide: Classifier | None,
+    latents: Tensor,
+    reference: dict[str, np.ndarray],
+    compare_with: int | None,
+    inception: Inception | None,
+    cache: Path,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """What is seen of a model that generates images, from latents (N, D).
+
+    Args:
+        reference: arrays of the experiment's reference, see scripts/build_reference.py.
+        compare_with: seed of the retrained model to compare with; None where there is no other.
+
+    Returns:
+        The fields of `Evidence` that rest on samples; arrays of all samples to be stored.
+    """
+    samples, probabilities, images = sample_set(model, judge, latents, inception, cache)
+    fields = {"samples": samples, "probabilities": probabilities, "images": images}
+    if compare_with is not None:
+        fields["retrained"] = SampleSet(*(reference[f"{compare_with}.{name}"] for name in ("features", "classes")))
+    if guide:
+        published = decode(model, latents, train_mode=True)
+        fields["guide_features"] = look_at(guide, published)[0].cpu().numpy()
+    return fields, {"images": images, "classes": samples.classes, "latents": latents.cpu().numpy()}
+
+
+def see_completions(
+    model: nn.Module,
+    judge: Classifier,
+    images: Tensor,
+    labels: np.ndarray,
+    groups: dict[str, list[int]],
+    count: int,
+    reference: dict[str, np.ndarray],
+    compare_with: int | None,
+    inception: Inception | None,
+    clip: Clip | None,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """What is seen of a model that completes images, at most `count` of each group.
+
+    Args:
+        images, labels: all real ones, (N, C, H, W) uint8 and (N,).
+        reference, compare_with: see `see_samples`.
+
+    Returns:
+        The fields of `Evidence` that rest on completions; arrays of all completions to be stored.
+    """
+    completions = {}
+    for group, indices in groups.items():
+        chosen = spread_out(indices, count)
+        completions[group] = completion_set(
+            model,
+            judge,
+            images[chosen],
+            labels[chosen],
+            group,
+            reference[f"{group}.true_features"],
+            reference.get(f"{compare_with}.{group}"),
+            inception=inception,
+            clip=clip,
+        )
+    stored = {
+        f"{group}.{name}": array
+        for group, seen in completions.items()
+        for name, array in vars(seen).items()
+        if array is not None
+    }
+    return {"completions": completions}, stored
+
+
 def spread_out(indices: list[int], count: int) -> list[int]:
     """At most `count` of the indices, evenly spread over the list."""
     return [indices[place] for place in np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]

@@ -222,7 +222,7 @@ def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> 
         return "–"
     values = results.values(metric, method)
     censored = values["censored"].to_numpy(bool)
-    if "crossing" not in metric:
+    if not results.described[metric].get("event"):
         return f"{mean} ({(~censored).sum()}/{len(values)})" if censored.any() else str(mean)
     median = kaplan_meier_median(values["value"].to_numpy(float), censored)
     bound = f"> {values['value'].max():.3g}" if median is None else f"{median:.3g}"

@@ -84,8 +84,8 @@ def normalised(table: pd.DataFrame) -> pd.Series:
 def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
     """Means ± standard deviations over seeds, one row per method, as text.
 
-    Crossings are given as their Kaplan–Meier median over the seeds and how many of them reached the
-    event; a mean that rests on censored values has that number too. Runs that diverged have no samples
+    Times to an event are given as their Kaplan–Meier median over the seeds and how many of them reached
+    it; a mean that rests on censored values has that number too. Runs that diverged have no samples
     to judge: the column 'Runs' counts them, and the means are over the others. A mean says where
     further runs have no value.
 
@@ -101,7 +101,9 @@ def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
             finished = (by_seed["status"] != "diverged").sum()
             few = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
-            cells[with_unit(description["label"], description["unit"])] = _cell(values) + few
+            cells[with_unit(description["label"], description["unit"])] = (
+                _cell(values, description.get("event", False)) + few
+            )
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
@@ -115,12 +117,12 @@ def _runs(by_seed: pd.DataFrame) -> str:
     return f"{total}, {len(diverged)} diverged (step {steps})"
 
 
-def _cell(values: pd.DataFrame) -> str:
+def _cell(values: pd.DataFrame, event: bool) -> str:
     if values.empty:
         return "–"
     numbers, censored = values["value"].to_numpy(float), values["censored"].to_numpy(bool)
     reached = f" ({(~censored).sum()}/{len(numbers)})"
-    if "crossing" in values["metric"].iloc[0]:
+    if event:
         median = kaplan_meier_median(numbers, censored)
         bound = numbers.max() if median is None else median
         shown = f"{bound:.0f}" if values["unit"].iloc[0] == "steps" else _digits(bound)
@@ -162,7 +164,7 @@ def caption(results: Results, described: dict[str, dict]) -> str:
     crossings = (
         f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
         "in brackets how many seeds got there, '>' where fewer than half did"
-        if any("crossing" in name for name in described)
+        if any(description.get("event") for description in described.values())
         else ""
     )
     columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())

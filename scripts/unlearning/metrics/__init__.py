@@ -5,7 +5,8 @@ A metric's file holds the literal `METRICS`, which describes every metric that t
     {name: {"label": ..., "unit": ..., "table": ..., "description": ...}}
 
 (`unit` is '' for a pure number; `table` says whether the main table has a column for it; with
-`"by_group": True` there is one, `{name}_{group}`, for each group of real images; in label and description,
+`"by_group": True` there is one, `{name}_{group}`, for each group of real images; with `"event": True` it is the time
+to an event that a run may not have seen, whose Kaplan–Meier median is shown, not the mean; in label and description,
 `{features}`, `{embeddings}`, `{samples}` and `{retained}` stand for the features and embeddings in use and the
 numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
 'trajectory', 'guide' (which sees samples, or saw them in the trajectory), 'cost' or 'drift', and a function
@@ -75,14 +76,14 @@ class CompletionSet:
     retrained: np.ndarray | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that is known of one run, and what it is compared with.
 
     samples: of the run's model; None if the run diverged, or if the model completes images.
     completions: by group of images, of a model that completes images; empty otherwise, or if the run diverged.
     probabilities: (N, K) class probabilities of the samples, by the network that gives the features.
-    images: the samples themselves, (N, C, H, W) uint8.
+    images: the samples themselves, (N, C, H, W) uint8; None where `samples` is.
     retrained: samples of a retrained model of another seed; None if there is no other seed.
     retain_features: (N, F) of the retained training images.
     guide_features: (N, G) by the guide, of samples decoded in train mode; None where there is no guide.
@@ -96,12 +97,12 @@ class Evidence:
     record: what the training or unlearning job wrote down about itself.
     """
 
-    samples: SampleSet | None
-    probabilities: np.ndarray | None
-    images: np.ndarray
-    retrained: SampleSet | None
+    samples: SampleSet | None = None
+    probabilities: np.ndarray | None = None
+    images: np.ndarray | None = None
+    retrained: SampleSet | None = None
     retain_features: np.ndarray
-    guide_features: np.ndarray | None
+    guide_features: np.ndarray | None = None
     guide_reference: tuple[np.ndarray, np.ndarray] | None
     data: Dataset
     groups: dict[str, list[int]]

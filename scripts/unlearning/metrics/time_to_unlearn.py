@@ -13,24 +13,28 @@ METRICS = {
         "label": "First crossing",
         "unit": "steps",
         "table": False,
+        "event": True,
         "description": "first measured step with a forget fraction at or below the threshold",
     },
     "first_crossing_seconds": {
         "label": "First crossing",
         "unit": "s",
         "table": False,
+        "event": True,
         "description": "seconds of preparation and all steps up to the first crossing",
     },
     "sustained_crossing_steps": {
         "label": "Steps to unlearn",
         "unit": "steps",
         "table": True,
+        "event": True,
         "description": "first measured step from which the forget fraction stays at or below the threshold",
     },
     "sustained_crossing_seconds": {
         "label": "Time to unlearn",
         "unit": "s",
         "table": True,
+        "event": True,
         "description": "seconds of preparation and all steps up to the sustained crossing",
     },
     "five_step_forget_fraction": {
