@@ -26,7 +26,6 @@ UNCHECKED = (
     "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
     "hub's page of {source} says of {file}"
 )
-NEIGHBOURS = 5  # of a sample, that the metric precision_recall asks for
 OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
 
 
@@ -388,8 +387,9 @@ def _check_sample_count(experiment: dict, dataset: dict) -> list[str]:
             if sizes.get(group, features + 1) <= features:
                 named = plugins.GROUPS.get(group, group)
                 problems.append(f"evaluation.metrics: {needs} the {sizes[group]} {named} images; {cure}, or {instead}")
-    if samples <= NEIGHBOURS and "precision_recall" in metrics:
-        problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {NEIGHBOURS + 1}")
+    neighbours = plugins.constant("metrics", "precision_recall", "NEIGHBOURS")
+    if samples <= neighbours and "precision_recall" in metrics:
+        problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {neighbours + 1}")
     return problems
 
 
