@@ -9,15 +9,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from unlearning import gpus, hub, lock, plugins, provenance, slurm, weights
-from unlearning.config import (
-    REFERENCES,
-    load_experiment,
-    load_settings,
-    method_settings,
-    rule_of,
-    uses_inception,
-)
+from unlearning.config import load_experiment, load_settings
 from unlearning.datasets import SOURCE_VARIABLE
+from unlearning.experiment import REFERENCES, method_settings, rule_of, uses_inception
 from unlearning.files import sha256_of
 from unlearning.sources import code_hash
 

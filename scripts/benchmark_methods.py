@@ -17,9 +17,10 @@ from unlearning import models, plugins
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
-from unlearning.config import load_experiment, method_settings
+from unlearning.config import load_experiment
 from unlearning.datasets import class_names
 from unlearning.device import describe_device, prepare_device
+from unlearning.experiment import method_settings
 from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
 from unlearning.training import train
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now

@@ -45,7 +45,7 @@ def main(
         experiment: name of the experiment.
         method: name of the row; the settings name the file in `unlearning/methods`.
         seed: of the run, and of the original that it starts from.
-        settings: see `unlearning.config.method_settings`.
+        settings: see `unlearning.experiment.method_settings`.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs, the method's file included.
         dataset: prepared data set.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearning.config import REFERENCES
+from unlearning.experiment import REFERENCES
 from unlearning.files import read_json, sha256_of, write_json
 from unlearning.job import run
 from unlearning.provenance import command, environment

@@ -7,7 +7,7 @@ still is not enough grows with every attempt; a job cut off by its time limit go
 import math
 
 from unlearning import plugins
-from unlearning.config import uses_inception
+from unlearning.experiment import uses_inception
 from unlearning.plugins import GROUPS
 from unlearning.weights import FEATURES
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from unlearning import plugins
-from unlearning.config import REFERENCES
 from unlearning.datasets import class_names
+from unlearning.experiment import REFERENCES
 from unlearning.files import read_json
 
 NAMED = 10  # classes to forget in a caption; of more, only the first

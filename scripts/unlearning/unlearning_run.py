@@ -86,7 +86,7 @@ def unlearn(
         guide: a second classifier, for methods that have one in their loss and for the as-published
             protocol; None where the experiment has none.
         forgotten_classes: class numbers to count among samples; where empty, nothing is measured.
-        settings: see `unlearning.config.method_settings`.
+        settings: see `unlearning.experiment.method_settings`.
         moments: Adam's at the end of training, by parameter; for the optimiser 'adam_warm'.
         heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes, which a model that completes
             images completes when it is measured.

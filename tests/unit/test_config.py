@@ -15,10 +15,9 @@ from unlearning.config import (
     experiment_schema,
     load_experiment,
     load_settings,
-    method_settings,
     read_yaml,
-    rows_alike_but_for,
 )
+from unlearning.experiment import method_settings, rows_alike_but_for
 
 ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
 DIGITS = read_yaml("configs/digits.yaml")

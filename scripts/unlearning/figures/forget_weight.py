@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.config import REFERENCES, rows_alike_but_for
+from unlearning.experiment import REFERENCES, rows_alike_but_for
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.plugins import GROUPS
 from unlearning.results import Results, with_unit

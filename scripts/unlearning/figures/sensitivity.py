@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.config import REFERENCES, rows_alike_but_for
+from unlearning.experiment import REFERENCES, rows_alike_but_for
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.results import Results, with_unit
 

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.config import REFERENCES
+from unlearning.experiment import REFERENCES
 from unlearning.plotting import colors, logarithmic, markers, reference_bands
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
