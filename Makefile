@@ -24,12 +24,13 @@ report: $(INSTALLED)
 test: $(INSTALLED)
 	$(RUN) -m pytest
 
+bench: export PYTHONPATH := scripts
 bench: $(INSTALLED)
-	$(RUN) scripts/benchmark_workflow.py
-	$(RUN) scripts/benchmark_methods.py
-	$(RUN) scripts/benchmark_metrics.py
-	$(RUN) scripts/benchmark_data.py
-	$(RUN) scripts/benchmark_precision.py
+	$(RUN) -m benchmarks.workflow
+	$(RUN) -m benchmarks.methods
+	$(RUN) -m benchmarks.metrics
+	$(RUN) -m benchmarks.data
+	$(RUN) -m benchmarks.precision
 
 # In an environment of its own: what audits the packages must not change them.
 audit:

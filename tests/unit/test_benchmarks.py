@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-import benchmark_methods
-import benchmark_precision
+from benchmarks import methods, precision
 from unlearning.config import load_experiment
 from unlearning.device import prepare_device
 
@@ -16,8 +15,8 @@ def device():
 
 @pytest.fixture
 def experiment(monkeypatch):
-    monkeypatch.setattr(benchmark_methods, "ROUNDS", 1)
-    monkeypatch.setattr(benchmark_methods, "LOOP_STEPS", 3)
+    monkeypatch.setattr(methods, "ROUNDS", 1)
+    monkeypatch.setattr(methods, "LOOP_STEPS", 3)
     monkeypatch.setattr(torch, "compile", lambda function: function)  # half a minute, and a C++ compiler
     return load_experiment("mnist")
 
@@ -25,27 +24,27 @@ def experiment(monkeypatch):
 def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment, device):
     kept = ("finetune", "surgery_retain", "uno", "feature_unlearning")
     experiment["methods"] = {row: experiment["methods"][row] for row in kept}
-    measured = benchmark_methods.step_ratios(experiment, device, rounds=2)
+    measured = methods.step_ratios(experiment, device, rounds=2)
     assert set(measured) == {*kept, "uno by differences"}
     assert measured["finetune"]["over_finetune"] == measured["surgery_retain"]["over_surgery_retain"] == 1
     assert all(row["ms"] > 0 for row in measured.values())
 
 
 def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
-    measured = benchmark_methods.product_errors(experiment, device)
+    measured = methods.product_errors(experiment, device)
     for way in ("reverse_over_reverse", "forward_over_reverse"):
         assert measured[way]["relative_error"] < 1e-4
     assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
-    assert benchmark_methods.loop_overhead(experiment, device) > 0
+    assert methods.loop_overhead(experiment, device) > 0
 
 
 def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(device, tmp_path):
-    measured = benchmark_precision.compare("mnist", ["float32", "bfloat16"], device, pictures=128, epochs=3)
-    again = benchmark_precision.compare("mnist", ["float32"], device, pictures=128, epochs=3)
+    measured = precision.compare("mnist", ["float32", "bfloat16"], device, pictures=128, epochs=3)
+    again = precision.compare("mnist", ["float32"], device, pictures=128, epochs=3)
     losses = {name: [run["losses"] for run in runs] for name, runs in measured["curves"].items()}
     assert losses["float32"] == [run["losses"] for run in again["curves"]["float32"]]
     assert losses["float32"][0] != losses["float32"][1] != losses["bfloat16"][1]
     distances = measured["largest_relative_distance"]
     assert 0 < distances["bfloat16"] < distances["float32, between seeds"]
-    benchmark_precision.draw({"mnist": measured}, tmp_path / "curves.svg")
+    precision.draw({"mnist": measured}, tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().endswith("</svg>\n")

@@ -56,7 +56,7 @@ def test_every_package_that_is_imported_is_required():
     conda = (ROOT / "envs" / "pipeline.yaml").read_text().lower()
     named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
     required = pins("requirements.txt")
-    own = {"unlearning", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
+    own = {"unlearning", "benchmarks", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
     for path in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.M):
             if module in sys.stdlib_module_names or module in own:

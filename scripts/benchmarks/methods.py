@@ -5,6 +5,7 @@ random images; a GPU is used where there is one. Hessian-vector products are com
 against the exact one in float64, and the training loop is compared with its bare arithmetic.
 """
 
+import argparse
 import copy
 import json
 import statistics
@@ -222,6 +223,7 @@ class _Summed(torch.nn.Module):
 
 def main() -> None:
     """Print the measurements as JSON."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     device, measured = prepare_device("auto"), {}
     for name, rounds in (("mnist", ROUNDS), ("celeba", ROUNDS // 5)):
         experiment = load_experiment(name)

@@ -1,0 +1,1 @@
+"""What things cost, measured: `make bench`, or `PYTHONPATH=scripts python -m benchmarks.{name} --help`."""
