@@ -3,7 +3,7 @@
 # make test    the whole test suite
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
 # make audit   known vulnerabilities among the pinned packages (needs a network)
-# make readme  put the table and a figure of the default run into README.md
+# make readme  put the tables and a figure of what has been run into README.md and report/results.md
 PYTHON ?= python3
 # `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
 RUN := .venv/bin/python

@@ -54,21 +54,20 @@ def test_a_fraction_of_everything_with_a_single_seed(clone):
 
 def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
     readme = (ROOT / "README.md").read_text()
-    code, entry = (
-        re.search(rf"```{language}\n(.*?)```", readme, re.DOTALL).group(1) for language in ("python", "yaml")
-    )
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    name, parameters = re.search(r"under `methods`: `(\w+): ({.*?})`", readme).groups()
     unindented = re.sub(r"^   ", "", code, flags=re.M)
-    (copy.path / "scripts" / "unlearning" / "methods" / "negative_gradient.py").write_text(unindented)
-    weight = re.search(r"forget_weight: ([\d.]+)", entry).group(1)
-    copy.replace("configs/tiny.yaml", "  uno:\n", f"  negative_gradient:\n    forget_weight: {weight}\n  uno:\n")
+    assert f"methods/{name}.py`" in readme
+    (copy.path / "scripts" / "unlearning" / "methods" / f"{name}.py").write_text(unindented)
+    copy.replace("configs/tiny.yaml", "  uno:\n", f"  {name}: {parameters}\n  uno:\n")
     before = {path: path.stat().st_mtime_ns for path in copy.path.glob("results/tiny/seed*/*/model.safetensors")}
     copy.run("--cores", "2")
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
     results = copy.path / "results" / "tiny"
     for table in ("table.md", "table.csv", "table.html", "metrics.csv", "manifest.json"):
-        assert "negative_gradient" in (results / table).read_text(), table
-    assert r"negative\_gradient" in (results / "table.tex").read_text()
+        assert name in (results / table).read_text(), table
+    assert name.replace("_", r"\_") in (results / "table.tex").read_text()
     for figure in FIGURES:
         svg = (results / "figures" / f"{figure}.svg").read_text()
-        assert "<!-- negative_gradient" in svg, figure
+        assert f"<!-- {name}" in svg, figure
