@@ -69,6 +69,18 @@ def prepare_run():
             slurm.cancel_orphans(Path.cwd())
     except (ValueError, OSError) as error:
         raise WorkflowError(str(error)) from None
+    lift_default_limit()
+
+
+def lift_default_limit():
+    """Let Snakemake's scheduler sleep until a job ends.
+
+    Its limit of 100 jobs a second, the default, has it weigh all jobs that wait once a second, and for every job
+    that ends once more: after some hundred jobs it takes a core of the machine. A limit of the user's stays.
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 def code(script, *kinds):

@@ -52,7 +52,7 @@ def main(
         forget_set: images to leave out; None for the original, which must not depend on it.
         model: safetensors file of the weights.
         optimizer: safetensors file of Adam's state, from which training could go on.
-        losses: CSV file of the mean loss of each epoch, in nats per image.
+        losses: CSV file of the mean loss of each epoch: nats per image, of a completing model its own loss.
         record: JSON file of status, cost and provenance.
     """
     target = prepare_device(device)

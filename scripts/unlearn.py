@@ -113,7 +113,8 @@ def main(
             "preparation_seconds": done.preparation_seconds,
             "seconds": done.preparation_seconds + sum(row["seconds"] for row in done.steps),
             "peak_memory_mib": peak_memory_mib(target),
-            **(drift(before, network, rule) if models.completes(network) else {}),
+            # The change of weights that are not finite has no length.
+            **(drift(before, network, rule) if models.completes(network) and done.status != "diverged" else {}),
             **describe_device(target),
             **provenance,
         },

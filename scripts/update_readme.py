@@ -115,11 +115,12 @@ def origin(folder: Path) -> str:
     """Where an experiment's numbers come from."""
     manifest = read_json(folder / "manifest.json")
     commits = sorted({f"{(run['commit'] or 'none')[:10]}{'+' if run['dirty'] else ''}" for run in manifest["runs"]})
+    torch = sorted({run["packages"]["torch"] for run in manifest["runs"]})
+    machines = sorted({run["gpu"] or run["cpu"] for run in manifest["runs"]})
     minutes = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in folder.rglob("*.benchmark.tsv")) / 60
     return (
         f"`{folder.name}`: {len(manifest['configuration']['seeds'])} seeds, commit {', '.join(commits)}, torch "
-        f"{manifest['environment']['packages']['torch']}, {manifest['environment']['cpu']}, one thread per job, "
-        f"{minutes:.0f} minutes of jobs."
+        f"{', '.join(torch)}, {', '.join(machines)}, one thread per job, {minutes:.0f} minutes of jobs."
     )
 
 

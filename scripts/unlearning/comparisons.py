@@ -14,7 +14,7 @@ def comparisons(results: Results) -> pd.DataFrame:
     """One row per method and baseline, one column per metric of the main table that is not the time to an event.
 
     A cell is the mean difference to the baseline's run of the same seed, with its 95 % bootstrap
-    interval over seeds, and * where the exact sign-flip test, corrected over the methods of the column
+    interval over seeds, and * where the sign-flip test, corrected over the methods of the column
     and baseline by Holm's procedure, falls below 5 %.
     """
     described = {
@@ -64,10 +64,11 @@ def _cell(values: np.ndarray, p: float | None, seeds: int) -> str:
 def caption(results: Results) -> str:
     """What the cells are."""
     seeds = len(results.experiment["seeds"])
+    smallest = sign_flip_p(np.ones(seeds)) if seeds > 1 else 1
     return (
         f"{results.conditions()} Mean difference to the run of the same seed of the method in the second column, with "
-        "its 95 % bootstrap interval over seeds. *: below 5 % by the exact sign-flip test, corrected by Holm's "
+        "its 95 % bootstrap interval over seeds. *: below 5 % by the sign-flip test, corrected by Holm's "
         f"procedure over all methods of a column. With {seeds} seed{'s' if seeds > 1 else ''} the smallest possible "
-        f"value of that test is {2 / 2**seeds:.2g} before correction"
-        + (": too few seeds for any *." if 2 / 2**seeds > LEVEL else ".")
+        f"value of that test is {smallest:.2g} before correction"
+        + (": too few seeds for any *." if smallest > LEVEL else ".")
     )

@@ -38,8 +38,8 @@ class ForgetSet:
 
     @property
     def sha256(self) -> str:
-        """Hash of the forget and retain indices."""
-        return hashlib.sha256(json.dumps([self.forget, self.retain]).encode()).hexdigest()
+        """Hash of all indices and of the forgotten classes."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
     @property
     def never_forgotten(self) -> list[int]:
@@ -145,7 +145,9 @@ def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dic
         describe: gives the description of a data set by its name.
     """
     problems, dataset = [], describe(experiment["dataset"])
-    forgotten = {str(name) for name in experiment["forget_set"].get("classes", [])}
+    selection = experiment["forget_set"]
+    in_part = "seed" in selection or "classes" not in selection
+    forgotten = set() if in_part else set(map(str, selection["classes"]))
     for name, proxy in proxies.items():
         if "classes" in proxy:
             for wanted in map(str, proxy["classes"]):

@@ -4,19 +4,22 @@ Snakemake's lock files outlive a killed process, and the next run would refuse t
 the kernel ends with its process, however that ends, so it tells an abandoned lock from a live one.
 """
 
+import errno
 import fcntl
 import os
 import platform
 import shutil
 from pathlib import Path
+from typing import TextIO
 
 _held = []
+CANNOT_LOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def hold(directory: Path) -> None:
     """Mark the directory as worked in for as long as this process lives."""
     holder = _open(directory / ".snakemake")
-    fcntl.flock(holder, fcntl.LOCK_SH)  # shared: Snakemake lets two runs with disjoint files go on at once
+    _lock(holder, fcntl.LOCK_SH)  # shared: Snakemake lets two runs with disjoint files go on at once
     _held.append(holder)
 
 
@@ -31,7 +34,7 @@ def own(results: Path) -> None:
     try:
         results.mkdir(parents=True, exist_ok=True)
         holder = _open(results)
-        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         holder.truncate(0)
         holder.write(f"Snakemake, process {os.getpid()} on {platform.node()}, started in {Path.cwd()},")
         holder.flush()
@@ -62,5 +65,14 @@ def clear_if_abandoned(directory: Path) -> None:
         shutil.rmtree(locks)
 
 
-def _open(directory: Path):
+def _lock(holder: TextIO, how: int) -> None:
+    """Lock a file, where the file system can: on one that cannot, as some clusters', all go on unguarded."""
+    try:
+        fcntl.flock(holder, how)
+    except OSError as error:
+        if error.errno not in CANNOT_LOCK:
+            raise
+
+
+def _open(directory: Path) -> TextIO:
     return (directory / ".alive.lock").open("a+")

@@ -54,7 +54,10 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
     steps = {
         "prepare_dataset": lambda: images / 32,
         "train": lambda: experiment["training"]["epochs"] * images / experiment["training"]["batch_size"],
-        "train_classifier": lambda: experiment["judge"]["epochs"] * images / experiment["judge"]["batch_size"],
+        "train_classifier": lambda: max(
+            training["epochs"] * images / training["batch_size"]
+            for training in (experiment["judge"], experiment.get("guide", experiment["judge"]))
+        ),
         # Up to five gradients a step, and the measurements in between.
         "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
     }.get(rule, lambda: 0)()

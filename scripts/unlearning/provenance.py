@@ -16,12 +16,17 @@ PACKAGES = (
     "snakemake",
     "torch",
     "torchvision",
+    "transformers",
+    "diffusers",
     "numpy",
     "scipy",
     "pandas",
+    "pillow",
     "seaborn",
     "scikit-learn",
+    "scikit-image",
     "pytorch-fid",
+    "pytorch-msssim",
     "safetensors",
 )
 
@@ -77,12 +82,12 @@ def _cpu() -> str:
 
 
 def run_record(*, settings: dict, code: str, inputs: dict[str, Path]) -> dict:
-    """What a result must say about where it comes from: settings, code, inputs, machine and time."""
+    """What a result must say about where it comes from: settings, code, inputs, machine and when its job started."""
     return {
         "settings": settings,
         "config_sha256": sha256_of(settings),
         "code": code,
         "inputs_sha256": {name: sha256_of_file(path) for name, path in inputs.items()},
         "environment": environment(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -224,9 +224,8 @@ def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> 
     censored = values["censored"].to_numpy(bool)
     if not results.described[metric].get("event"):
         return f"{mean} ({(~censored).sum()}/{len(values)})" if censored.any() else str(mean)
-    median = kaplan_meier_median(values["value"].to_numpy(float), censored)
-    bound = f"> {values['value'].max():.3g}" if median is None else f"{median:.3g}"
-    return f"{bound} ({(~censored).sum()}/{len(values)})"
+    median, known = kaplan_meier_median(values["value"].to_numpy(float), censored)
+    return f"{'' if known else '> '}{median:.3g} ({(~censored).sum()}/{len(values)})"
 
 
 def _status(results: Results, method: str) -> str:

@@ -23,19 +23,23 @@ def trimmed_mean(values: np.ndarray) -> float:
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
-def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> float | None:
-    """The first time by which half of the runs reached an event (Kaplan & Meier 1958); None if fewer ever did.
+def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> tuple[float, bool]:
+    """The first time by which half of the runs reached an event (Kaplan & Meier 1958), and whether so many ever did.
+
+    Where fewer did, the first number is a lower bound of the median: no run's time is shorter than it was observed.
 
     All runs had the same number of steps to reach it in. One that did not, whether it went to the last
     step, took less time for it than others, or diverged on the way, was never lost from sight: it counts
     as censored after every event, where the product-limit estimate is the plain share of runs.
 
     Args:
-        times: (n,) when the event came; of no account where it did not.
+        times: (n,) when the event came; where it did not, how long the run was observed.
         censored: (n,) True where it did not.
     """
-    median = np.sort(np.where(censored, np.inf, times))[(len(times) - 1) // 2]
-    return float(median) if np.isfinite(median) else None
+    middle = (len(times) - 1) // 2
+    median = np.sort(np.where(censored, np.inf, times))[middle]
+    reached = bool(np.isfinite(median))
+    return float(median if reached else np.sort(times)[middle]), reached
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

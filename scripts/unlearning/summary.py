@@ -86,8 +86,8 @@ def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
 
     Times to an event are given as their Kaplan–Meier median over the seeds and how many of them reached
     it; a mean that rests on censored values has that number too. Runs that diverged have no samples
-    to judge: the column 'Runs' counts them, and the means are over the others. A mean says where
-    further runs have no value.
+    to judge: the column 'Runs' counts them, and what is judged on samples is the mean over the others.
+    A mean says where further runs have no value.
 
     Args:
         table: see `tidy`.
@@ -123,10 +123,9 @@ def _cell(values: pd.DataFrame, event: bool) -> str:
     numbers, censored = values["value"].to_numpy(float), values["censored"].to_numpy(bool)
     reached = f" ({(~censored).sum()}/{len(numbers)})"
     if event:
-        median = kaplan_meier_median(numbers, censored)
-        bound = numbers.max() if median is None else median
-        shown = f"{bound:.0f}" if values["unit"].iloc[0] == "steps" else _digits(bound)
-        return f"{'> ' if median is None else ''}{shown}{reached}"
+        median, known = kaplan_meier_median(numbers, censored)
+        shown = f"{median:.0f}" if values["unit"].iloc[0] == "steps" else _digits(median)
+        return f"{'' if known else '> '}{shown}{reached}"
     mean = numbers.mean()
     spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
     return _digits(mean) + spread + (reached if censored.any() else "")

@@ -1,5 +1,6 @@
 """Files are written whole or not at all; locks and jobs end with their process."""
 
+import errno
 import mmap
 import os
 import signal
@@ -201,6 +202,25 @@ def test_a_results_folder_has_one_owner(tmp_path):
     process.kill()
     process.wait()
     lock.own(tmp_path / "results")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EACCES])
+def test_a_file_system_that_cannot_lock_is_worked_in_unguarded(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
+    stale = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+    stale.touch()
+    lock.clear_if_abandoned(tmp_path)
+    assert stale.exists()
+    if number == errno.EACCES:
+        with pytest.raises(ValueError, match="cannot be written: Permission denied"):
+            lock.own(tmp_path / "results")
+    else:
+        lock.own(tmp_path / "results")
+        lock.hold(tmp_path)
 
 
 def test_a_full_disk_is_no_reason_to_leave_half_a_file(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import select_forget_set
 from unlearning.datasets import Dataset, class_names
-from unlearning.forget_set import ForgetSet, check_selection, group_sizes, select
+from unlearning.forget_set import ForgetSet, check_proxies, check_selection, group_sizes, select
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -246,3 +246,16 @@ def test_more_samples_than_have_the_attribute_are_refused_and_the_file_is_named(
 def test_an_attribute_of_all_images_or_of_none_is_refused(coloured, attribute, said):
     with pytest.raises(ValueError, match=f"forget_set = .*{attribute}.*{said}"):
         select_attribute(coloured, attribute=attribute)
+
+
+def test_a_class_that_is_forgotten_in_part_can_stand_for_the_retain_set():
+    dataset = {"classes": ["a", "l", "x"], "name": "letters", "image_shape": [1, 8, 8]}
+
+    def problems(selection):
+        experiment = {"dataset": "letters", "forget_set": selection}
+        return check_proxies({"others": {"classes": ["a"]}}, experiment, lambda name: dataset)
+
+    assert problems({"classes": ["l"]}) == []
+    assert problems({"classes": ["a"], "fraction": 0.5, "seed": 0}) == []
+    assert problems({"classes": "all", "fraction": 0.5, "seed": 0}) == []
+    assert "is to be forgotten" in problems({"classes": ["a"]})[0]

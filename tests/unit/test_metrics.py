@@ -243,15 +243,24 @@ def test_the_median_is_kaplan_and_meiers_where_all_runs_are_watched_to_the_same_
     reached = curve.quantiles[(curve.probabilities <= 0.5 + 1e-12) & (curve.quantiles < 10)]
     times = np.array([10 if step is None else step for step in steps], float)
     median = kaplan_meier_median(times, np.array([step is None for step in steps]))
-    assert median == (reached[0] if len(reached) else None)
+    assert median == ((reached[0], True) if len(reached) else (10, False))
 
 
 def test_a_run_that_diverged_or_had_faster_steps_stays_among_those_that_never_unlearned():
     """Censored early, seven of ten runs would leave the estimate, and the other three would be all of it."""
     diverged = np.array([5.0] * 7 + [100.0] * 3)
-    assert kaplan_meier_median(diverged, np.array([True] * 7 + [False] * 3)) is None
+    assert kaplan_meier_median(diverged, np.array([True] * 7 + [False] * 3)) == (5, False)
     faster = np.array([20.0] * 6 + [24.0] * 4)
-    assert kaplan_meier_median(faster, np.array([True] * 6 + [False] * 4)) is None
+    assert kaplan_meier_median(faster, np.array([True] * 6 + [False] * 4)) == (20, False)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12))
+def test_a_median_that_was_not_reached_is_no_smaller_than_its_bound(runs):
+    """Each run has a time, and one until which it is watched: a run watched long says nothing of the others."""
+    times, watched = np.array(runs, float).T
+    median, known = kaplan_meier_median(np.minimum(times, watched), times > watched)
+    if not known:
+        assert median <= np.sort(times)[(len(times) - 1) // 2]
 
 
 def test_trimmed_mean_ignores_a_hiccup_and_keeps_two_kinds_of_steps():

@@ -70,6 +70,8 @@ def test_every_attempt_asks_for_more(commands):
 def test_needs_grow_with_the_experiment():
     longer = DIGITS | {"training": DIGITS["training"] | {"epochs": 300_000}}
     assert needs.minutes("train", longer, DATASET) > 100 * needs.minutes("train", DIGITS, DATASET)
+    guided = DIGITS | {"guide": DIGITS["judge"] | {"epochs": 300_000}}
+    assert needs.minutes("train_classifier", guided, DATASET) > 100 * needs.minutes("train_classifier", DIGITS, DATASET)
     larger = DATASET | {"image_shape": [3, 64, 64], "train_images": [200_000]}
     assert needs.memory_mib(larger) > needs.memory_mib(DATASET) + 20_000
     inception = DIGITS | {"evaluation": DIGITS["evaluation"] | {"features": "inception"}}

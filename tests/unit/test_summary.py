@@ -127,9 +127,9 @@ def test_main_table_by_hand(table):
     assert formatted.loc["ascent", "Runs"] == "3, 3 diverged (step 37, 38, 39)"
     assert formatted.loc["ascent", FID] == "–"
     assert formatted.loc["original", "Steps to unlearn (steps)"] == "–"
-    # Kaplan-Meier medians: all reached; none; two of three, the last watched until 300.
+    # Kaplan-Meier medians: all reached; none, watched until 100, 200 and 300; two of three.
     assert formatted.loc["finetune", "Steps to unlearn (steps)"] == "200 (3/3)"
-    assert formatted.loc["uno", "Steps to unlearn (steps)"] == "> 300 (0/3)"
+    assert formatted.loc["uno", "Steps to unlearn (steps)"] == "> 200 (0/3)"
     assert formatted.loc["uno_s", "Steps to unlearn (steps)"] == "200 (2/3)"
 
 

@@ -236,10 +236,11 @@ def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeyp
         return wrapped
 
     monkeypatch.setattr(unlearning_run, "now", tick)
-    for name in ("inspect", "inspect_after", "draw_samples", "decode"):
+    for name in ("inspect", "inspect_after", "draw_samples", "decode", "as_float"):  # the last: drawing a batch
         monkeypatch.setattr(unlearning_run, name, costly(getattr(unlearning_run, name)))
     _, run = start(parts, tmp_path)
     assert {row["seconds"] for row in run.steps} == {2.0}
+    assert {row["pace_seconds"] for row in run.steps} == {None, 1.0}
 
 
 def test_the_published_count_is_the_guides_view_of_fixed_latents_in_train_mode(parts, tmp_path):

@@ -17,6 +17,12 @@ def test_nothing_after_nothing(copy):
     assert "Nothing to be done" in copy.run()
 
 
+def test_waiting_jobs_are_weighed_only_when_a_job_has_ended(copy):
+    shutil.rmtree(copy.path / "results" / "tiny" / "figures")
+    weighed = copy.run("--cores", "1", "--verbose").count("Ready jobs: ")
+    assert 0 < weighed <= len(FIGURES) + 2
+
+
 def test_nothing_after_touching_every_file(copy):
     files = [path for path in copy.path.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
     random.Random(0).shuffle(files)

@@ -40,7 +40,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 over_seeds(
                     axis,
                     [places[label] for label in own["label"]],
-                    [results.values(metric, row)["value"] for row in own["row"]],
+                    [finished(results.values(metric, row))["value"] for row in own["row"]],
                     color=colors(bases)[base],
                     marker=markers(bases)[base],
                     label=base,
@@ -59,9 +59,14 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         "Each column changes one setting and leaves the others as the experiment has them; mean and range over seeds. "
         "Lines across and bands: mean and range of the original (grey) and the retrained models (black). Runs that "
         "never unlearn count with "
-        f"their last step; rows that diverged have no point. {results.conditions()}"
+        f"their last step; those that diverged are left out. {results.conditions()}"
     )
     return figure, caption
+
+
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """Those that did not diverge: one that did says nothing by its last step."""
+    return runs[runs["status"] != "diverged"]
 
 
 def sweeps(experiment: dict) -> dict[str, pd.DataFrame]:

@@ -21,8 +21,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         if times.empty or fid.empty:
             continue
         seconds, censored = times["value"].to_numpy(), times["censored"].to_numpy(bool)
-        median = kaplan_meier_median(seconds, censored)
-        x, y = (seconds.max() if median is None else median), fid.mean()
+        (x, known), y = kaplan_meier_median(seconds, censored), fid.mean()
         color = colors(results.methods)[method]
         axis.errorbar(
             x,
@@ -36,7 +35,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             lw=0.8,
             label=method + (f" ({(~censored).sum()}/{len(censored)})" if censored.any() else ""),
         )
-        if median is None:
+        if not known:
             axis.annotate("", (x * 1.25, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})
     reference_bands(axis, {name: results.values("fid_retain", name)["value"] for name in REFERENCES})
     logarithmic(axis)
