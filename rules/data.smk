@@ -54,6 +54,8 @@ rule prepare_dataset:
     resources:
         mem_mb=memory,
         runtime=runtime("prepare_dataset"),
+        # For SLURM, where threads end at the one core that profiles/slurm gives each entry.
+        cpus_per_task=decoders,
     params:
         code=code("prepare_dataset.py", "datasets"),
     script:

@@ -80,6 +80,10 @@ def main(
             first `STORED_IMAGES` of each array of `metrics.CompletionSet`, as `{group}.{array}`.
     """
     target = prepare_device(device)
+    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
+    inputs |= {"steps": steps, "measurements": measurements}
+    inputs = {name: path for name, path in inputs.items() if path}
+    provenance = run_record(settings=settings, code=code, inputs=inputs)
     with explain_out_of_memory("evaluation.samples", settings["samples"]):
         data = Dataset.load(dataset).labelled(attribute)
         groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
@@ -158,9 +162,6 @@ def main(
         np.savez_compressed(
             file, **{name: array if name in whole else array[:STORED_IMAGES] for name, array in stored.items()}
         )
-    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
-    inputs |= {"steps": steps, "measurements": measurements}
-    inputs = {name: path for name, path in inputs.items() if path}
     write_json(
         metrics,
         {
@@ -174,7 +175,7 @@ def main(
                 np.bincount(stored["classes"], minlength=evidence.classes).tolist() if evidence.samples else None
             ),
             "run": {key: ran[key] for key in REPEATED},
-            "evaluation": run_record(settings=settings, code=code, inputs=inputs),
+            "evaluation": provenance,
             "samples_sha256": sha256_of_file(samples),
         },
     )

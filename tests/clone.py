@@ -19,6 +19,9 @@ METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
 
 
+NO_MNIST = "MNIST's four files are not here; $UNLEARNING_DATA_SOURCE can name the folder that holds mnist/"
+
+
 def mnist_source():
     """The folder that holds mnist/ with the official files, or None where they are not to be had offline."""
     named = os.environ.get("UNLEARNING_DATA_SOURCE")

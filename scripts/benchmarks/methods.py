@@ -72,7 +72,7 @@ class Bench:
         """Take two steps, for some methods alternate, and note the seconds of one and on a GPU the peak memory."""
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
-        started = now(self._device)
+        seconds = 0
         for _ in range(2):
             self._number += 1
             step = Step(
@@ -90,8 +90,10 @@ class Bench:
                 self._prepared,
                 self._generator,
             )
+            started = now(self._device)
             self._optimizer.descend(self._method.direction(step, **self._settings["parameters"]))
-        self.seconds.append((now(self._device) - started) / 2)
+            seconds += now(self._device) - started
+        self.seconds.append(seconds / 2)
         if self._device.type == "cuda":
             self.peak_mib = torch.cuda.max_memory_allocated(self._device) / 2**20
 

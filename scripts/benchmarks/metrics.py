@@ -48,7 +48,7 @@ def random_inception(device: torch.device) -> Inception:
 
 
 def throughput(images: int, device: torch.device) -> dict[str, float]:
-    """Features of 64×64 colour images per second, and their error relative to those in single precision on the CPU."""
+    """Features of 64×64 colour images per second; on a GPU also their error relative to those of the CPU."""
     inception = random_inception(device)
     generator = torch.Generator().manual_seed(0)
     pictures = (torch.rand(images, 3, 64, 64, generator=generator) * 255).to(torch.uint8).to(device)
@@ -56,9 +56,12 @@ def throughput(images: int, device: torch.device) -> dict[str, float]:
     started = now(device)
     features = inception.features(pictures)
     seconds = now(device) - started
-    exact = random_inception(torch.device("cpu")).features(pictures[:8].cpu()).float()
-    error = (features[:8].cpu().float() - exact).norm() / exact.norm()
-    return {"images_per_second": round(images / seconds, 1), "relative_error": float(f"{error:.1e}")}
+    measured = {"images_per_second": round(images / seconds, 1)}
+    if device.type == "cuda":
+        exact = random_inception(torch.device("cpu")).features(pictures[:8].cpu()).float()
+        error = (features[:8].cpu().float() - exact).norm() / exact.norm()
+        measured["relative_error"] = float(f"{error:.1e}")
+    return measured
 
 
 def distances(size: int) -> dict[str, float]:

@@ -100,7 +100,7 @@ def _dry_run(copy: Path) -> dict:
 
 
 def start_up() -> dict:
-    """Median seconds from the start of Python to the first line of each script, and to `import torch` alone."""
+    """Median seconds of a Python that imports a script and ends, and of one that imports torch alone."""
     statements = {"torch": "import torch", **{name: f"import {name}" for name in SCRIPTS}}
     times = {name: [] for name in statements}
     for _ in range(REPETITIONS):

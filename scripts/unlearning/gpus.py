@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from unlearning import lock
+
 SLOTS_VARIABLE = "UNLEARNING_GPU_SLOTS"
 _held = []
 
@@ -45,8 +47,8 @@ def claim(cards: list[str], folder: Path | None = None) -> str:
                 for card in cards:
                     holder = (folder / f"{card}.{slot}").open("a")
                     try:
-                        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except OSError:
+                        lock.take(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
                         holder.close()
                     else:
                         _held.append(holder)

@@ -16,10 +16,27 @@ _held = []
 CANNOT_LOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
+def take(holder: TextIO, how: int) -> None:
+    """Lock a file, where the file system can: on one that cannot, as some clusters', all go on unguarded.
+
+    Args:
+        holder: the open file; the lock ends with it.
+        how: see `fcntl.flock`.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and `how` says not to wait.
+    """
+    try:
+        fcntl.flock(holder, how)
+    except OSError as error:
+        if error.errno not in CANNOT_LOCK:
+            raise
+
+
 def hold(directory: Path) -> None:
     """Mark the directory as worked in for as long as this process lives."""
     holder = _open(directory / ".snakemake")
-    _lock(holder, fcntl.LOCK_SH)  # shared: Snakemake lets two runs with disjoint files go on at once
+    take(holder, fcntl.LOCK_SH)  # shared: Snakemake lets two runs with disjoint files go on at once
     _held.append(holder)
 
 
@@ -34,7 +51,7 @@ def own(results: Path) -> None:
     try:
         results.mkdir(parents=True, exist_ok=True)
         holder = _open(results)
-        _lock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        take(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         holder.truncate(0)
         holder.write(f"Snakemake, process {os.getpid()} on {platform.node()}, started in {Path.cwd()},")
         holder.flush()
@@ -63,15 +80,6 @@ def clear_if_abandoned(directory: Path) -> None:
         except OSError:  # somebody lives, or this file system cannot lock: Snakemake decides
             return
         shutil.rmtree(locks)
-
-
-def _lock(holder: TextIO, how: int) -> None:
-    """Lock a file, where the file system can: on one that cannot, as some clusters', all go on unguarded."""
-    try:
-        fcntl.flock(holder, how)
-    except OSError as error:
-        if error.errno not in CANNOT_LOCK:
-            raise
 
 
 def _open(directory: Path) -> TextIO:

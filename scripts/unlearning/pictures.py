@@ -120,8 +120,9 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
 
 
 def workers() -> int:
-    """Processes to decode with: Snakemake's threads, which it hands on in this variable, or else all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count()
+    """Processes to decode with: a SLURM job's CPUs, or the threads that Snakemake hands on, or else all cores."""
+    stated = (int(os.environ.get(name, 0)) for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"))
+    return next(filter(None, stated), os.cpu_count())
 
 
 def _decode_chunk(folder: Path, names: list[str], image_shape: list[int], crop: int | None, target: Path) -> None:

@@ -100,7 +100,7 @@ class Cluster:
     """Start on entering, stop on leaving."""
 
     def __init__(self, folder: Path):
-        self.folder, self._daemons = folder, []
+        self.folder, self._daemons, self._modes = folder, [], {}
 
     def __enter__(self) -> "Cluster":
         names = {"folder": self.folder, "host": socket.gethostname().split(".")[0], "cpus": CPUS}
@@ -109,7 +109,8 @@ class Cluster:
         for number in (0, 1):
             (self.folder / f"gpu{number}").touch()
         for parent in (self.folder, *self.folder.parents):  # munge and mysql are users of their own
-            parent.chmod(parent.stat().st_mode | 0o011)
+            self._modes[parent] = parent.stat().st_mode
+            parent.chmod(self._modes[parent] | 0o011)
         ETC.mkdir(exist_ok=True)
         for name, text in zip(CONFIGURATION, (SLURMDBD_CONF, SLURM_CONF, GRES_CONF), strict=True):
             (self.folder / name).write_text(text.format(**names))
@@ -143,6 +144,8 @@ class Cluster:
                 daemon.wait()
         for name in CONFIGURATION:
             (ETC / name).unlink(missing_ok=True)
+        for parent, mode in self._modes.items():
+            parent.chmod(mode)
 
     def start_controller(self) -> None:
         """Start slurmctld, and wait until it answers."""

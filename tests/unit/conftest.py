@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from unlearning import models, plugins
 from unlearning.classifier import Classifier
 from unlearning.gradients import BatchLoss, Start, Step
 from unlearning.unlearning_run import histogram_loss
+
+# A busy machine is no fault of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture

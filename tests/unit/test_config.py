@@ -222,7 +222,7 @@ def test_every_key_is_described_and_every_mapping_is_closed():
     walk(experiment_schema(), "")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -1,5 +1,6 @@
 """GPUs shared by lock: one job per slot, whatever number of processes asks, free again however a job ends."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -96,3 +97,11 @@ def test_without_a_gpu_auto_is_the_cpu_and_says_so_and_cuda_is_an_error(caplog):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_with_a_gpu_auto_takes_one():
     assert prepare_device("auto").type == "cuda"
+
+
+def test_cards_are_taken_unguarded_where_the_file_system_cannot_lock(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(gpus.lock.fcntl, "flock", refuse)
+    assert gpus.claim(["GPU-a"], tmp_path) == gpus.claim(["GPU-a"], tmp_path) == "GPU-a"

@@ -125,7 +125,7 @@ NASTY = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_whatever_the_text_the_answer_is_a_message_or_a_valid_experiment(root, data):
     """Pieces of a good file cut out, doubled and mixed with pieces of YAML's syntax."""

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from unlearning.datasets import Dataset
 from unlearning.forget_set import ForgetSet
 
 SETTINGS = {"batch_size": 32, "samples": 32, "rule": "finetune", "hidden_units": [4], "seed": 0}
+ANY_FILE = Path(__file__)
 JOBS = {
     "train": ("training.batch_size", {"method": "original", "training": SETTINGS}),
     "train_classifier": ("judge.batch_size", {"classifier": "judge"}),
     "unlearn": ("unlearning.batch_size", {"method": "finetune"}),
     "build_reference": ("evaluation.samples", {"retrained": [], "samples": 32}),
-    "evaluate": ("evaluation.samples", {"method": "retrain"}),
+    "evaluate": ("evaluation.samples", {"method": "retrain", **dict.fromkeys(("model", "reference"), ANY_FILE)}),
 }
 
 
@@ -32,6 +34,7 @@ def arguments(tmp_path):
     for name in ("judge", "original"):
         Classifier([1, 4, 4], 2, [4]).save(files[name], [1, 4, 4])
     absent = ("guide", "weights", "moments", "proxy", "attribute", "compare_with", "elbo_draws", "made_with")
+    absent += ("steps", "measurements")
     told = {"experiment": "tiny", "device": "cpu", "code": "", "seed": 0, "seeds": [], "settings": SETTINGS}
     return {**files, **told, **dict.fromkeys(absent), "architecture": {"vae": {}}}
 

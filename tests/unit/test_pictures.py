@@ -148,3 +148,19 @@ def test_a_name_that_leads_out_of_the_folder_is_not_opened(folder, tmp_path, nam
     (folder / "sub").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="leads out of the folder"):
         pictures.decode_all(folder, [name], SHAPE, CROP, 0.0, tmp_path / "chunks")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"SLURM_CPUS_PER_TASK": "8", "OMP_NUM_THREADS": "1"}, 8),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({}, os.cpu_count()),
+    ],
+)
+def test_as_many_decode_as_the_job_has_cores(monkeypatch, variables, expected):
+    for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert pictures.workers() == expected

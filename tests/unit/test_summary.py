@@ -1,5 +1,6 @@
 """The tidy table, the main table and the figures, from made-up results whose answers are known."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -212,6 +213,17 @@ def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(re
         assert "98.0 %" in text
     assert written[0] == written[1]
     assert written[0][1].startswith(b"%PDF")
+
+
+def test_a_run_that_diverged_has_no_part_in_a_sweep(results):
+    """Its last step would pass for the time to unlearn."""
+    runs = results.metrics
+    lost = (runs["method"] == "uno_strong") & (runs["seed"] == 2)
+    ruined = dataclasses.replace(results, metrics=runs.assign(status=runs["status"].mask(lost, "diverged")))
+    figure, _ = plugins.load("figures", "sensitivity").draw(ruined)
+    axis = next(axis for axis in figure.axes if axis.get_ylabel().startswith("Steps to unlearn"))
+    drawn = next(line for line in axis.get_lines() if line.get_label() == "_nolegend_" or len(line.get_xdata()) == 2)
+    assert list(drawn.get_ydata()) == [200, 150]  # means of 100, 200, 300 and, without the last, of 100 and 200
 
 
 def test_a_method_looks_the_same_everywhere_and_like_no_other():

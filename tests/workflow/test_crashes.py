@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import psutil
+import pytest
 
 from ..clone import Clone, results_of, trajectory
 
@@ -13,9 +14,21 @@ RUN = "results/long/seed0"
 TARGET = f"{RUN}/uno/metrics.json"
 
 
-def start(clone):
-    log = (clone.path / "output.txt").open("a")
-    return subprocess.Popen(clone.command("--cores", "1", TARGET), cwd=clone.path, stdout=log, stderr=log)
+@pytest.fixture
+def start():
+    """Start Snakemake in a clone; none outlives the test."""
+    started = []
+
+    def begin(clone):
+        with (clone.path / "output.txt").open("a") as log:
+            process = subprocess.Popen(clone.command("--cores", "1", TARGET), cwd=clone.path, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def wait_for(condition, process, seconds=120):
@@ -35,7 +48,7 @@ def jobs(process):
     ]
 
 
-def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path):
+def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path, start):
     clone = Clone.make(tmp_path / "clone")
     clone.write_experiment("long", **uninterrupted.changes)
 
@@ -80,7 +93,7 @@ def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path)
     assert not list(clone.path.rglob("*.resume"))
 
 
-def test_a_second_snakemake_in_the_same_directory_is_told_so(uninterrupted, tmp_path):
+def test_a_second_snakemake_in_the_same_directory_is_told_so(uninterrupted, tmp_path, start):
     clone = Clone.make(tmp_path / "clone")
     clone.write_experiment("long", **uninterrupted.changes)
     process = start(clone)

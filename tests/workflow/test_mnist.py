@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ..clone import ROOT, UNO, Clone, mnist_source
+from ..clone import NO_MNIST, ROOT, UNO, Clone, mnist_source
 
-pytestmark = pytest.mark.skipif(
-    not mnist_source(), reason="MNIST's four files are not here and there is no network to fetch them"
-)
+pytestmark = pytest.mark.skipif(not mnist_source(), reason=NO_MNIST)
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
 
