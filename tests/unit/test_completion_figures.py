@@ -96,9 +96,11 @@ def texts(figure):
     return " ".join(artist.get_text() for artist in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
+# The true images and those that every model completes, but for the one that is lost: a point for each held-out image.
+POINTS = (len(EXPERIMENT["methods"]) + 2) * (COUNTS["heldout_forget"] + COUNTS["heldout_retain"])
 CAPTIONS = {
     "completions": ["8 to retain and 7 to forget", "seed 0"],
-    "embeddings": ["10 held-out retain and 7 held-out forget", "6 judge features", "perplexity 30", "306 points"],
+    "embeddings": ["10 held-out retain and 7 held-out forget", "6 judge features", "perplexity 30", f"{POINTS} points"],
     "retain_versus_forget": [f"{LOST} (3 of 3)", "ascent (1 of 3)", "near them"],
     "forget_weight": ["i2i: i2i_weak, i2i, i2i_strong", f"{LOST} (3 of 3)"],
     "difference_to_retrained": ["RMSE to retrained: root mean square difference", "another seed, on held-out"],
