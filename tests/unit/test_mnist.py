@@ -180,7 +180,7 @@ def test_checksums_are_those_that_torchvision_publishes(name):
         if algorithm == "md5":
             assert checksum == published[file]
         elif not source:
-            pytest.skip(NO_MNIST)
+            pytest.skip(reason=NO_MNIST)
         else:
             assert hashlib.md5((source / name / file).read_bytes()).hexdigest() == published[file]
 
