@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,17 +16,6 @@ CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run
 UNO = {"orthogonality_weight": 1e3, "hessian_products": "exact"}
 METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
-
-
-NO_MNIST = "MNIST's four files are not here; $UNLEARNING_DATA_SOURCE can name the folder that holds mnist/"
-
-
-def mnist_source():
-    """The folder that holds mnist/ with the official files, or None where they are not to be had offline."""
-    named = os.environ.get("UNLEARNING_DATA_SOURCE")
-    candidates = [Path(named)] if named else [ROOT.parent / "shared" / "data"]
-    found = [path for path in candidates if (path / "mnist" / "train-images-idx3-ubyte.gz").is_file()]
-    return found[0].resolve() if found else None
 
 
 @dataclass

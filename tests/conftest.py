@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 # Before torch is imported: two processes run tests, and each with threads for all cores is seven times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,14 +11,40 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from filelock import FileLock
 
-from .clone import UNO, Clone
+from .clone import ROOT, UNO, Clone
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory, worker_id):
+def root(tmp_path_factory, worker_id):
+    """A temporary folder that all of the processes share that pytest-xdist starts."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def mnist_source(root):
+    """The folder that holds mnist/ with the official files: a given one, or one they are fetched to."""
+    from unlearning import idx, plugins
+    from unlearning.datasets import SOURCE_VARIABLE
+
+    named = os.environ.get(SOURCE_VARIABLE)
+    given = Path(named or ROOT.parent / "shared" / "data")
+    if (given / "mnist").is_dir():
+        return given.resolve()
+    if named:
+        pytest.skip(f"{SOURCE_VARIABLE} = {named}: holds no folder mnist/")
+    with FileLock(root / "mnist.lock"), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(idx, "PATIENCE", 10)
+        try:
+            plugins.load("datasets", "mnist").fetch(root / "fetched" / "mnist", None)
+        except ValueError as error:
+            pytest.skip(f"MNIST is neither here nor to be fetched: {error}")
+    return root / "fetched"
+
+
+@pytest.fixture(scope="session")
+def made_once(root):
     """Make a clone, change it and run it: once for all of the processes that pytest-xdist starts."""
-    root = tmp_path_factory.getbasetemp()
-    root = root if worker_id == "master" else root.parent
 
     def make(folder, *targets, **changes):
         path, done = root / folder, root / f"{folder}.json"

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ..clone import NO_MNIST, ROOT, UNO, Clone, mnist_source
+from ..clone import ROOT, UNO, Clone
 
-pytestmark = pytest.mark.skipif(not mnist_source(), reason=NO_MNIST)
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
 
 @pytest.fixture(scope="module")
-def checked(tmp_path_factory):
+def checked(mnist_source, tmp_path_factory):
     clone = Clone.make(tmp_path_factory.mktemp("mnist") / "clone")
     clone.write_experiment(
         base="mnist-small",
@@ -24,7 +23,7 @@ def checked(tmp_path_factory):
         evaluation__samples=300,
         methods={"finetune": {}, "surgery_retain": {}, "uno": UNO, "uno_as_run": SWAPPED},
     )
-    output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={mnist_source()}")
+    output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={mnist_source}")
     return clone.path / "results" / "tiny", output
 
 
