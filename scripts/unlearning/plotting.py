@@ -64,8 +64,9 @@ def panels(methods: list[str], **subplots) -> tuple[plt.Figure, dict[str, plt.Ax
 
 def mean_and_range(values: pd.Series) -> tuple[float, list[list[float]]]:
     """The mean, and how far below and above it the values reach, as `Axes.errorbar` takes it."""
-    mean = values.mean()
-    return mean, [[mean - values.min()], [values.max() - mean]]
+    least, most = values.min(), values.max()
+    mean = min(max(values.mean(), least), most)  # rounding may put the mean of equal values beside them
+    return mean, [[mean - least], [most - mean]]
 
 
 def over_seeds(axis: plt.Axes, positions: list[float], values: list[pd.Series], **look) -> None:

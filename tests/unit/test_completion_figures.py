@@ -5,12 +5,15 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unlearning import plugins
 from unlearning.config import load_experiment
 from unlearning.figures import completions, embeddings, forget_weight, retain_versus_forget
-from unlearning.plotting import save, use_style
+from unlearning.plotting import mean_and_range, save, use_style
 from unlearning.results import Results
 from unlearning.summary import tidy
 
@@ -25,6 +28,11 @@ FIGURES = [name for name in plugins.names("figures") if plugins.constant("figure
 COUNTS = {"forget": 9, "retain": 11, "heldout_forget": 7, "heldout_retain": 10}
 OF_GROUP = {"forget": [3, 8], "retain": [0, 5, 9], "heldout_forget": [3, 8], "heldout_retain": [0, 5, 9]}
 LOST = "i2i_max_loss"  # every run of it diverges, and one of `ascent`
+
+
+@given(st.floats(-1e6, 1e6), st.integers(1, 10))
+def test_the_mean_of_equal_values_lies_on_them_and_not_beside_them_by_rounding(value, count):
+    assert mean_and_range(pd.Series([value] * count)) == (value, [[0], [0]])
 
 
 def diverges(method, seed):

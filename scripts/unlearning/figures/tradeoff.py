@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from unlearning.experiment import REFERENCES
-from unlearning.plotting import colors, logarithmic, markers, reference_bands
+from unlearning.plotting import colors, logarithmic, markers, mean_and_range, reference_bands
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
@@ -21,13 +21,13 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         if times.empty or fid.empty:
             continue
         seconds, censored = times["value"].to_numpy(), times["censored"].to_numpy(bool)
-        (x, known), y = kaplan_meier_median(seconds, censored), fid.mean()
+        (x, known), (y, yerr) = kaplan_meier_median(seconds, censored), mean_and_range(fid)
         color = colors(results.methods)[method]
         axis.errorbar(
             x,
             y,
             xerr=[[max(0, x - seconds.min())], [max(0, seconds.max() - x)]],
-            yerr=[[y - fid.min()], [fid.max() - y]],
+            yerr=yerr,
             fmt=markers(results.methods)[method],
             color=color,
             mfc="white" if censored.any() else color,
