@@ -69,7 +69,12 @@ def main(
         network = models.build(architecture, image_shape, seed).to(target)
         trained = train(
             network,
-            losses_of_images(network, images, training.get("precision", "float32")),
+            losses_of_images(
+                network,
+                images,
+                precision=training.get("precision", "float32"),
+                compiled=training.get("compile", False),
+            ),
             torch.as_tensor(indices, device=target),
             **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
             seed=seed,

@@ -2,13 +2,15 @@
 
 `make bench` runs it. The models are the VAEs of configs/mnist.yaml and configs/celeba.yaml, freshly initialised, on
 random images; a GPU is used where there is one. Hessian-vector products are computed each way, with their error
-against the exact one in float64, and the training loop is compared with its bare arithmetic.
+against the exact one in float64; the training loop is compared with its bare arithmetic, and a compiled
+step of it with a plain one.
 """
 
 import argparse
 import copy
 import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +25,7 @@ from unlearning.datasets import class_names
 from unlearning.device import describe_device, prepare_device
 from unlearning.experiment import method_settings
 from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
-from unlearning.training import train
+from unlearning.training import losses_of_images, train
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now
 from unlearning.vectors import flatten, trainable, unflatten
 
@@ -193,6 +195,31 @@ def loop_overhead(experiment: dict, device: torch.device) -> float:
     return round(statistics.median(ratios), 3)
 
 
+def compiled_training(experiment: dict, device: torch.device, rounds: int) -> dict[str, float]:
+    """Seconds until the training loss is compiled, and a step with it over one without: median of steps in turn."""
+    shape, size = (
+        plugins.describe("datasets", experiment["dataset"])["image_shape"],
+        experiment["training"]["batch_size"],
+    )
+    model = models.build(experiment["model"], shape, seed=0).to(device).train()
+    generator = torch.Generator(device).manual_seed(0)
+    images = torch.randint(0, 256, (size, *shape), generator=generator, device=device, dtype=torch.uint8)
+    chosen = torch.arange(size, device=device)
+    ways = [losses_of_images(model, images, compiled=compiled) for compiled in (False, True)]
+
+    def seconds(losses: Callable) -> float:
+        started = now(device)
+        torch.autograd.grad(losses(chosen, generator).mean(), trainable(model))
+        return now(device) - started
+
+    first = [seconds(losses) for losses in ways]
+    ratios = []
+    for _ in range(rounds):
+        plain, compiled = map(seconds, ways)
+        ratios.append(compiled / plain)
+    return {"seconds_to_compile": round(first[1], 1), "step_over_plain_step": round(statistics.median(ratios), 3)}
+
+
 def reverse_over_reverse(model: torch.nn.Module, batch: tuple, vector: torch.Tensor) -> torch.Tensor:
     """As `gradients.hessian_products`, gradient included."""
     return hessian_products((BatchLoss(model, lambda: batch, "sum"), vector))
@@ -232,6 +259,7 @@ def main() -> None:
         measured[name] = {
             "steps": step_ratios(experiment, device, rounds),
             "hessian_vector_products": product_errors(experiment, device),
+            "compiled_training": compiled_training(experiment, device, rounds),
             "training_loop_over_bare_arithmetic": loop_overhead(experiment, device) if name == "mnist" else None,
         }
     measured["device"] = describe_device(device)

@@ -44,7 +44,7 @@ def loss_curve(experiment: dict, precision: str, seed: int, images: torch.Tensor
     with TemporaryDirectory() as folder:
         trained = train(
             model,
-            losses_of_images(model, images, precision),
+            losses_of_images(model, images, precision=precision),
             torch.arange(len(images), device=images.device),
             epochs=epochs,
             batch_size=experiment["training"]["batch_size"],

@@ -30,21 +30,25 @@ class Trained:
     seconds: float
 
 
-def losses_of_images(model: nn.Module, images: Tensor, precision: str) -> Callable[[Tensor, torch.Generator], Tensor]:
+def losses_of_images(
+    model: nn.Module, images: Tensor, *, precision: str = "float32", compiled: bool = False
+) -> Callable[[Tensor, torch.Generator], Tensor]:
     """The model's own loss, for `train`.
 
     Args:
         model: a generative model.
         images: (N, C, H, W) uint8, where the model is.
         precision: 'float32', 'tf32' or 'bfloat16'; see `device.reduced_precision`.
+        compiled: by torch's compiler, when the loss is first computed; its derivative has no further ones.
     """
     layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
     autocast = reduced_precision(precision, images.device)
+    compute = torch.compile(model.losses) if compiled else model.losses
 
     def losses(chosen: Tensor, generator: torch.Generator) -> Tensor:
         noise = model.loss_noise(len(chosen), generator)
         with autocast:
-            return model.losses(as_float(images[chosen]).contiguous(memory_format=layout), noise)
+            return compute(as_float(images[chosen]).contiguous(memory_format=layout), noise)
 
     return losses
 

@@ -36,6 +36,7 @@ def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experimen
         assert measured[way]["relative_error"] < 1e-4
     assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
     assert methods.loop_overhead(experiment, device) > 0
+    assert methods.compiled_training(experiment, device, rounds=1)["step_over_plain_step"] > 0
 
 
 def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(device, tmp_path):

@@ -1,6 +1,7 @@
 """The convolutional VAE against its definition, in less precision, and out of memory."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -9,10 +10,10 @@ from unlearning import models
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.config import load_experiment
-from unlearning.device import explain_out_of_memory, reduced_precision
+from unlearning.device import explain_out_of_memory
 from unlearning.gradients import BatchLoss, Loss, hessian_products
 from unlearning.seeding import stream
-from unlearning.training import train
+from unlearning.training import losses_of_images, train
 
 SMALL = {"conv_vae": {"channels": [4, 6], "latent_dimensions": 3, "pixel_deviation": 0.5}}
 
@@ -87,28 +88,36 @@ def test_hessian_products_through_the_decoder_and_a_convolutional_guide_are_thos
     assert (exact - approximate).norm() < 1e-4 * exact.norm()
 
 
-def train_small(precision, folder, epochs=8):
+def train_small(folder, epochs=8, **how):
     generator = torch.Generator().manual_seed(2)
     centres = torch.rand(4, 3, 8, 12, generator=generator)
-    images = centres[torch.arange(64) % 4]
+    images = (255 * centres[torch.arange(64) % 4]).to(torch.uint8)
     model = models.build(SMALL, [3, 8, 12], seed=0)
-    autocast = reduced_precision(precision, torch.device("cpu"))
-
-    def losses(chosen, generator):
-        with autocast:
-            return model.losses(images[chosen], model.loss_noise(len(chosen), generator))
-
+    losses = losses_of_images(model, images, **how)
     settings = {"epochs": epochs, "batch_size": 16, "learning_rate": 1e-2, "seed": 0}
-    return train(model, losses, torch.arange(64), **settings, checkpoint=Checkpoint(folder / precision, "key")), model
+    return train(model, losses, torch.arange(64), **settings, checkpoint=Checkpoint(folder / "state", "key")), model
 
 
 def test_bfloat16_keeps_the_loss_curve_and_the_weights_in_float32(tmp_path):
-    exact, _ = train_small("float32", tmp_path)
-    rounded, model = train_small("bfloat16", tmp_path)
+    exact, _ = train_small(tmp_path)
+    rounded, model = train_small(tmp_path, precision="bfloat16")
     assert exact.losses[-1] < exact.losses[0] - 50  # nats
     assert rounded.losses != exact.losses
     assert rounded.losses == pytest.approx(exact.losses, rel=0.03)
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_a_compiled_loss_keeps_the_loss_curve(tmp_path, monkeypatch):
+    from torch._dynamo.utils import counters
+
+    # The compiler's front end alone: its back end would take half a minute, and a C++ compiler.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    torch._dynamo.reset()
+    plain, _ = train_small(tmp_path)
+    compiled, _ = train_small(tmp_path, compiled=True)
+    assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
 
 
 def test_a_gpu_that_runs_out_of_memory_is_explained_and_the_state_kept(tmp_path):
