@@ -21,62 +21,39 @@ rule aggregate:
         "../scripts/aggregate.py"
 
 
-rule write_tables:
+rule write_table:
     input:
-        table="<results>/{experiment}/metrics.csv",
+        metrics="<results>/{experiment}/metrics.csv",
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
+        published_numbers=branch(
+            lambda wildcards: wildcards.table == "verdicts",
+            then=published_table,
+        ),
     output:
-        markdown="<results>/{experiment}/table.md",
-        csv="<results>/{experiment}/table.csv",
-        latex="<results>/{experiment}/table.tex",
+        markdown="<results>/{experiment}/{table}.md",
+        csv="<results>/{experiment}/{table}.csv",
+        latex="<results>/{experiment}/{table}.tex",
         html=report(
-            "<results>/{experiment}/table.html",
+            "<results>/{experiment}/{table}.html",
             caption="../report/caption.rst",
             category="{experiment}",
-            labels={"result": "table"},
+            labels={"result": "{table}"},
         ),
-        caption_file="<results>/{experiment}/table.rst",
+        caption_file="<results>/{experiment}/{table}.rst",
     log:
-        "<results>/{experiment}/write_tables.log",
+        "<results>/{experiment}/write_table.{table}.log",
     benchmark:
-        "<results>/{experiment}/write_tables.benchmark.tsv"
+        "<results>/{experiment}/write_table.{table}.benchmark.tsv"
+    wildcard_constraints:
+        table="table|comparisons|verdicts",
     conda:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("write_tables.py", "metrics"),
+        code=code("write_table.py", "metrics"),
     script:
-        "../scripts/write_tables.py"
-
-
-rule compare_methods:
-    input:
-        table="<results>/{experiment}/metrics.csv",
-        accuracy=accuracy_files,
-        forget_set="<results>/{experiment}/forget_set.json",
-    output:
-        markdown="<results>/{experiment}/comparisons.md",
-        csv="<results>/{experiment}/comparisons.csv",
-        latex="<results>/{experiment}/comparisons.tex",
-        html=report(
-            "<results>/{experiment}/comparisons.html",
-            caption="../report/caption.rst",
-            category="{experiment}",
-            labels={"result": "comparisons"},
-        ),
-        caption_file="<results>/{experiment}/comparisons.rst",
-    log:
-        "<results>/{experiment}/compare_methods.log",
-    benchmark:
-        "<results>/{experiment}/compare_methods.benchmark.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        configuration=setting(),
-        code=code("compare_methods.py", "metrics"),
-    script:
-        "../scripts/compare_methods.py"
+        "../scripts/write_table.py"
 
 
 rule draw_figure:

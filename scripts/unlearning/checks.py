@@ -66,7 +66,9 @@ def _model(model: dict, dataset: dict) -> list[str]:
     try:
         for heads, width in (("heads", "width"), ("decoder_heads", "decoder_width")):
             if heads in parameters and parameters[width] % parameters[heads]:
-                raise ValueError(f"{heads} = {parameters[heads]}: does not divide the {width} {parameters[width]}")
+                raise ValueError(
+                    f"{heads} = {parameters[heads]}: does not divide {width} = {parameters[width]}; choose a divisor"
+                )
         if "patch" in parameters:
             masks.check_square(shape, parameters["patch"])
         if "mask" in parameters:

@@ -65,7 +65,7 @@ def experiment_schema(root: Path = ROOT) -> dict:
     properties["dataset"]["enum"] = plugins.names("datasets")
     properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = plugins.names("datasets")
     properties["model"]["properties"] = _described("models")
-    properties["methods"]["properties"] = _described("methods", optional=row)
+    properties["methods"]["properties"] = _described("methods", row, {*row, *properties["unlearning"]["properties"]})
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugins.names("metrics")
     properties["figures"]["items"]["enum"] = plugins.names("figures")
     tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
@@ -92,11 +92,16 @@ def _with_rows(schema: dict, experiment: object) -> dict:
     return schema
 
 
-def _described(kind: str, optional: dict | None = None) -> dict:
-    """A closed schema for each plug-in of a kind: its own parameters, all of them required."""
+def _described(kind: str, optional: dict | None = None, reserved: set[str] = frozenset()) -> dict:
+    """A closed schema for each plug-in of a kind: its own parameters, all of them required, none of a reserved name."""
     schemas = {}
     for name in plugins.names(kind):
         parameters = plugins.describe(kind, name)
+        for taken in reserved.intersection(parameters):
+            raise ConfigError(
+                f"scripts/unlearning/{kind}/{name}.py: PARAMETERS.{taken}: a setting of the loop has this name; "
+                "choose another"
+            )
         schemas[name] = {
             "type": "object",
             "properties": {**parameters, **(optional or {})},

@@ -413,7 +413,11 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
             ["pretrained.sha = 1: unknown key", "file: missing"],
         ),
         ("model.masked_autoencoder.pretrained", 3, ["pretrained = 3: must be a mapping or null (published weights"]),
-        ("model.masked_autoencoder.heads", 5, ["model.masked_autoencoder.heads = 5: does not divide the width 64"]),
+        (
+            "model.masked_autoencoder.heads",
+            5,
+            ["model.masked_autoencoder.heads = 5: does not divide width = 64; choose a divisor"],
+        ),
         ("evaluation.features", "inception", ["evaluation.samples = 300: ", "retain images; set 'features: judge'"]),
         (
             "forget_set",

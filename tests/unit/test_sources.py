@@ -108,14 +108,22 @@ def test_a_figure_that_draws_nothing_is_named_before_any_job(tmp_path, monkeypat
     plugins.constant.cache_clear()
 
 
-def test_parameters_that_are_no_schema_are_named_before_any_job(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("parameter", "schema", "said"),
+    [
+        ("w", {"type": "nmber"}, r"PARAMETERS.w.type: no JSON schema: 'nmber'"),
+        ("samples", {"type": "number"}, r"PARAMETERS.samples: a setting of the loop has this name; choose another"),
+        ("rule", {"type": "number"}, r"PARAMETERS.rule: a setting of the loop has this name; choose another"),
+    ],
+)
+def test_parameters_that_cannot_be_are_named_before_any_job(tmp_path, monkeypatch, parameter, schema, said):
     shutil.copytree(plugins.LIBRARY, tmp_path / "library")
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
     plugins.describe.cache_clear()
     experiment_schema.cache_clear()
     (tmp_path / "library" / "methods" / "wrong.py").write_text(
-        "PARAMETERS = {'w': {'type': 'nmber'}}\ndef direction(step, w): pass\n"
+        f"PARAMETERS = {{{parameter!r}: {schema}}}\ndef direction(step, {parameter}): pass\n"
     )
-    with pytest.raises(ConfigError, match=r"methods/wrong.py: PARAMETERS.w.type: no JSON schema: 'nmber'"):
+    with pytest.raises(ConfigError, match=r"methods/wrong.py: " + said):
         experiment_schema()
     plugins.describe.cache_clear()

@@ -3,29 +3,12 @@
 from unlearning.metrics import Evidence, Value
 
 METRICS = {
-    "negative_elbo_forget": {
-        "label": "−ELBO forget",
-        "unit": "nats",
-        "table": False,
-        "description": "mean negative ELBO of the forget set",
-    },
-    "negative_elbo_retain": {
-        "label": "−ELBO retain",
-        "unit": "nats",
-        "table": False,
-        "description": "mean negative ELBO of the retain set",
-    },
-    "negative_elbo_heldout_forget": {
-        "label": "−ELBO held-out forget",
+    "negative_elbo": {
+        "label": "−ELBO",
         "unit": "nats",
         "table": True,
-        "description": "mean negative ELBO of held-out images of the forget set's classes",
-    },
-    "negative_elbo_heldout_retain": {
-        "label": "−ELBO held-out retain",
-        "unit": "nats",
-        "table": True,
-        "description": "mean negative ELBO of all other held-out images",
+        "by_group": True,
+        "description": "mean negative ELBO",
     },
 }
 NEEDS = "losses"

@@ -45,8 +45,7 @@ class Model(nn.Module):
     """MAE on square images (C, H, W) in [0, 1]; its noise is a mask, (B, 1, H, W).
 
     Raises:
-        ValueError: the images are not square, or not whole patches; the mask does not fit them; a width
-            is no multiple of its heads.
+        ValueError: the images are not square, or not whole patches, or the mask does not fit them.
     """
 
     def __init__(
@@ -66,9 +65,6 @@ class Model(nn.Module):
         super().__init__()
         channels, side, _ = image_shape
         masks.check_square(image_shape, patch)
-        for key, size, count in (("heads", width, heads), ("decoder_heads", decoder_width, decoder_heads)):
-            if size % count:
-                raise ValueError(f"{key} = {count}: does not divide the width {size}; choose a divisor")
         masks.check(mask, image_shape)
         masks.check_patches(mask, image_shape, patch)
         self.mask, self.image_shape, self.patch, self.pretrained = mask, image_shape, patch, pretrained

@@ -64,8 +64,7 @@ class Model(nn.Module):
     pixel in the corner of each code counts.
 
     Raises:
-        ValueError: the heads do not divide the width, or the mask cuts through codes; see also
-            `unlearning.models.vq`.
+        ValueError: the mask cuts through codes; see also `unlearning.models.vq`.
     """
 
     def __init__(
@@ -86,8 +85,6 @@ class Model(nn.Module):
         rounds: int,
     ):
         super().__init__()
-        if width % heads:
-            raise ValueError(f"heads = {heads}: does not divide the width {width}; choose a divisor")
         self.tokenizer = vq.Model(
             image_shape,
             mask=mask,

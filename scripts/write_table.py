@@ -1,0 +1,66 @@
+"""Write a table of an experiment: for the eye, a spreadsheet, a paper and the report."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from unlearning import comparisons, published, summary
+from unlearning.job import run
+from unlearning.results import Results
+from unlearning.tables import write_table
+
+
+def main(
+    *,
+    experiment: str,
+    table: str,
+    configuration: dict,
+    code: str,
+    metrics: Path,
+    accuracy: list[Path],
+    forget_set: Path,
+    published_numbers: Path | None,
+    markdown: Path,
+    csv: Path,
+    latex: Path,
+    html: Path,
+    caption_file: Path,
+) -> None:
+    """Write the same table in four formats.
+
+    Args:
+        experiment: name of the experiment.
+        table: 'table', the main one; 'comparisons' of every method with fine-tuning and the retrained model, seed by
+            seed; or 'verdicts' on published numbers.
+        configuration: the whole configuration of the experiment.
+        code: hash of the code that runs.
+        metrics: `metrics.csv`.
+        accuracy: of the judge and, where there is one, of the guide.
+        forget_set: as selected.
+        published_numbers: for verdicts, CSV file, see published/README.md.
+        markdown, csv, latex, html, caption_file: see `unlearning.tables.write_table`; numbers to compute with
+            are in `metrics.csv`.
+    """
+    results, numbers = Results.read(configuration, metrics, accuracy, forget_set), ()
+    if table == "table":
+        described = {name: description for name, description in results.described.items() if description["table"]}
+        content, caption = summary.main_table(results.metrics, described), summary.caption(results, described)
+    elif table == "comparisons":
+        content, caption = comparisons.comparisons(results).set_index("Method"), comparisons.caption(results)
+    else:
+        judged = published.verdicts(results, pd.read_csv(published_numbers))
+        content, caption, numbers = judged.set_index("Method"), published.caption(results), published.NUMBERS
+    write_table(
+        content,
+        caption,
+        numbers=numbers,
+        markdown=markdown,
+        csv=csv,
+        latex=latex,
+        html=html,
+        rst=caption_file,
+    )
+
+
+if "snakemake" in globals():
+    run(main, snakemake)
