@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from unlearning import models
-from unlearning.classifier import Classifier, look_at
+from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
 from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.evaluation import completed_group, features_of, group_losses, sample_set, spread_out
@@ -46,15 +46,16 @@ def main(
         dataset: prepared data set.
         forget_set: says which training images are retained.
         judge: classifier whose features are used where Inception's are not.
-        guide: second classifier, whose features the as-published Fréchet distance uses; None where there is none.
+        guide: second classifier, whose features the as-published Fréchet distance uses where Inception's are not;
+            None where there is none.
         weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
         retrained: models trained from scratch without the forget set.
         reference: safetensors file with `retain.features` (N, F) and, for each seed,
             `{seed}.features` (samples, F), `{seed}.classes` (samples,) and `{seed}.losses.{group}` (n,) of each
             group of images that the retrained model never saw, or for models that complete images
             `{seed}.{group}` (n, C, H, W) uint8, the completions of each group, whose images have
-            `{group}.true_features` (n, F); with a guide also `guide.mean` (G,)
-            and `guide.covariance` (G, G) of its features of all training images.
+            `{group}.true_features` (n, F); with a guide also `published.mean` (G,) and `published.covariance`
+            (G, G) of all training images' features, Inception's or the guide's.
     """
     target = prepare_device(device)
     with explain_out_of_memory("evaluation.samples", samples):
@@ -86,8 +87,8 @@ def main(
                 tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
         classifiers = {"judge": sha256_of_file(judge)}
         if guide:
-            features, _ = look_at(Classifier.load(guide, target), images[torch.from_numpy(data.train)])
-            tensors["guide.mean"], tensors["guide.covariance"] = moments(features.cpu().numpy())
+            features = features_of(images[torch.from_numpy(data.train)], Classifier.load(guide, target), inception)
+            tensors["published.mean"], tensors["published.covariance"] = moments(features.cpu().numpy())
             classifiers["guide"] = sha256_of_file(guide)
         if inception:
             classifiers["Inception"] = sha256_of_file(weights)

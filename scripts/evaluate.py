@@ -128,6 +128,7 @@ def main(
                 compare_with,
                 inception,
                 samples.with_name("inception.safetensors"),
+                unlearned=steps is not None,
             )
         if not diverged and "elbo_draws" in settings:
             losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
@@ -137,7 +138,7 @@ def main(
     evidence = Evidence(
         **seen,
         retain_features=compared["retain.features"],
-        guide_reference=(compared["guide.mean"], compared["guide.covariance"]) if guide else None,
+        published_reference=(compared["published.mean"], compared["published.covariance"]) if guide else None,
         data=data,
         groups=groups.groups(),
         losses=losses,

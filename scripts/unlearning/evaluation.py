@@ -102,12 +102,16 @@ def see_samples(
     compare_with: int | None,
     inception: Inception | None,
     cache: Path,
+    *,
+    unlearned: bool,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """What is seen of a model that generates images, from latents (N, D).
 
     Args:
         reference: arrays of the experiment's reference, see scripts/build_reference.py.
         compare_with: seed of the retrained model to compare with; None where there is no other.
+        unlearned: whether a method has run. The UNO paper's code puts such a model in eval mode for its distance,
+            but leaves the original in train mode.
 
     Returns:
         The fields of `Evidence` that rest on samples; arrays of all samples to be stored.
@@ -117,8 +121,14 @@ def see_samples(
     if compare_with is not None:
         fields["retrained"] = SampleSet(*(reference[f"{compare_with}.{name}"] for name in ("features", "classes")))
     if guide:
-        published = decode(model, latents, train_mode=True)
-        fields["guide_features"] = look_at(guide, published)[0].cpu().numpy()
+        if unlearned and inception:
+            published = samples.features
+        else:
+            shown = (
+                torch.from_numpy(images).to(latents.device) if unlearned else decode(model, latents, train_mode=True)
+            )
+            published = features_of(shown, guide, inception).cpu().numpy()
+        fields["published_features"] = published
     return fields, {"images": images, "classes": samples.classes, "latents": latents.cpu().numpy()}
 
 

@@ -52,10 +52,7 @@ def describe(kind: str, name: str) -> dict:
     values = _assigned(body, literal)
     try:
         (value,) = values
-        if isinstance(value, ast.Attribute):  # as in `PARAMETERS = uno.PARAMETERS`
-            described = describe(kind, ast.unparse(value.value))
-        else:
-            described = ast.literal_eval(value)
+        described = _evaluate(value, kind)
     except ValueError:
         raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
 
@@ -75,6 +72,22 @@ def describe(kind: str, name: str) -> dict:
                         f"but PARAMETERS has {list(described)}"
                     )
     return described
+
+
+def _evaluate(value: ast.expr, kind: str) -> dict:
+    """A literal, another file's as in `uno.PARAMETERS`, or several in one as in `{**uno.PARAMETERS, "key": ...}`."""
+    if isinstance(value, ast.Attribute):
+        return describe(kind, ast.unparse(value.value))
+    if isinstance(value, ast.Dict) and None in value.keys:
+        parts = zip(value.keys, value.values, strict=True)
+        return {
+            name: described
+            for key, part in parts
+            for name, described in (
+                _evaluate(part, kind) if key is None else {ast.literal_eval(key): ast.literal_eval(part)}
+            ).items()
+        }
+    return ast.literal_eval(value)
 
 
 def _by_group(metric: str, entry: dict) -> list[tuple[str, dict]]:

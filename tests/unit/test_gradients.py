@@ -56,6 +56,14 @@ def test_a_weighted_sum_has_the_gradient_and_curvature_of_its_parts(model, batch
     )
 
 
+def test_differences_of_a_sum_leave_the_graphs_of_its_parts_whole(model, batches):
+    first, second = (BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget"))
+    v = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
+    expected = first.again().gradient
+    first.plus(0.5, second).hessian_product_by_differences(v)
+    torch.testing.assert_close(first.gradient, expected, rtol=0, atol=0)
+
+
 def test_a_loss_without_part_of_the_parameters_has_no_gradient_there(model):
     """As samples do not depend on the encoder."""
     latents = torch.randn(5, 2, dtype=torch.float64)

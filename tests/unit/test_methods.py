@@ -232,18 +232,28 @@ def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_s
 
 @pytest.mark.usefixtures("double_latents")
 def test_uno_s_histogram_takes_turns_with_surgery(make_step):
-    weights = {"orthogonality_weight": 1e3, "hessian_products": "exact"}
-    odd, even = (direction("uno_s_histogram", make_step(number), **weights, histogram_weight=50.0) for number in (1, 2))
-    np.testing.assert_array_equal(odd, direction("uno_histogram", make_step(1), **weights, histogram_weight=50.0))
-    np.testing.assert_array_equal(even, direction("surgery_retain_histogram", make_step(2), histogram_weight=50.0))
+    weights = {"orthogonality_weight": 1e3, "histogram_weight": 50.0, "hessian_products": "exact"}
+    odd = direction("uno_histogram", make_step(1), **weights)
+    for steps, even in (
+        ("all_steps", direction("surgery_retain_histogram", make_step(2), histogram_weight=50.0)),
+        ("odd_steps", direction("surgery_retain", make_step(2))),
+    ):
+        for number, expected in ((1, odd), (2, even)):
+            found = direction("uno_s_histogram", make_step(number), **weights, histogram_on=steps)
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.usefixtures("double_latents")
 def test_the_published_run_of_uno_differs_from_uno_exactly_in_the_two_weights(make_step):
     methods = load_experiment("mnist")["methods"]
     both = {name: methods[name] for name in ("uno", "uno_as_run", "uno_s", "uno_s_as_run")}
-    for name, rule in (("uno", "uno_histogram"), ("uno_s", "uno_s_histogram")):
+    # UNO-S also had the histogram loss on its odd steps alone.
+    for name, rule, more in (
+        ("uno", "uno_histogram", {}),
+        ("uno_s", "uno_s_histogram", {"histogram_on": "odd_steps"}),
+    ):
         assert both[f"{name}_as_run"] == {
+            **more,
             "rule": rule,
             "orthogonality_weight": 0,
             "histogram_weight": both[name]["orthogonality_weight"],
@@ -251,7 +261,7 @@ def test_the_published_run_of_uno_differs_from_uno_exactly_in_the_two_weights(ma
         }
         for number in (1, 2):
             as_defined = direction(name, make_step(number), **both[name])
-            the_same_rule = direction(rule, make_step(number), **both[name], histogram_weight=0)
+            the_same_rule = direction(rule, make_step(number), **both[name], **more, histogram_weight=0)
             np.testing.assert_allclose(the_same_rule, as_defined, rtol=1e-9, atol=1e-9 * np.abs(as_defined).max())
 
 

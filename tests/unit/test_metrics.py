@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_fid.fid_score import calculate_frechet_distance
@@ -11,8 +12,10 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from unlearning import plugins
+from unlearning import models, plugins
+from unlearning.classifier import Classifier, look_at
 from unlearning.datasets import Dataset
+from unlearning.evaluation import see_samples
 from unlearning.metrics import Evidence, SampleSet, Value
 from unlearning.metrics.as_published import symmetrised_distance
 from unlearning.metrics.class_histogram_kl import smoothed_histogram
@@ -47,8 +50,8 @@ def evidence(**changes):
         "images": np.zeros((100, 1, 2, 2), np.uint8),
         "retrained": SampleSet(np.zeros((100, 2)), np.repeat([0, 1, 2], [50, 0, 50])),
         "retain_features": np.zeros((10, 2)),
-        "guide_features": None,
-        "guide_reference": None,
+        "published_features": None,
+        "published_reference": None,
         "data": DATA,
         "groups": GROUPS,
         "losses": {"forget": np.array([1.0, 3.0]), "retain": np.zeros(0)},
@@ -301,10 +304,25 @@ def test_the_published_distance_is_the_frechet_distance_where_covariances_commut
     assert abs(theirs - true) > 0.1
 
 
+def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(tmp_path):
+    model = models.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
+    judge, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[5]).eval() for _ in range(2))
+    latents = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+
+    def seen(unlearned):
+        fields, _ = see_samples(model, judge, guide, latents, {}, None, None, tmp_path / "cache", unlearned=unlearned)
+        return fields
+
+    for unlearned in (True, False):
+        expected, _ = look_at(guide, models.decode(model, latents, train_mode=not unlearned))
+        np.testing.assert_array_equal(seen(unlearned)["published_features"], expected.detach().numpy())
+    assert not np.allclose(seen(True)["published_features"], seen(False)["published_features"])
+
+
 def test_there_is_no_published_protocol_without_a_guide():
     assert compute("as_published") == {}
     assert not evidence(steps={}).has("guide")
-    assert evidence(steps={}, guide_features=np.zeros((9, 2))).has("guide")  # a reference
+    assert evidence(steps={}, published_features=np.zeros((9, 2))).has("guide")  # a reference
     assert evidence(samples=None, steps={"seconds": np.ones(3)}).has("guide")  # a diverged run
 
 

@@ -7,26 +7,11 @@ configs/mnist.yaml; with κ = 0 it is `uno`.
 from torch import Tensor
 
 from unlearning.gradients import Step
-from unlearning.methods import uno
+from unlearning.methods import histogram, uno
 
 NEEDS_GUIDE = True
 MODELS = "generating"
-PARAMETERS = {
-    "orthogonality_weight": {
-        "type": "number",
-        "minimum": 0,
-        "description": "λ, the weight of cos² of the two gradients",
-    },
-    "histogram_weight": {
-        "type": "number",
-        "minimum": 0,
-        "description": "κ, the weight of the histogram loss beside each loss of the method",
-    },
-    "hessian_products": {
-        "enum": ["exact", "differences"],
-        "description": "Hessian-vector products by reverse-over-reverse differentiation, or by finite differences",
-    },
-}
+PARAMETERS = {**uno.PARAMETERS, **histogram.PARAMETERS}
 
 
 def direction(step: Step, orthogonality_weight: float, histogram_weight: float, hessian_products: str) -> Tensor:

@@ -86,8 +86,8 @@ class Evidence:
     images: the samples themselves, (N, C, H, W) uint8; None where `samples` is.
     retrained: samples of a retrained model of another seed; None if there is no other seed.
     retain_features: (N, F) of the retained training images.
-    guide_features: (N, G) by the guide, of samples decoded in train mode; None where there is no guide.
-    guide_reference: mean (G,) and covariance (G, G) of the guide's features of all training images.
+    published_features: (N, G) of the samples, a reference's decoded in train mode, by Inception or the guide; None
+        where there is no guide. published_reference: mean (G,) and covariance (G, G) of all training images' features.
     data: all real images. groups: their indices, by group, see `ForgetSet`.
     losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
     retrained_losses: the same (K, n) of K retrained models of other seeds, without the retain set; empty if
@@ -102,8 +102,8 @@ class Evidence:
     images: np.ndarray | None = None
     retrained: SampleSet | None = None
     retain_features: np.ndarray
-    guide_features: np.ndarray | None = None
-    guide_reference: tuple[np.ndarray, np.ndarray] | None
+    published_features: np.ndarray | None = None
+    published_reference: tuple[np.ndarray, np.ndarray] | None
     data: Dataset
     groups: dict[str, list[int]]
     losses: dict[str, np.ndarray]
@@ -124,7 +124,7 @@ class Evidence:
             "drift": "encoder_drift" in self.record,
             "losses": bool(self.losses),
             "trajectory": bool(self.steps),
-            "guide": self.guide_features is not None or bool(self.steps),  # a diverged run has its steps alone
+            "guide": self.published_features is not None or bool(self.steps),  # a diverged run has its steps alone
             "cost": True,
         }[needed]
 

@@ -4,9 +4,11 @@ It differs in this: forgetting is read off 128 fixed latents, decoded in train m
 with the batch's own statistics) after every step, and classified by the guide, a classifier that
 histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes
 back; a run that never gets there counts with its last step; seconds are the mean step times that number;
-and the covariance product inside the "FID" is symmetrised before its square root, on the guide's
-features, against all training images, the forgotten class included. In the original code the decoding
-also moves the running statistics; here it does not, for both protocols judge the same runs.
+and the covariance product inside the "FID" is symmetrised before its square root, on features of Inception
+(CelebA) or of the first layer of the classifier (MNIST), against all training images, the forgotten class
+included. Samples for this distance are decoded in eval mode, but the original's in train mode: the code
+loads it as it was saved. In the original code the decoding of the 128 also moves the running statistics;
+here it does not, for both protocols judge the same runs.
 """
 
 import numpy as np
@@ -44,7 +46,8 @@ METRICS = {
         "label": "FID, as published",
         "unit": "",
         "table": True,
-        "description": "distance with symmetrised covariance product, guide's features, to all training images",
+        "description": "distance with symmetrised covariance product to all training images, on Inception's features "
+        "where the other distances are, or else on the guide's; references are decoded in train mode",
     },
 }
 NEEDS = "guide"
@@ -57,8 +60,8 @@ def compute(evidence: Evidence) -> dict[str, Value]:
     What rests on a crossing that never came is marked as censored, for another number of steps would change it.
     """
     values = {}
-    if evidence.guide_features is not None:
-        distance = symmetrised_distance(*moments(evidence.guide_features), *evidence.guide_reference)
+    if evidence.published_features is not None:
+        distance = symmetrised_distance(*moments(evidence.published_features), *evidence.published_reference)
         values["published_fid"] = Value(distance)
     counts = evidence.steps.get("published_forgotten", np.array([np.nan]))
     if not np.isnan(counts).any():
