@@ -64,14 +64,10 @@ class Loss:
         point = flatten([parameter.detach() for parameter in parameters])
         h = MOVE / vector.norm().clamp_min(1e-30)
         self.gradient  # noqa: B018 - before the parameters move
-        places = [parameter.data for parameter in parameters]
-        # Not written into: graphs of before, of which this loss may be a part, would be lost.
-        for parameter, part in zip(parameters, unflatten(point + h * vector, parameters), strict=True):
-            parameter.data = part
+        _set(parameters, point + h * vector)
         with unchanged_buffers(self._model):
             moved = self.again().gradient
-        for parameter, place in zip(parameters, places, strict=True):
-            parameter.data = place
+        _set(parameters, point)
         return (moved - self.gradient) / h
 
     def again(self) -> "Loss":
@@ -192,3 +188,8 @@ class Start:
 def cosine(first: Tensor, second: Tensor) -> Tensor:
     """Cosine of the angle between two vectors (P,); 0 where one of them is zero."""
     return torch.nn.functional.cosine_similarity(first, second, dim=0, eps=1e-30)
+
+
+def _set(parameters: list[nn.Parameter], vector: Tensor) -> None:
+    for parameter, part in zip(parameters, unflatten(vector, parameters), strict=True):
+        parameter.data.copy_(part)  # behind autograd's back: graphs of before are asked again when all is as it was

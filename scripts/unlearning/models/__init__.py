@@ -73,7 +73,7 @@ def unchanged_buffers(model: nn.Module) -> Iterator[None]:
     saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
     yield
     for buffer, value in saved:
-        buffer.copy_(value)
+        buffer.data.copy_(value)  # or graphs of before, which do not depend on it, would be refused
 
 
 @contextmanager
