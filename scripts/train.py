@@ -63,7 +63,9 @@ def main(
     indices = ForgetSet.load(forget_set).never_forgotten if forget_set else np.flatnonzero(data.train)
     image_shape = list(data.images.shape[1:])
 
-    checkpoint = Checkpoint(model.with_suffix(".resume"), sha256_of([settings, code, provenance["inputs_sha256"]]))
+    checkpoint = Checkpoint(
+        model.with_suffix(".resume"), sha256_of([settings, code, target.type, provenance["inputs_sha256"]])
+    )
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
         images = torch.from_numpy(data.images).to(target)
         network = models.build(architecture, image_shape, seed).to(target)

@@ -52,7 +52,7 @@ def main(
         layers = settings["hidden_units"], settings.get("convolutions", [])
         network = Classifier(image_shape, len(data.classes), *layers)
 
-    key = sha256_of([settings, attribute, code, sha256_of_file(dataset)])
+    key = sha256_of([settings, attribute, code, target.type, sha256_of_file(dataset)])
     checkpoint = Checkpoint(model.with_suffix(".resume"), key)
     with explain_out_of_memory(f"{classifier}.batch_size", settings["batch_size"]):
         images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)

@@ -75,7 +75,8 @@ def main(
     chosen = ForgetSet.load(forget_set)
     data = Dataset.load(dataset)
     checkpoint = Checkpoint(
-        model.with_suffix(".resume"), sha256_of([method, seed, settings, code, provenance["inputs_sha256"]])
+        model.with_suffix(".resume"),
+        sha256_of([method, seed, settings, code, target.type, provenance["inputs_sha256"]]),
     )
     rule = plugins.load("methods", settings["rule"])
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):

@@ -43,8 +43,13 @@ def comparisons(results: Results) -> pd.DataFrame:
 
 
 def differences(results: Results, metric: str, method: str, baseline: str) -> np.ndarray:
-    """The metric of a method's runs minus that of the baseline's of the same seeds; (n,), where both have it."""
+    """The metric of a method's runs minus that of the baseline's of the same seeds; (n,), where both have it.
+
+    None where some run has only a bound of it: the difference would hang on how long the runs were.
+    """
     values = results.values(metric, method, baseline)
+    if values["censored"].any():
+        return np.empty(0)
     wide = values.pivot_table(index="seed", columns="method", values="value")
     if not {method, baseline} <= set(wide):
         return np.empty(0)
@@ -65,10 +70,15 @@ def caption(results: Results) -> str:
     """What the cells are."""
     seeds = len(results.experiment["seeds"])
     smallest = sign_flip_p(np.ones(seeds)) if seeds > 1 else 1
+    # An interval within the seeds' range misses what they all lie above, or all below.
+    coverage = 100 * (1 - 2.0 ** (1 - seeds))
+    few = (
+        f", which with {seeds} seeds covers the true one at most {coverage:.0f} % of the time" if 1 < seeds < 6 else ""
+    )
     return (
         f"{results.conditions()} Mean difference to the run of the same seed of the method in the second column, with "
-        "its 95 % bootstrap interval over seeds. *: below 5 % by the sign-flip test, corrected by Holm's "
-        f"procedure over all methods of a column. With {seeds} seed{'s' if seeds > 1 else ''} the smallest possible "
-        f"value of that test is {smallest:.2g} before correction"
-        + (": too few seeds for any *." if smallest > LEVEL else ".")
+        f"its 95 % bootstrap interval over seeds{few}. –: no value, or in some run only a bound. *: below 5 % by the "
+        "sign-flip test, corrected by Holm's procedure over all methods of a column. With "
+        f"{seeds} seed{'s' if seeds > 1 else ''} the smallest possible value of that test is {smallest:.2g} before "
+        "correction" + (": too few seeds for any *." if smallest > LEVEL else ".")
     )

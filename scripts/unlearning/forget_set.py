@@ -157,6 +157,9 @@ def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dic
                     problems.append(f"proxies.{name}.classes = {wanted!r}: is to be forgotten; name other classes")
             continue
         where = f"proxies.{name}.dataset = {proxy['dataset']!r}"
+        if proxy["dataset"] == experiment["dataset"]:
+            problems.append(f"{where}: holds what is to be forgotten; name classes of it, or another data set")
+            continue
         try:
             shape = describe(proxy["dataset"])["image_shape"]
         except ValueError as error:

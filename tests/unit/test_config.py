@@ -371,6 +371,7 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ("forget_set.retain_classes", ["x"], ["'x' is not a class of digits"]),
         ("proxies.covering", {"classes": [8]}, ["proxies.covering.classes = '8'", "is to be forgotten"]),
         ("proxies.covering", {"classes": [12]}, ["proxies.covering.classes = '12'", "not a class of digits"]),
+        ("proxies.covering", {"dataset": "digits"}, ["proxies.covering.dataset = 'digits'", "is to be forgotten"]),
         ("proxies.covering", {"dataset": "mnist"}, ["proxies.covering.dataset = 'mnist'", "[1, 28, 28]", "same shape"]),
         ("proxies.covering", {"dataset": "x"}, ["proxies.covering.dataset = 'x'", "must be one of"]),
         (
@@ -388,7 +389,7 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         (
             "seeds",
             [0],
-            ["seeds = [0]: must have at least 2 item(s), or remove 'difference_to_retrained' from"],
+            ["seeds = [0]: must have at least 3 item(s), or remove 'difference_to_retrained' from"],
         ),
         ("methods", {"finetune": {}}, ["'forget_weight' needs rows under 'methods' that differ in forget_weight and"]),
         (

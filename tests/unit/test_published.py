@@ -209,6 +209,21 @@ def test_differences_are_paired_by_seed():
     assert "unlearn" not in columns, "times to an event are not averaged"
 
 
+def test_what_is_only_a_bound_in_some_run_is_not_subtracted():
+    values = {("published_steps", "finetune"): [500.0, 400, 500], ("published_steps", "uno"): [90.0, 100, 95]}
+    made = Made(values)
+    assert list(comparisons.differences(made, "published_steps", "uno", "finetune")) == [-410, -300, -405]
+    made.metrics.loc[made.metrics["value"] == 500, "censored"] = True
+    assert not len(comparisons.differences(made, "published_steps", "uno", "finetune"))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_of_few_seeds_cover_no_more_than_their_caption_says(seeds):
+    samples = np.random.default_rng(0).normal(size=(400, seeds))
+    covered = [low <= 0 <= high for low, high in (bootstrap_interval(sample, resamples=99) for sample in samples)]
+    assert np.mean(covered) <= 1 - 2.0 ** (1 - seeds) + 0.05
+
+
 def test_sign_flips_are_exact():
     """All eight flips of (1, 2, 3) have means ±6, ±4, ±2, ±0 thirds: two of eight are as far out."""
     assert sign_flip_p(np.array([1.0, 2, 3])) == pytest.approx(2 / 8)
@@ -256,4 +271,5 @@ def test_captions_say_what_the_settings_allow():
     results = Made({("fid_retain", "uno"): [1.0]})
     results.conditions = lambda: "Conditions."
     assert "provisional" in published.caption(results)
+    assert "with 3 seeds covers the true one at most 75 % of the time" in comparisons.caption(results)
     assert "too few seeds" in comparisons.caption(results)
