@@ -236,6 +236,11 @@ def _sample_count(experiment: dict, dataset: dict) -> list[str]:
     samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
     sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
     sizes["training"] = sum(dataset["train_images"])
+    if sizes.get("heldout_forget") == 0 and _family(*experiment["model"]) == "completing":
+        problems.append(
+            "forget_set.classes: leave no class out, but completions are judged by held-out images to retain and to "
+            "forget, told apart by class; name fewer"
+        )
     compared = {
         "fid": ("judge", ["retain"], "take 'kid', which needs no such number"),
         "as_published": ("guide", ["training"], "leave it out"),
@@ -246,7 +251,7 @@ def _sample_count(experiment: dict, dataset: dict) -> list[str]:
             continue
         features = experiment[classifier]["hidden_units"][-1]
         cure = f"make the last of {classifier}.hidden_units smaller"
-        if classifier == "judge" and uses_inception(experiment):
+        if uses_inception(experiment):
             features, cure = FEATURES, "set 'features: judge'"
         needs = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
         if samples <= features:

@@ -369,6 +369,7 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
     [
         ("forget_set.retain_classes", [3, 5], ["forget_set.retain_classes", "'3' is to be forgotten"]),
         ("forget_set.retain_classes", ["x"], ["'x' is not a class of digits"]),
+        ("forget_set", {"classes": "all", "fraction": 0.1, "seed": 0}, ["forget_set.classes: leave no class out"]),
         ("proxies.covering", {"classes": [8]}, ["proxies.covering.classes = '8'", "is to be forgotten"]),
         ("proxies.covering", {"classes": [12]}, ["proxies.covering.classes = '12'", "not a class of digits"]),
         ("proxies.covering", {"dataset": "digits"}, ["proxies.covering.dataset = 'digits'", "is to be forgotten"]),
