@@ -11,22 +11,18 @@ from unlearning.summary import tidy
 
 def main(
     *,
-    experiment: str,
     metrics: list[str],
     dataset: str,
     selection: dict,
-    code: str,
     results: list[Path],
     table: Path,
 ) -> None:
     """Write one row per method, seed and metric.
 
     Args:
-        experiment: name of the experiment.
         metrics: names of the metrics' files, in the order of the table.
         dataset: name of the data set.
         selection: the key `forget_set` of the experiment's configuration.
-        code: hash of the code that runs.
         results: `metrics.json` of every run, in the order of the table.
         table: CSV file, see `unlearning.summary.COLUMNS`.
     """

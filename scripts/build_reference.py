@@ -20,12 +20,10 @@ from unlearning.tensors import write_tensors
 
 def main(
     *,
-    experiment: str,
     seeds: list[int],
     samples: int,
     elbo_draws: int | None,
     device: str,
-    code: str,
     dataset: Path,
     forget_set: Path,
     judge: Path,
@@ -37,12 +35,10 @@ def main(
     """Extract features and measure losses once for all evaluations.
 
     Args:
-        experiment: name of the experiment.
         seeds: of the retrained models, in the order of `retrained`.
         samples: how many to draw from each retrained model, or at most to complete of each group of images.
         elbo_draws: of noise, for the losses of the retrained models; None where losses are not asked for.
         device: 'cpu', 'cuda' or 'auto'.
-        code: hash of the code that runs.
         dataset: prepared data set.
         forget_set: says which training images are retained.
         judge: classifier whose features are used where Inception's are not.

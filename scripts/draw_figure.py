@@ -11,10 +11,8 @@ from unlearning.results import Results
 
 def main(
     *,
-    experiment: str,
     figure: str,
     configuration: dict,
-    code: str,
     table: Path,
     accuracy: list[Path],
     forget_set: Path,
@@ -26,10 +24,8 @@ def main(
     """Draw.
 
     Args:
-        experiment: name of the experiment.
         figure: name of the figure, a file in `unlearning/figures`.
         configuration: the whole configuration of the experiment.
-        code: hash of the code that runs.
         table: `metrics.csv`; the runs' steps, measurements and samples lie beside it.
         accuracy: of the judge and, where there is one, of the guide.
         forget_set: as selected.

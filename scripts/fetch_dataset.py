@@ -9,13 +9,11 @@ from unlearning.files import explain_full_disk, write_json
 from unlearning.job import run
 
 
-def main(*, dataset: str, looked_up: str, code: str, fetched: Path) -> None:
+def main(*, dataset: str, fetched: Path) -> None:
     """Fetch the files into the folder `raw` beside `fetched`, and say there what they are.
 
     Args:
         dataset: name of the data set, a file in `unlearning/datasets`.
-        looked_up: hash of the classes and counts that its description has, for Snakemake's eyes only.
-        code: hash of the code that runs, for Snakemake's eyes only.
         fetched: JSON file that says the original files are whole.
 
     Raises:

@@ -9,11 +9,10 @@ from unlearning.files import write_json
 from unlearning.job import run
 
 
-def main(*, code: str, fetched: Path) -> None:
+def main(*, fetched: Path) -> None:
     """Fetch the file into the folder `checkpoints` beside `fetched`.
 
     Args:
-        code: hash of the code that runs, for Snakemake's eyes only.
         fetched: JSON file that says the weights are whole.
 
     Raises:

@@ -11,12 +11,11 @@ from unlearning.files import sha256_of_file, write_json
 from unlearning.job import run
 
 
-def main(*, dataset: str, code: str, fetched: Path, prepared: Path, manifest: Path) -> None:
+def main(*, dataset: str, fetched: Path, prepared: Path, manifest: Path) -> None:
     """Read the folder `raw` beside `fetched`; write the images and a manifest of what they are.
 
     Args:
         dataset: name of the data set.
-        code: hash of the code that runs.
         fetched: says that the original files are there.
         prepared: safetensors file, see `unlearning.datasets.Dataset`.
         manifest: JSON file with source, licence, checksums and class counts.

@@ -7,13 +7,12 @@ from unlearning.forget_set import select
 from unlearning.job import run
 
 
-def main(*, experiment: str, selection: dict, code: str, dataset: Path, forget_set: Path) -> None:
+def main(*, experiment: str, selection: dict, dataset: Path, forget_set: Path) -> None:
     """Write the forget set of an experiment.
 
     Args:
         experiment: name of the experiment.
         selection: the key `forget_set` of its configuration.
-        code: hash of the code that runs.
         dataset: prepared data set.
         forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
 

@@ -18,7 +18,6 @@ from unlearning.training import train
 
 def main(
     *,
-    experiment: str,
     classifier: str,
     settings: dict,
     attribute: str | None,
@@ -32,7 +31,6 @@ def main(
     """Train on the whole training split, forgotten classes included; test on the held-out split.
 
     Args:
-        experiment: name of the experiment.
         classifier: 'judge' or 'guide'.
         settings: the key of that name of its configuration.
         attribute: to tell apart instead of the data set's classes; None for those.

@@ -13,7 +13,6 @@ def main(
     *,
     experiment: str,
     configuration: dict,
-    code: str,
     table: Path,
     dataset: Path,
     forget_set: Path,
@@ -25,7 +24,6 @@ def main(
     Args:
         experiment: name of the experiment.
         configuration: the whole configuration of the experiment.
-        code: hash of the code that runs.
         table: `metrics.csv`; every run's `metrics.json` lies beside it.
         dataset: manifest of the prepared data set.
         forget_set: as selected.

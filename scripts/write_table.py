@@ -12,10 +12,8 @@ from unlearning.tables import write_table
 
 def main(
     *,
-    experiment: str,
     table: str,
     configuration: dict,
-    code: str,
     metrics: Path,
     accuracy: list[Path],
     forget_set: Path,
@@ -29,11 +27,9 @@ def main(
     """Write the same table in four formats.
 
     Args:
-        experiment: name of the experiment.
         table: 'table', the main one; 'comparisons' of every method with fine-tuning and the retrained model, seed by
             seed; or 'verdicts' on published numbers.
         configuration: the whole configuration of the experiment.
-        code: hash of the code that runs.
         metrics: `metrics.csv`.
         accuracy: of the judge and, where there is one, of the guide.
         forget_set: as selected.

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import psutil
@@ -16,10 +17,11 @@ GRACE = 5  # seconds for an orphan to save its state
 
 
 def run(main: Callable, snakemake) -> None:
-    """Call `main` with the rule's named inputs and outputs (as paths), params and wildcards.
+    """Call `main` with the rule's named inputs and outputs (as paths), and with the params and wildcards that it takes.
 
-    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A name
-    that the rule gives and `main` does not take, or the other way round, is a TypeError.
+    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A param that `main` does
+    not take, such as the hash of the code, only makes the job run again. A file that it does not take, or anything
+    that the rule does not give, is a TypeError.
 
     Args:
         main: the script's function, keyword-only.
@@ -30,7 +32,8 @@ def run(main: Callable, snakemake) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     files = {name: _paths(value) for part in (snakemake.input, snakemake.output) for name, value in part.items()}
     wildcards = {name: int(value) if value.isdigit() else value for name, value in snakemake.wildcards.items()}
-    main(**files, **dict(snakemake.params.items()), **wildcards)
+    others = {**dict(snakemake.params.items()), **wildcards}
+    main(**files, **{name: value for name, value in others.items() if name in signature(main).parameters})
 
 
 def _paths(value) -> Path | list[Path] | None:

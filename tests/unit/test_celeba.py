@@ -132,7 +132,7 @@ def refused_for_its_disk(data, name):
     """Fetch a data set on a full disk; nothing half-written may be left."""
     said = f"{data / 'raw'}: cannot be written: No space left on device; make room on its disk, or set data in config"
     with pytest.raises(OSError, match=f"^{said}"):
-        fetch_dataset.main(dataset=name, looked_up="", code="", fetched=data / "fetched.json")
+        fetch_dataset.main(dataset=name, fetched=data / "fetched.json")
     return [path.name for path in data.rglob("*") if path.name != "raw"]
 
 
@@ -205,7 +205,7 @@ def prepare(folder, data):
     module = plugins.load("datasets", "flowers")
     module.fetch(data / "raw", str(folder.parent))
     outputs = {"prepared": data / "prepared.safetensors", "manifest": data / "manifest.json"}
-    prepare_dataset.main(dataset="flowers", code="", fetched=data / "fetched.json", **outputs)
+    prepare_dataset.main(dataset="flowers", fetched=data / "fetched.json", **outputs)
     return Dataset.load(outputs["prepared"]), json.loads(outputs["manifest"].read_text())
 
 

@@ -238,7 +238,7 @@ def test_more_samples_than_have_the_attribute_are_refused_and_the_file_is_named(
     selection = {"attribute": "red", "samples": 4, "seed": 0}
     said = r"configs/mine.yaml: forget_set.samples = 4: there are only 3 such training images; lower it"
     with pytest.raises(ValueError, match=said):
-        select_forget_set.main(experiment="mine", selection=selection, code="", **paths)
+        select_forget_set.main(experiment="mine", selection=selection, **paths)
     assert not paths["forget_set"].exists()
 
 

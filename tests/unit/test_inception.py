@@ -122,7 +122,7 @@ def test_the_checksum_is_the_one_in_the_published_files_name(source, tmp_path):
 def runs(source, published, monkeypatch, tmp_path):
     """What a run on twelve pictures needs, in files: two retrained models, which stand for all others as well."""
     monkeypatch.setenv(SOURCE_VARIABLE, str(source))
-    fetch_weights.main(code="", fetched=tmp_path / "weights.json")
+    fetch_weights.main(fetched=tmp_path / "weights.json")
     labels = np.arange(12) % 2
     Dataset(pictures(1, 12).numpy(), labels, np.empty((12, 0), np.uint8), np.arange(12) < 9, ["even", "odd"], []).save(
         tmp_path / "prepared.safetensors"
@@ -139,9 +139,7 @@ def runs(source, published, monkeypatch, tmp_path):
         model = models.build(configuration, [1, 16, 16], seed)
         models.save(model, configuration, [1, 16, 16], tmp_path / f"{seed}.safetensors")
     return {
-        "experiment": "tiny",
         "device": "cpu",
-        "code": "",
         **{name: tmp_path / f"{name}.safetensors" for name in ("judge", "reference")},
         **{name: tmp_path / f"{name}.json" for name in ("forget_set", "weights")},
         "dataset": tmp_path / "prepared.safetensors",
@@ -162,6 +160,8 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     metrics = ["kid", "precision_recall", "inception_score", "elbo_rank", "membership", "nearest_sample"]
     run = {
         **common,
+        "experiment": "tiny",
+        "code": "",
         "method": "retrain",
         "seed": 0,
         "settings": {"samples": 7, "elbo_draws": 1, "threshold": 0.02, "metrics": metrics, "features": "inception"},
