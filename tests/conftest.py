@@ -24,7 +24,7 @@ def root(tmp_path_factory, worker_id):
 @pytest.fixture(scope="session")
 def mnist_source(root):
     """The folder that holds mnist/ with the official files: a given one, or one they are fetched to."""
-    from unlearning import idx, plugins
+    from unlearning import downloads, plugins
     from unlearning.datasets import SOURCE_VARIABLE
 
     named = os.environ.get(SOURCE_VARIABLE)
@@ -34,7 +34,7 @@ def mnist_source(root):
     if named:
         pytest.skip(f"{SOURCE_VARIABLE} = {named}: holds no folder mnist/")
     with FileLock(root / "mnist.lock"), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(idx, "PATIENCE", 10)
+        patched.setattr(downloads, "PATIENCE", 10)
         try:
             plugins.load("datasets", "mnist").fetch(root / "fetched" / "mnist", None)
         except ValueError as error:

@@ -40,7 +40,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning import idx, pictures
+from unlearning import downloads, pictures
 from unlearning.datasets import CHUNKS, SOURCE_VARIABLE, Dataset, difference
 from unlearning.files import temporary_folder
 
@@ -70,7 +70,7 @@ def fetch(raw: Path, described: dict, source: str | None) -> None:
             f"{table}: {wrong}; if it is meant to be so, state what is found under 'files' in "
             f"scripts/unlearning/datasets/{name}.py, or else put the former table back"
         )
-    idx.fetch(raw, described, idx.mirrors_of(name, source, []))
+    downloads.fetch(raw, described, downloads.mirrors_of(name, source, []))
     place(Path(source) / name / described["pictures"]["folder"], raw / described["pictures"]["folder"])
 
 

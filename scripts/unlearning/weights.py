@@ -5,7 +5,7 @@ Nothing here imports torch: the workflow looks at it before any job.
 
 from pathlib import Path
 
-from unlearning import idx
+from unlearning import downloads
 from unlearning.files import explain_full_disk
 
 FEATURES = 2048  # of the last pooling layer
@@ -28,4 +28,4 @@ def fetch(folder: Path, source: str | None) -> None:
 
     public = [FID_WEIGHTS_URL.removesuffix(FILE)]
     with explain_full_disk(folder):
-        idx.fetch(folder, INCEPTION, idx.mirrors_of(INCEPTION["name"], source, public))
+        downloads.fetch(folder, INCEPTION, downloads.mirrors_of(INCEPTION["name"], source, public))

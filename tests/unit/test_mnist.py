@@ -15,7 +15,7 @@ import torchvision.datasets as torchvision
 import torchvision.datasets.utils as torchvision_utils
 
 import fetch_dataset
-from unlearning import idx, plugins
+from unlearning import downloads, idx, plugins
 from unlearning.datasets import SOURCE_VARIABLE
 
 
@@ -46,7 +46,7 @@ def small(tmp_path):
 def test_pictures_and_labels_are_read_as_they_were_written(small, tmp_path):
     described, folder, arrays = small
     raw = tmp_path / "raw"
-    idx.fetch(raw, described, [str(folder)])
+    downloads.fetch(raw, described, [str(folder)])
     data = idx.read(raw, described)
     np.testing.assert_array_equal(data.images[:5, 0], arrays["train-images-idx3-ubyte.gz"])
     np.testing.assert_array_equal(data.images[5:, 0], arrays["t10k-images-idx3-ubyte.gz"])
@@ -80,11 +80,11 @@ def test_a_mirror_is_asked_once_and_only_for_what_is_missing(small, mirror, tmp_
     described, _, _ = small
     url, asked = mirror
     for _ in range(2):
-        idx.fetch(tmp_path / "raw", described, idx.mirrors_of("small", url, ["unused"]))
+        downloads.fetch(tmp_path / "raw", described, downloads.mirrors_of("small", url, ["unused"]))
     assert {Path(path).name for path in asked} == set(described["files"])
     (tmp_path / "raw" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"altered")
     asked.clear()
-    idx.fetch(tmp_path / "raw", described, [f"{url}/small/"])
+    downloads.fetch(tmp_path / "raw", described, [f"{url}/small/"])
     assert {Path(path).name for path in asked} == {"t10k-labels-idx1-ubyte.gz"}
     assert idx.read(tmp_path / "raw", described).labels[-1] == 0
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_whole_is_refused_and_not_left_behind(small, tmp_path
     if how != "missing":
         bad.write_bytes(content[:-3] if how == "truncated" else content[:-1] + b"x")
     with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte\.gz could not be had") as error:
-        idx.fetch(tmp_path / "raw", described, [str(folder)])
+        downloads.fetch(tmp_path / "raw", described, [str(folder)])
     why = ": No such file"
     if how != "missing":
         found = hashlib.md5(bad.read_bytes()).hexdigest()
@@ -113,20 +113,20 @@ def test_a_file_that_is_not_whole_is_refused_and_not_left_behind(small, tmp_path
 
 def test_the_next_mirror_is_tried_where_one_fails(small, tmp_path):
     described, folder, _ = small
-    idx.fetch(tmp_path / "raw", described, ["http://127.0.0.1:9/", str(tmp_path / "nowhere"), str(folder)])
+    downloads.fetch(tmp_path / "raw", described, ["http://127.0.0.1:9/", str(tmp_path / "nowhere"), str(folder)])
     assert len(list((tmp_path / "raw").iterdir())) == 4
 
 
 def test_an_unreachable_mirror_is_named(small, tmp_path):
     with pytest.raises(ValueError, match=r"  http://127.0.0.1:9/train-images-idx3-ubyte.gz: .*refused") as error:
-        idx.fetch(tmp_path / "raw", small[0], ["http://127.0.0.1:9/"])
+        downloads.fetch(tmp_path / "raw", small[0], ["http://127.0.0.1:9/"])
     for part in ("Without a network", "data_source in config.yaml", SOURCE_VARIABLE):
         assert part in str(error.value)
 
 
 def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, monkeypatch):
     described, folder, _ = small
-    monkeypatch.setattr(idx, "PATIENCE", 0.3)
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
     ended = threading.Event()
 
     class Stalling(http.server.BaseHTTPRequestHandler):
@@ -144,9 +144,9 @@ def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, m
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
         with pytest.raises(ValueError, match=rf"  {url}train-images-idx3-ubyte.gz: stalled: sent nothing for 0.3 s\n"):
-            idx.fetch(tmp_path / "raw", described, [url])
+            downloads.fetch(tmp_path / "raw", described, [url])
         assert list((tmp_path / "raw").iterdir()) == []
-        idx.fetch(tmp_path / "raw", described, [url, str(folder)])
+        downloads.fetch(tmp_path / "raw", described, [url, str(folder)])
         ended.set()
         server.shutdown()
     assert len(list((tmp_path / "raw").iterdir())) == 4

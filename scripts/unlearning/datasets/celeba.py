@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning import idx, image_folder
+from unlearning import downloads, image_folder
 from unlearning.datasets import SOURCE_VARIABLE, Dataset
 from unlearning.files import OF_THIS_DISK, temporary_folder
 
@@ -84,12 +84,12 @@ def fetch(raw: Path, source: str | None) -> None:
     if source is None:
         _download(raw)
     else:
-        idx.fetch(raw, DATASET, idx.mirrors_of("celeba", source, []))
+        downloads.fetch(raw, DATASET, downloads.mirrors_of("celeba", source, []))
     unpacked = Path(source or "") / "celeba" / "img_align_celeba"
     if source and unpacked.is_dir():
         image_folder.place(unpacked, raw / "img_align_celeba")
     elif not (raw / "img_align_celeba").is_dir():
-        idx.fetch(raw, DATASET | {"files": ARCHIVE}, idx.mirrors_of("celeba", source, []))
+        downloads.fetch(raw, DATASET | {"files": ARCHIVE}, downloads.mirrors_of("celeba", source, []))
         _unpack(raw)
 
 
@@ -135,7 +135,7 @@ def _download(raw: Path) -> None:
     wanted = DATASET["files"] | ({} if (raw / "img_align_celeba").is_dir() else ARCHIVE)
     try:
         for identifier, md5, name in CelebA.file_list:
-            if name in wanted and not idx.is_whole(raw / name, wanted[name]):
+            if name in wanted and not downloads.is_whole(raw / name, wanted[name]):
                 with temporary_folder(raw / ".download") as temporary:
                     download_file_from_google_drive(identifier, str(temporary), name, md5)
                     (temporary / name).replace(raw / name)

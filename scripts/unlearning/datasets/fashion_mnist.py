@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearning import idx
+from unlearning import downloads, idx
 from unlearning.datasets import Dataset
 
 DATASET = {
@@ -38,7 +38,7 @@ def fetch(raw: Path, source: str | None) -> None:
     """From `source`, or from torchvision's mirrors."""
     from torchvision.datasets import FashionMNIST
 
-    idx.fetch(raw, DATASET, idx.mirrors_of(DATASET["name"], source, FashionMNIST.mirrors))
+    downloads.fetch(raw, DATASET, downloads.mirrors_of(DATASET["name"], source, FashionMNIST.mirrors))
 
 
 def read(raw: Path) -> Dataset:

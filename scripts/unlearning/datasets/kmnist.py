@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearning import idx
+from unlearning import downloads, idx
 from unlearning.datasets import Dataset
 
 DATASET = {
@@ -27,7 +27,7 @@ def fetch(raw: Path, source: str | None) -> None:
     """From `source`, or from torchvision's mirrors."""
     from torchvision.datasets import KMNIST
 
-    idx.fetch(raw, DATASET, idx.mirrors_of(DATASET["name"], source, KMNIST.mirrors))
+    downloads.fetch(raw, DATASET, downloads.mirrors_of(DATASET["name"], source, KMNIST.mirrors))
 
 
 def read(raw: Path) -> Dataset:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unlearning import idx, strokes
+from unlearning import downloads, idx, strokes
 from unlearning.datasets import Dataset
 
 DATASET = {
@@ -28,7 +28,7 @@ def fetch(raw: Path, source: str | None) -> None:
     """From `source`, or from torchvision's mirrors."""
     from torchvision.datasets import MNIST
 
-    idx.fetch(raw, DATASET, idx.mirrors_of(DATASET["name"], source, MNIST.mirrors))
+    downloads.fetch(raw, DATASET, downloads.mirrors_of(DATASET["name"], source, MNIST.mirrors))
 
 
 def read(raw: Path) -> Dataset:
