@@ -28,6 +28,10 @@
     def read(raw):
         return image_folder.read(raw, DATASET)
 
+An experiment forgets an attribute: copy configs/mnist-attribute.yaml and write `dataset: flowers`,
+`forget_set: {attribute: red}`, and for images of this size the model of configs/celeba.yaml. Pictures that
+lie in a folder for each class are described as in `class_folders`.
+
 `crop` is the width in pixels of what is cut out about the centre before it is resized, None for as much as
 there is; `unreadable_share`, of the pictures that may be missing or unreadable.
 """
