@@ -66,7 +66,7 @@ def prepare_run():
                 (each.get("slurm_account"), each.get("slurm_partition")) for each in asked
             }:
                 slurm.check_submission(account, partition, workflow.executor_settings.qos)
-            slurm.cancel_orphans(Path.cwd())
+            slurm.cancel_orphans(Path.cwd(), workflow.executor_settings.jobname_prefix)
     except (ValueError, OSError) as error:
         raise WorkflowError(str(error)) from None
     lift_default_limit()

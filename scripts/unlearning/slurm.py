@@ -8,8 +8,6 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-JOB_PREFIX = "unlearning"  # of job names; profiles/slurm/config.yaml gives it to the executor plugin
-
 
 def check_submission(account: str | None, partition: str | None, qos: str | None) -> None:
     """Ask SLURM whether it would take a job.
@@ -38,7 +36,7 @@ def has_gpus() -> bool:
     return any("gpu" in line for line in _lines("sinfo", "--noheader", "--format=%G"))
 
 
-def cancel_orphans(directory: Path, patience: float = 120) -> list[str]:
+def cancel_orphans(directory: Path, prefix: str, patience: float = 120) -> list[str]:
     """Cancel the jobs of a Snakemake that was killed in this directory, and wait until they have ended.
 
     They are asked to stop, save their state, and go on in the new run. Only to be called while no other
@@ -46,26 +44,27 @@ def cancel_orphans(directory: Path, patience: float = 120) -> list[str]:
 
     Args:
         directory: that Snakemake was started in.
+        prefix: of the names of its jobs, as the profile gives it to the executor plugin.
         patience: seconds to wait for their end.
 
     Returns:
         Their job numbers.
     """
-    orphans = _jobs(directory)
+    orphans = _jobs(directory, prefix)
     if orphans:
         logger.warning("cancelling %d SLURM jobs of a Snakemake that was killed here", len(orphans))
         _run("scancel", *orphans)
         deadline = time.monotonic() + patience
-        while _jobs(directory) and time.monotonic() < deadline:
+        while _jobs(directory, prefix) and time.monotonic() < deadline:
             time.sleep(1)
     return orphans
 
 
-def _jobs(directory: Path) -> list[str]:
+def _jobs(directory: Path, prefix: str) -> list[str]:
     """Jobs of ours, queued or running, that were sent from a directory."""
     listed = (line.split("|", 2) for line in _lines("squeue", "--me", "--noheader", "--format=%A|%j|%Z"))
     return sorted(
-        {number for number, name, place in listed if name.startswith(f"{JOB_PREFIX}_") and Path(place) == directory}
+        {number for number, name, place in listed if name.startswith(f"{prefix}_") and Path(place) == directory}
     )
 
 

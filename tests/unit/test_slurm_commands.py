@@ -56,9 +56,9 @@ def test_only_jobs_sent_from_this_directory_are_orphans(commands, tmp_path):
     echo '11|unlearning_ab|{here}'; echo '12|unlearning_ab|{here}'; echo '12|unlearning_ab|{here}'
     echo '13|unlearning_cd|{tmp_path}/elsewhere'; echo '14|somebody_else|{here}'; }}"""
     calls = commands(squeue=squeue, scancel=f"touch {tmp_path}/gone")
-    assert slurm.cancel_orphans(here, patience=5) == ["11", "12"]
+    assert slurm.cancel_orphans(here, "unlearning", patience=5) == ["11", "12"]
     assert "scancel 11 12\n" in calls.read_text()
-    assert slurm.cancel_orphans(here) == []
+    assert slurm.cancel_orphans(here, "unlearning") == []
 
 
 def test_every_attempt_asks_for_more(commands):
