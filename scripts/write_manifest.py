@@ -5,6 +5,7 @@ from pathlib import Path
 from unlearning.experiment import REFERENCES
 from unlearning.files import read_json, sha256_of, write_json
 from unlearning.job import run
+from unlearning.plugins import GROUPS
 from unlearning.provenance import command, environment
 from unlearning.results import Results
 
@@ -53,9 +54,7 @@ def main(
             "forget_set": {
                 "selection": chosen["selection"],
                 "sha256": chosen["sha256"],
-                "images": {
-                    group: len(chosen[group]) for group in ("forget", "retain", "heldout_forget", "heldout_retain")
-                },
+                "images": {group: len(chosen[group]) for group in GROUPS},
             },
             "judge": results.judge,
             "guide": results.guide,

@@ -24,7 +24,7 @@ def complete(described: dict, source: str | None) -> dict:
         source: the folder that holds `{name}/train/` and `{name}/val/`.
 
     Raises:
-        ValueError: see `class_folders` and `count`.
+        ValueError: see `find`, `class_names` and `count`.
     """
     folder = find(described, source)
     classes, counts = class_names(folder), {}
@@ -76,7 +76,7 @@ def count(folder: Path, limit: int) -> int:
     """How many pictures a class has, at most `limit`.
 
     Raises:
-        ValueError: none.
+        ValueError: it has none.
     """
     found = 0
     for _ in pictures(folder):

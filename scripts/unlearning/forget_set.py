@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from unlearning.files import atomic_path, read_json
+from unlearning.plugins import GROUPS
 
 LISTED = 20  # classes; of more, a message says only the nearest
 
@@ -48,7 +49,7 @@ class ForgetSet:
 
     def groups(self) -> dict[str, list[int]]:
         """The four groups of images, by name."""
-        return {name: getattr(self, name) for name in ("forget", "retain", "heldout_forget", "heldout_retain")}
+        return {name: getattr(self, name) for name in GROUPS}
 
     def save(self, path: Path, selection: dict) -> None:
         content = {"selection": selection, "sha256": self.sha256, **asdict(self)}

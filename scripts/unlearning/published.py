@@ -152,7 +152,7 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         theirs, compared = theirs.over(base), compared.over(our_base)
         shown["Published"] += f" ({theirs.mean:.3g} × {quantity.reference})"
         shown["Ours, as published"] += f" ({compared.mean:.3g} × {quantity.reference})"
-    verdict, reason = judge(theirs, compared, row["relative_tolerance"], row["absolute_tolerance"])
+    verdict, reason = verdict_on(theirs, compared, row["relative_tolerance"], row["absolute_tolerance"])
     if verdict != "reproduced":
         reason += _explanation(results, table, row, quantity)
     if lost := len(results.experiment["seeds"]) - compared.runs:
@@ -160,7 +160,7 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
     return shown | {"Verdict": verdict, "Reason": reason}
 
 
-def judge(theirs: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
+def verdict_on(theirs: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
     """Verdict on two means, and its reason.
 
     Allowed is the tolerance plus two standard errors of the published value. A difference that lies
@@ -198,7 +198,7 @@ def _explanation(results: Results, table: dict, row: pd.Series, quantity: Quanti
     if quantity.reference:
         theirs = theirs.over(table[quantity.reference, row["metric"]])
         ours = ours.over(estimate(results, quantity.compared, quantity.reference))
-    verdict, _ = judge(theirs, ours, row["relative_tolerance"], row["absolute_tolerance"])
+    verdict, _ = verdict_on(theirs, ours, row["relative_tolerance"], row["absolute_tolerance"])
     outcome = {
         "reproduced": "that is the published number",
         "not reproduced": "nor is that the published number",

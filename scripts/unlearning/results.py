@@ -122,7 +122,7 @@ class Results:
         return pd.concat(tables, ignore_index=True)
 
     def samples(self, method: str, seed: int) -> dict[str, np.ndarray]:
-        """The judged samples of a run: `images` (N, C, H, W) uint8 and `classes` (N,)."""
+        """The judged samples of a run: `latents` (N, D), `classes` (N,) and the first `images` (n, C, H, W) uint8."""
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from unlearning import comparisons, plugins, published
 from unlearning.config import ROOT
-from unlearning.published import QUANTITIES, Estimate, judge
+from unlearning.published import QUANTITIES, Estimate, verdict_on
 from unlearning.statistics import bootstrap_interval, holm, sign_flip_p
 
 
@@ -117,7 +117,7 @@ def test_what_was_not_run_or_has_no_value_is_not_comparable():
     ],
 )
 def test_neither_scatter_nor_a_bound_makes_or_breaks_agreement(ours, expected):
-    assert judge(Estimate.of(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
+    assert verdict_on(Estimate.of(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
 
 
 def test_the_error_of_a_ratio_is_that_of_many_repetitions():
@@ -162,7 +162,7 @@ def test_a_verdict_never_improves_as_the_numbers_move_apart(theirs, ours, spread
     order = ["reproduced", "not comparable", "not reproduced"]
     further = ours + np.sign(ours - theirs or 1) * 10
     near, far = (
-        judge(Estimate.of(theirs, 0.1, 10), Estimate.of(mean, spread, runs), tolerance, 0.0)[0]
+        verdict_on(Estimate.of(theirs, 0.1, 10), Estimate.of(mean, spread, runs), tolerance, 0.0)[0]
         for mean in (ours, further)
     )
     assert order.index(far) >= order.index(near)

@@ -92,7 +92,7 @@ class Evidence:
     losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
     retrained_losses: the same (K, n) of K retrained models of other seeds, without the retain set; empty if
         there is no other seed.
-    steps: per-step arrays by column, see `unlearning_run.STEP_COLUMNS`; empty for a reference.
+    steps: per-step arrays by column, see `unlearning_run.Run`; empty for a reference.
     measurements: arrays `step`, `forgotten`, `samples`; empty where nothing was measured.
     record: what the training or unlearning job wrote down about itself.
     """
