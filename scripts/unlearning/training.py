@@ -1,5 +1,7 @@
 """The training loop of models from scratch: the original, the retrained model and the classifiers."""
 
+import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +42,15 @@ def losses_of_images(
         images: (N, C, H, W) uint8, where the model is.
         precision: 'float32', 'tf32' or 'bfloat16'; see `device.reduced_precision`.
         compiled: by torch's compiler, when the loss is first computed; its derivative has no further ones.
+
+    Raises:
+        ValueError: it is to be compiled for a CPU, and there is no C++ compiler.
     """
+    if compiled and images.device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+        raise ValueError(
+            "training.compile = true: needs a C++ compiler on a CPU, g++ or what CXX names, and there is none; install "
+            "one, or leave the key out"
+        )
     layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
     autocast = reduced_precision(precision, images.device)
     compute = torch.compile(model.losses) if compiled else model.losses

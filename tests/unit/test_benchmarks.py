@@ -18,6 +18,7 @@ def experiment(monkeypatch):
     monkeypatch.setattr(methods, "ROUNDS", 1)
     monkeypatch.setattr(methods, "LOOP_STEPS", 3)
     monkeypatch.setattr(torch, "compile", lambda function: function)  # half a minute, and a C++ compiler
+    monkeypatch.setenv("CXX", "true")
     return load_experiment("mnist")
 
 

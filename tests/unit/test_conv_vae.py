@@ -111,6 +111,7 @@ def test_a_compiled_loss_keeps_the_loss_curve(tmp_path, monkeypatch):
     from torch._dynamo.utils import counters
 
     # The compiler's front end alone: its back end would take half a minute, and a C++ compiler.
+    monkeypatch.setenv("CXX", "true")
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     torch._dynamo.reset()
     plain, _ = train_small(tmp_path)
@@ -118,6 +119,12 @@ def test_a_compiled_loss_keeps_the_loss_curve(tmp_path, monkeypatch):
     assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
+
+
+def test_a_compiler_that_is_missing_is_told_before_the_first_step(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    with pytest.raises(ValueError, match=r"training.compile = true: needs a C\+\+ compiler"):
+        train_small(tmp_path, compiled=True)
 
 
 def test_a_gpu_that_runs_out_of_memory_is_explained_and_the_state_kept(tmp_path):
