@@ -304,19 +304,34 @@ def test_the_published_distance_is_the_frechet_distance_where_covariances_commut
     assert abs(theirs - true) > 0.1
 
 
-def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(tmp_path):
+class Pixels:
+    """Stands for Inception: its features are the pixels."""
+
+    def features(self, images):
+        return images.flatten(1).float()
+
+    def cached_features(self, images, path):
+        return self.features(images)
+
+    def output(self, features):
+        return features[:, :3]
+
+
+@pytest.mark.parametrize("inception", [None, Pixels()], ids=["guide", "inception"])
+def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(inception, tmp_path):
     model = models.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
     judge, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[5]).eval() for _ in range(2))
     latents = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
 
-    def seen(unlearned):
-        fields, _ = see_samples(model, judge, guide, latents, {}, None, None, tmp_path / "cache", unlearned=unlearned)
-        return fields
-
+    found = {}
     for unlearned in (True, False):
-        expected, _ = look_at(guide, models.decode(model, latents, train_mode=not unlearned))
-        np.testing.assert_array_equal(seen(unlearned)["published_features"], expected.detach().numpy())
-    assert not np.allclose(seen(True)["published_features"], seen(False)["published_features"])
+        cache = tmp_path / "cache"
+        fields, _ = see_samples(model, judge, guide, latents, {}, None, inception, cache, unlearned=unlearned)
+        shown = models.decode(model, latents, train_mode=not unlearned)
+        expected = inception.features(shown) if inception else look_at(guide, shown)[0].detach()
+        found[unlearned] = fields["published_features"]
+        np.testing.assert_array_equal(found[unlearned], expected.numpy())
+    assert not np.allclose(found[True], found[False])
 
 
 def test_there_is_no_published_protocol_without_a_guide():
