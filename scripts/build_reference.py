@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from unlearning import models
@@ -60,9 +61,17 @@ def main(
         images = torch.from_numpy(data.images).to(target)
         inception = Inception(weights.parent / "checkpoints", target) if weights else None
         groups = ForgetSet.load(forget_set).groups()
-        retain = images[groups["retain"]]
         unseen = {group: indices for group, indices in groups.items() if group != "retain"}
-        tensors = {"retain.features": features_of(retain, classifier, inception)}
+        tensors, classifiers, retain = {}, {"judge": sha256_of_file(judge)}, groups["retain"]
+        if guide:
+            trained = np.flatnonzero(data.train)
+            features = features_of(images[trained], Classifier.load(guide, target), inception)
+            tensors["published.mean"], tensors["published.covariance"] = moments(features.cpu().numpy())
+            classifiers["guide"] = sha256_of_file(guide)
+        if guide and inception:  # which would take as long again
+            tensors["retain.features"] = features[np.searchsorted(trained, retain)]
+        else:
+            tensors["retain.features"] = features_of(images[retain], classifier, inception)
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = models.load(path, target)
             network.eval()
@@ -81,11 +90,6 @@ def main(
             if elbo_draws:
                 losses = group_losses(network, images, unseen, elbo_draws, seed)
                 tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
-        classifiers = {"judge": sha256_of_file(judge)}
-        if guide:
-            features = features_of(images[torch.from_numpy(data.train)], Classifier.load(guide, target), inception)
-            tensors["published.mean"], tensors["published.covariance"] = moments(features.cpu().numpy())
-            classifiers["guide"] = sha256_of_file(guide)
         if inception:
             classifiers["Inception"] = sha256_of_file(weights)
     write_tensors(reference, tensors, {"classifiers": classifiers, "seeds": seeds})

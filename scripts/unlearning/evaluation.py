@@ -155,8 +155,6 @@ def see_completions(
     """
     completions = {}
     for group, indices in groups.items():
-        if not len(indices):
-            continue
         chosen = spread_out(indices, count)
         completions[group] = completion_set(
             model,

@@ -71,6 +71,9 @@ def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int
         completed = len(GROUPS) * experiment["evaluation"]["samples"] * models * plugins.completes(name)
         steps += completed * parameters.get("sampling_steps", 1) / COMPLETED_AT_ONCE
         if rule == "evaluate":
+            # The as-published distance has a reference's samples drawn, and looked at, once more.
+            again = experiment["evaluation"]["samples"] * uses_inception(experiment) * ("guide" in experiment)
+            looking += again * SECONDS_PER_INCEPTION[experiment["device"]]
             seen = uses_inception(experiment) + 2 * (
                 "embedding" in experiment["evaluation"]
             )  # CLIP sees true images too

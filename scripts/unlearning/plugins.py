@@ -77,16 +77,17 @@ def describe(kind: str, name: str) -> dict:
 def _evaluate(value: ast.expr, kind: str) -> dict:
     """A literal, another file's as in `uno.PARAMETERS`, or several in one as in `{**uno.PARAMETERS, "key": ...}`."""
     if isinstance(value, ast.Attribute):
-        return describe(kind, ast.unparse(value.value))
+        file = ast.unparse(value.value)
+        if value.attr != LITERAL[kind] or file not in names(kind):
+            raise ValueError(ast.unparse(value))
+        return describe(kind, file)
     if isinstance(value, ast.Dict) and None in value.keys:
-        parts = zip(value.keys, value.values, strict=True)
-        return {
-            name: described
-            for key, part in parts
-            for name, described in (
-                _evaluate(part, kind) if key is None else {ast.literal_eval(key): ast.literal_eval(part)}
-            ).items()
-        }
+        described = {}
+        for key, part in zip(value.keys, value.values, strict=True):
+            if key is None and not isinstance(part, ast.Attribute):
+                raise ValueError(ast.unparse(part))
+            described |= _evaluate(part, kind) if key is None else {ast.literal_eval(key): ast.literal_eval(part)}
+        return described
     return ast.literal_eval(value)
 
 

@@ -114,6 +114,7 @@ def test_a_compiled_loss_keeps_the_loss_curve(tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "true")
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     torch._dynamo.reset()
+    counters.clear()
     plain, _ = train_small(tmp_path)
     compiled, _ = train_small(tmp_path, compiled=True)
     assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)

@@ -156,6 +156,11 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     assert arrays["1.features"].shape == (7, weights.FEATURES)
     assert arrays["1.losses.heldout_retain"].shape == (3,)
     assert set(header["classifiers"]) == {"judge", "Inception"}
+    guided = common | {"guide": common["judge"], "reference": tmp_path / "guided.safetensors"}
+    build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
+    more, _ = read_tensors(guided["reference"])
+    np.testing.assert_allclose(more["retain.features"], arrays["retain.features"], rtol=2e-3, atol=1e-4)
+    assert more["published.mean"].shape == (weights.FEATURES,)
 
     metrics = ["kid", "precision_recall", "inception_score", "elbo_rank", "membership", "nearest_sample"]
     run = {

@@ -320,7 +320,8 @@ class Pixels:
 @pytest.mark.parametrize("inception", [None, Pixels()], ids=["guide", "inception"])
 def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(inception, tmp_path):
     model = models.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
-    judge, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[5]).eval() for _ in range(2))
+    torch.manual_seed(0)
+    judge, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[50]).eval() for _ in range(2))
     latents = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
 
     found = {}

@@ -78,6 +78,8 @@ def test_needs_grow_with_the_experiment():
     seen = needs.looked_at(inception, DATASET)
     assert seen == sum(DATASET["train_images"]) + DIGITS["evaluation"]["samples"] * len(DIGITS["seeds"])
     assert needs.looked_at(DIGITS, DATASET) == 0
+    guided = inception | {"guide": DIGITS["judge"]}
+    assert needs.minutes("evaluate", guided, DATASET) > needs.minutes("evaluate", inception, DATASET)
     assert needs.memory_mib(DATASET, 1, seen) > needs.memory_mib(DATASET) + 100
     for rule in ("build_reference", "evaluate"):
         assert needs.minutes(rule, inception, DATASET) > needs.minutes(rule, DIGITS, DATASET) + 10
@@ -88,7 +90,7 @@ def test_places_has_time_for_its_completions():
     places = read_yaml("configs/places-i2i.yaml")
     dataset = {"image_shape": [3, 256, 256], "train_images": [250] * 365, "heldout_images": [100] * 365}
     assert needs.minutes("evaluate", places, dataset) > 82
-    assert needs.minutes("build_reference", places, dataset) > 2 * 69
+    assert needs.minutes("build_reference", places, dataset) > 3 * 69
     clip = places | {"evaluation": places["evaluation"] | {"embedding": {}}}
     assert needs.minutes("evaluate", clip, dataset) > needs.minutes("evaluate", places, dataset)
     assert needs.memory_mib(dataset, clip=True) > needs.memory_mib(dataset) + 4000

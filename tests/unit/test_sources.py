@@ -81,6 +81,8 @@ def test_plugins_describe_themselves_without_being_run(method):
     direction = "def direction(step, a): pass\n"
     fine = method("fine", "import nonsense_that_does_not_exist\nPARAMETERS = {'a': {'type': 'number'}}\n" + direction)
     assert fine == method("borrowed", "PARAMETERS = fine.PARAMETERS\n" + direction) == {"a": {"type": "number"}}
+    both = method("both", "PARAMETERS = {**fine.PARAMETERS, 'b': {}}\ndef direction(step, a, b): pass\n")
+    assert both == {**fine, "b": {}}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,9 @@ def test_plugins_describe_themselves_without_being_run(method):
     [
         ("def direction(step): pass\n", r"must assign PARAMETERS = \{...\} at its top level"),
         ("PARAMETERS = dict(a=1)\ndef direction(step, a): pass\n", "once and as a literal"),
+        ("PARAMETERS = {**wrong.DEFAULTS}\ndef direction(step, a): pass\n", "once and as a literal"),
+        ("PARAMETERS = {**missing.PARAMETERS}\ndef direction(step, a): pass\n", "once and as a literal"),
+        ("PARAMETERS = {**['a']}\ndef direction(step, a): pass\n", "once and as a literal"),
         ("PARAMETERS = {}\n", "must define direction, see"),
         ("PARAMETERS = {}\ndef direction(step, w): pass\n", r"direction takes \['w'\] .* PARAMETERS has \[\]"),
         ("PARAMETERS = {\n", "wrong.py, line 1: not valid Python"),
