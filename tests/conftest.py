@@ -32,13 +32,13 @@ def mnist_source(root):
     if (given / "mnist").is_dir():
         return given.resolve()
     if named:
-        pytest.skip(f"{SOURCE_VARIABLE} = {named}: holds no folder mnist/")
+        pytest.skip(reason=f"{SOURCE_VARIABLE} = {named}: holds no folder mnist/")
     with FileLock(root / "mnist.lock"), pytest.MonkeyPatch.context() as patched:
         patched.setattr(downloads, "PATIENCE", 10)
         try:
             plugins.load("datasets", "mnist").fetch(root / "fetched" / "mnist", None)
         except ValueError as error:
-            pytest.skip(f"MNIST is neither here nor to be fetched: {error}")
+            pytest.skip(reason=f"MNIST is neither here nor to be fetched: {error}")
     return root / "fetched"
 
 
