@@ -32,7 +32,7 @@ def main() -> None:
             table = side_by_side(folders, metrics) if len(folders) > 1 else by_setting(*folders, metrics)
         else:
             table = main_part(*folders)
-        origins = "\n".join(origin(folder) for folder in folders)
+        origins = " ".join(origin(folder) for folder in folders)
         return f"{match[1]}{table}\n\n{origins}\n{match[4]}"
 
     for page in (ROOT / "README.md", ROOT / "report" / "results.md"):
