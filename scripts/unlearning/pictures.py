@@ -1,8 +1,9 @@
 """Picture files, decoded once, in parallel, into one array.
 
 Chunks of pictures are files of their own until all are there: an interrupted job goes on with the chunks
-that are missing. Pillow reads the files, and only as JPEG or PNG: 1,400 pictures of CelebA's size a second on
-one busy core (`make bench`). Its `draft` mode would decode 1.4 times as fast, but not quite the same pixels.
+that are missing. Pillow reads the files, and only as JPEG or PNG: 1,000 to 2,200 pictures of CelebA's size a
+second on one core, as the core is (`make bench`). Its `draft` mode would decode 1.4 times as fast, but not
+quite the same pixels.
 """
 
 import logging
