@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from unlearning import plugins
-from unlearning.files import atomic_path
+from unlearning.captions import write_caption
 from unlearning.job import run
 from unlearning.plotting import save, use_style
 from unlearning.results import Results
@@ -38,8 +38,7 @@ def main(
     drawn, text = plugins.load("figures", figure).draw(Results.read(configuration, table, accuracy, forget_set))
     save(drawn, pdf)
     save(drawn, svg)
-    with atomic_path(caption) as temporary:
-        temporary.write_text(text + "\n")
+    write_caption(caption, text)
 
 
 if "snakemake" in globals():

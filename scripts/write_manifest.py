@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from unlearning.experiment import REFERENCES
 from unlearning.files import read_json, sha256_of, write_json
 from unlearning.job import run
 from unlearning.plugins import GROUPS
@@ -34,7 +33,7 @@ def main(
     results = Results.read(configuration, table, accuracy, forget_set)
     runs = [
         read_json(results.run(method, seed) / "metrics.json")
-        for method in (*REFERENCES, *results.methods)
+        for method in results.rows
         for seed in configuration["seeds"]
     ]
     data = read_json(dataset)

@@ -1,13 +1,14 @@
 """What must be right in a configuration and no schema can say: whether its parts fit together."""
 
+import csv
 import re
-from functools import partial
 from pathlib import Path
 
 from unlearning import hub, masks, plugins
 from unlearning.convolutional import check_halvings, check_sizes
 from unlearning.experiment import rows_alike_but_for, rule_of, uses_inception
 from unlearning.forget_set import check_proxies, check_selection, group_sizes
+from unlearning.strict_yaml import ROOT
 from unlearning.violations import violations
 from unlearning.weights import FEATURES
 
@@ -15,7 +16,21 @@ UNCHECKED = (
     "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
     "hub's page of {source} says of {file}"
 )
-OURS = {"configs", "envs", "profiles", "published", "report", "rules", "schemas", "scripts", "tests"}
+OURS = {
+    ".ci",
+    ".git",
+    ".snakemake",
+    ".venv",
+    "configs",
+    "envs",
+    "profiles",
+    "published",
+    "report",
+    "rules",
+    "schemas",
+    "scripts",
+    "tests",
+}
 
 
 def check_folders(settings: dict, root: Path) -> list[str]:
@@ -50,11 +65,12 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *_model(experiment["model"], dataset),
         *_weights(experiment),
         *_schedule(experiment["unlearning"]),
-        *check_proxies(experiment.get("proxies", {}), experiment, partial(plugins.describe, "datasets")),
+        *check_proxies(experiment),
         *_rows(experiment),
         *_guide(experiment),
         *_metrics(experiment),
         *_figures(experiment),
+        *_published(experiment),
         *_sample_count(experiment, dataset),
     ]
 
@@ -185,6 +201,17 @@ def _figures(experiment: dict) -> list[str]:
                 "alike; add some (see `rule`), or remove it"
             )
     return problems
+
+
+def _published(experiment: dict) -> list[str]:
+    """The published numbers must be of this data set."""
+    if "published" not in experiment:
+        return []
+    table, dataset = experiment["published"]["table"], experiment["dataset"]
+    with (ROOT / "published" / f"{table}.csv").open(newline="") as file:
+        if any(row["dataset"] == dataset for row in csv.DictReader(file)):
+            return []
+    return [f"published.table = {table!r}: has no numbers of the data set {dataset!r}; leave 'published' out"]
 
 
 def _needs(figure: str) -> dict:

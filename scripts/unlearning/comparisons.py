@@ -27,6 +27,7 @@ def comparisons(results: Results) -> pd.DataFrame:
         methods = [method for method in results.methods if method != baseline]
         if baseline not in [*results.methods, "retrain"]:
             continue
+        rows |= {(method, baseline): {"Method": method, "Compared with": baseline} for method in methods}
         for metric, description in described.items():
             label = with_unit(description["label"], description["unit"])
             paired = {method: differences(results, metric, method, baseline) for method in methods}
@@ -37,8 +38,8 @@ def comparisons(results: Results) -> pd.DataFrame:
             }
             corrected = dict(zip(tested, holm(np.array(list(tested.values()))), strict=True))
             for method, values in paired.items():
-                row = rows.setdefault((method, baseline), {"Method": method, "Compared with": baseline})
-                row[label] = _cell(values, corrected.get(method), len(results.experiment["seeds"]))
+                cell = _cell(values, corrected.get(method), len(results.experiment["seeds"]))
+                rows[method, baseline][label] = cell
     return pd.DataFrame(list(rows.values()))
 
 

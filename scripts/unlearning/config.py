@@ -6,6 +6,7 @@ A dataset, model, method or metric describes itself in a literal (``DATASET``, `
 """
 
 import copy
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -34,7 +35,7 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     )
     _refuse("config.yaml", violations(settings, schema))
     _refuse("config.yaml", check_folders(settings, root))
-    return settings
+    return settings | {key: os.path.normpath(settings[key]) for key in ("results", "data")}
 
 
 def load_experiment(name: str, root: Path = ROOT) -> dict:
@@ -83,8 +84,6 @@ def _with_rows(schema: dict, experiment: object) -> dict:
             known = isinstance(row["rule"], str) and row["rule"] in files
             own[name] = copy.deepcopy(files[row["rule"]]) if known else {"type": "object", "properties": {"rule": {}}}
             own[name]["properties"]["rule"] = {"enum": [name] if name in files else list(files)}
-    if not own:
-        return schema
     schema = copy.deepcopy(schema)
     methods = schema["properties"]["methods"]
     methods["properties"] |= own

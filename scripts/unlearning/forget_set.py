@@ -7,14 +7,13 @@ import copy
 import difflib
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from unlearning import plugins
 from unlearning.files import atomic_path, read_json
-from unlearning.plugins import GROUPS
 
 LISTED = 20  # classes; of more, a message says only the nearest
 
@@ -49,7 +48,7 @@ class ForgetSet:
 
     def groups(self) -> dict[str, list[int]]:
         """The four groups of images, by name."""
-        return {name: getattr(self, name) for name in GROUPS}
+        return {name: getattr(self, name) for name in plugins.GROUPS}
 
     def save(self, path: Path, selection: dict) -> None:
         content = {"selection": selection, "sha256": self.sha256, **asdict(self)}
@@ -137,19 +136,13 @@ def group_sizes(selection: dict, dataset: dict) -> dict[str, int]:
     return {"forget": forget, "retain": retain, "heldout_forget": heldout_forget, "heldout_retain": heldout_retain}
 
 
-def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dict]) -> list[str]:
-    """Problems of an experiment's `proxies`, image sets that stand for the retain set.
-
-    Args:
-        proxies: `{name: {classes: ...}}` or `{name: {dataset: ...}}`.
-        experiment: its configuration.
-        describe: gives the description of a data set by its name.
-    """
-    problems, dataset = [], describe(experiment["dataset"])
+def check_proxies(experiment: dict) -> list[str]:
+    """Problems of an experiment's `proxies`, image sets that stand for the retain set."""
+    problems, dataset = [], plugins.describe("datasets", experiment["dataset"])
     selection = experiment["forget_set"]
     in_part = "seed" in selection or "classes" not in selection
     forgotten = set() if in_part else set(map(str, selection["classes"]))
-    for name, proxy in proxies.items():
+    for name, proxy in experiment.get("proxies", {}).items():
         if "classes" in proxy:
             for wanted in map(str, proxy["classes"]):
                 if wanted not in dataset["classes"]:
@@ -162,7 +155,7 @@ def check_proxies(proxies: dict, experiment: dict, describe: Callable[[str], dic
             problems.append(f"{where}: holds what is to be forgotten; name classes of it, or another data set")
             continue
         try:
-            shape = describe(proxy["dataset"])["image_shape"]
+            shape = plugins.describe("datasets", proxy["dataset"])["image_shape"]
         except ValueError as error:
             problems.append(f"{where}: {error}")
             continue

@@ -52,19 +52,26 @@ def describe(kind: str, name: str) -> dict:
     values = _assigned(body, literal)
     try:
         (value,) = values
-        described = _evaluate(value, kind)
-    except ValueError:
+        described = {**_evaluate(value, kind)}
+    except (TypeError, ValueError):
         raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
 
     if kind == "datasets" and described.get("classes") == "folders":
         described = class_listing.complete(described, os.environ.get(SOURCE_VARIABLE))
     if kind == "metrics":
+        for metric, entry in described.items():
+            if missing := {"label", "unit", "table", "description"}.difference(entry):
+                raise ValueError(f"{path}: METRICS.{metric} lacks {', '.join(sorted(missing))}")
         described = {key: value for name, entry in described.items() for key, value in _by_group(name, entry)}
     if kind == "methods":
         functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
         for function in ("direction", "prepare"):
             if function in functions:
                 arguments = functions[function].args
+                if not arguments.args:
+                    raise ValueError(
+                        f"{path}: {function} must take a first argument, see {path.parent / '__init__.py'}"
+                    )
                 taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
                 if set(taken) != set(described):
                     raise ValueError(
@@ -132,7 +139,9 @@ def completes(model: str) -> bool:
 def _parse(kind: str, name: str) -> list[ast.stmt]:
     path = LIBRARY / kind / f"{name}.py"
     try:
-        body = ast.parse(path.read_text()).body
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error}") from None
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
     defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}

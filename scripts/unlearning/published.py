@@ -100,7 +100,8 @@ class Estimate:
         ratio = self.mean / reference.mean
         squared_error = (self.squared_error + ratio**2 * reference.squared_error) / reference.mean**2
         std = self.std / abs(reference.mean)
-        return Estimate(ratio, std, self.runs, squared_error, self.at_least, reference.at_least)
+        runs = np.fmin(self.runs, reference.runs)
+        return Estimate(ratio, std, runs, squared_error, self.at_least, reference.at_least)
 
     def __str__(self) -> str:
         spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"
@@ -137,12 +138,15 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
     if method not in results.rows:
         return shown | {"Verdict": "not comparable", "Reason": "this experiment has no such row"}
     if ours is None or not np.isfinite(ours.mean):
-        reason = f"no run of ours has the value: {_status(results, method)}"
+        reason = f"no run of ours has the value: {_status(results, method)}" if ours is None else "infinite in a run"
         return shown | {"Verdict": "not comparable", "Reason": reason}
     if quantity.reference == method:
         reason = "other hardware or features; the unit of this quantity's ratios"
         return shown | {"Verdict": "not comparable", "Reason": reason}
     compared = estimate(results, quantity.compared, method)
+    if compared is None:
+        reason = "no run of ours is long enough to be timed beside a plain retain step"
+        return shown | {"Verdict": "not comparable", "Reason": reason}
     if quantity.reference:
         base = table.get((quantity.reference, row["metric"]))
         our_base = estimate(results, quantity.compared, quantity.reference)
@@ -153,9 +157,8 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         shown["Published"] += f" ({theirs.mean:.3g} × {quantity.reference})"
         shown["Ours, as published"] += f" ({compared.mean:.3g} × {quantity.reference})"
     verdict, reason = verdict_on(theirs, compared, row["relative_tolerance"], row["absolute_tolerance"])
-    if verdict != "reproduced":
-        reason += _explanation(results, table, row, quantity)
-    if lost := len(results.experiment["seeds"]) - compared.runs:
+    reason += _explanation(results, table, row, quantity)
+    if lost := len(results.experiment["seeds"]) - len(results.values(quantity.compared, method)):
         reason += f"; {lost} of {len(results.experiment['seeds'])} runs have no value: {_status(results, method)}"
     return shown | {"Verdict": verdict, "Reason": reason}
 
@@ -187,7 +190,7 @@ def verdict_on(theirs: Estimate, ours: Estimate, relative: float, absolute: floa
 
 
 def _explanation(results: Results, table: dict, row: pd.Series, quantity: Quantity) -> str:
-    """What is known of a number that is not reproduced: what the released code ran under the method's name."""
+    """Where the released code ran something else under the method's name, what that gives here."""
     ran = row["as_run"]
     if not isinstance(ran, str) or ran not in results.methods:
         return ""
@@ -201,7 +204,7 @@ def _explanation(results: Results, table: dict, row: pd.Series, quantity: Quanti
     verdict, _ = verdict_on(theirs, ours, row["relative_tolerance"], row["absolute_tolerance"])
     outcome = {
         "reproduced": "that is the published number",
-        "not reproduced": "nor is that the published number",
+        "not reproduced": "that is not the published number",
         "not comparable": "too scattered, or too often without a crossing, to tell",
     }
     return f"; the released code ran {ran} under this name, which here gives {ours.mean:.3g}: {outcome[verdict]}"

@@ -40,14 +40,16 @@ def _content(file: Path) -> bytes:
 @cache
 def _imports(file: Path) -> list[Path]:
     """The library modules that a file imports, at its top or inside a function."""
-    modules = set()
+    modules, package = set(), file.relative_to(SCRIPTS).parts[:-1]
     for node in ast.walk(ast.parse(_content(file))):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            modules.add(node.module)
-            modules.update(f"{node.module}.{alias.name}" for alias in node.names)
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            modules.add(module)
+            modules.update(f"{module}.{alias.name}" for alias in node.names)
     stems = {Path(*module.split(".")) for module in modules if module}
-    stems |= {package for stem in stems for package in stem.parents}  # importing a.b.c runs a and a.b
+    stems |= {above for stem in stems for above in stem.parents}  # importing a.b.c runs a and a.b
     found = [path for stem in stems for path in (SCRIPTS / f"{stem}.py", SCRIPTS / stem / "__init__.py")]
     return sorted(path for path in found if path.is_file())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from unlearning.captions import write_caption
 from unlearning.files import atomic_path
 
 
@@ -36,10 +37,10 @@ def write_table(
         (csv, table.to_csv()),
         (latex, to_latex(shown, caption)),
         (html, to_html(shown)),
-        (rst, caption + "\n"),
     ):
         with atomic_path(path) as temporary:
             temporary.write_text(content)
+    write_caption(rst, caption)
 
 
 def to_latex(table: pd.DataFrame, text: str) -> str:

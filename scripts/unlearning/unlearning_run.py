@@ -49,7 +49,7 @@ class Run:
     status: 'finished' or 'diverged'. steps: one mapping per step, with `step`, `seconds` (of the step
     alone), `pace_seconds` (of a plain retain step in its neighbourhood; None where none was timed), the
     columns `INSPECTED` (None but where the forget fraction is measured) and `published_forgotten` (how
-    many of the guide's view of 128 fixed latents are of a forgotten class; None without a guide).
+    many of the guide's view of 128 fixed latents are of a forgotten class, before the step; None without a guide).
     measurements: one mapping per measurement, `step`, `forgotten` and `samples` (how many of how many
     fresh samples the judge takes for a forgotten class). preparation_seconds: before the first step.
     """
@@ -94,7 +94,7 @@ def unlearn(
         checkpoint: resumes and saves.
 
     Raises:
-        ValueError: the method's direction has not the shape of the parameters.
+        ValueError: the method's direction is no tensor of the parameters' shape and type.
     """
     pacer = Pacer(model, retain, settings)  # before anything is frozen: its steps are those of `finetune`
     if getattr(method, "ENCODER_ONLY", False):
@@ -149,7 +149,8 @@ def unlearn(
             run.measurements.append({"step": step, "forgotten": count, "samples": settings["samples"]})
 
     schedule = measured_steps(settings["measure"], settings["steps"])
-    size = flatten(trainable(model)).shape
+    vector = flatten(trainable(model))
+    dtype, size = vector.dtype, vector.shape
     measure(0)
     set_training_mode(model, settings)
     progress = tqdm(
@@ -171,12 +172,15 @@ def unlearn(
         )
         for loss in (step.retain, step.forget):
             loss.batch  # noqa: B018 - every method draws one of each in every step, so that all see the same
+        record = dict.fromkeys(STEP_COLUMNS)
+        if guide and forgotten_classes:  # before the parameters change, as the paper's code has it
+            record["published_forgotten"] = count_forgotten(guide, decode(model, fixed_latents, train_mode=True))
         started = now(device)
         direction = method.direction(step, **parameters)
-        if direction.shape != size:
-            raise ValueError(f"the method's direction has shape {tuple(direction.shape)}, but must have {tuple(size)}")
+        if not isinstance(direction, Tensor) or (direction.dtype, direction.shape) != (dtype, size):
+            given = f"{direction.dtype} {tuple(direction.shape)}" if isinstance(direction, Tensor) else repr(direction)
+            raise ValueError(f"the method's direction must be {dtype} {tuple(size)}, but is {given}")
         seconds = now(device) - started
-        record = dict.fromkeys(STEP_COLUMNS)
         inspected = number in schedule
         before = inspect(model, step, direction) if inspected else None
         started = now(device)
@@ -188,8 +192,6 @@ def unlearn(
             values = torch.cat([before, inspect_after(model, step)])
             finite = finite and values.isfinite().all().item()
             record |= zip(INSPECTED, values.tolist(), strict=True)
-        if guide and forgotten_classes:
-            record["published_forgotten"] = count_forgotten(guide, decode(model, fixed_latents, train_mode=True))
         pace = pacer.seconds() if number % PACE_EVERY == 0 else None
         run.steps.append({"step": number, **record, "seconds": seconds, "pace_seconds": pace})
         if not finite:
@@ -221,9 +223,9 @@ def measured_steps(schedule: list[dict], steps: int) -> set[int]:
     """
     measured, start = {steps}, 0
     for part in schedule:
-        measured.update(range(start + part["every"], part["until"] + 1, part["every"]))
+        measured.update(range(start + part["every"], min(part["until"], steps) + 1, part["every"]))
         start = part["until"]
-    return {step for step in measured if step <= steps}
+    return measured
 
 
 def set_training_mode(model: nn.Module, settings: dict) -> None:

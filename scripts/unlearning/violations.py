@@ -4,15 +4,21 @@ import difflib
 import re
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 LARGEST_NUMBER = 1e100
+# JSON Schema takes 1e3 for an integer, but YAML reads it as a float, with which jobs cannot count.
+Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
 
 
 def violations(content: dict, schema: dict) -> list[str]:
     """One line for each violation; odd numbers first, for comparisons with them say nothing."""
     if odd := _odd_numbers(content, ""):
         return odd
-    errors = Draft202012Validator(schema).iter_errors(content)
+    errors = Validator(schema).iter_errors(content)
     return [line for error in sorted(errors, key=lambda error: error.json_path) for line in _explain(error)]
 
 

@@ -27,7 +27,7 @@ DIGITS = read_yaml("configs/digits.yaml")
 def root(tmp_path_factory):
     """A copy of what a configuration is read from, to which tests add files."""
     folder = tmp_path_factory.mktemp("configurations")
-    for name in ("configs", "schemas"):
+    for name in ("configs", "schemas", "published"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "config.yaml", folder)
     return folder
@@ -102,6 +102,10 @@ def test_every_experiment_in_the_repository_is_right():
         ("training.precision", "half", ["training.precision = 'half'", "float32, tf32, bfloat16"]),
         ("unlearning.steps", -5, ["unlearning.steps = -5", "at least 1"]),
         ("unlearning.steps", 10.5, ["unlearning.steps = 10.5", "integer"]),
+        ("unlearning.steps", 5e2, ["unlearning.steps = 500.0", "integer"]),
+        ("title", "two\nlines", ["title = 'two", "must match"]),
+        ("published", {"table": "uno", "settings": "reduced"}, ["published.table = 'uno': has no numbers of the data"]),
+        ("methods.Uno", {}, ["Uno"]),
         ("unlearning.steps", True, ["unlearning.steps = True", "integer"]),
         ("unlearning.steps", 9999, ["unlearning.measure", "ends at step 500", "9999"]),
         ("unlearning.measure", [{"until": 500, "every": 5}, {"until": 500, "every": 1}], ["must grow"]),
@@ -282,8 +286,9 @@ def test_a_wrong_row_is_named(refused, row, said):
 @pytest.mark.parametrize("name", ["retrain", "Uno", "a/b", "../x"])
 def test_a_row_of_a_name_that_cannot_be_a_folder_is_refused(refused, name):
     experiment = copy.deepcopy(DIGITS)
-    experiment["methods"][name] = UNO
-    assert refused(yaml.safe_dump(experiment, sort_keys=False)).startswith("configs/bad.yaml: methods")
+    for row in (UNO, {}):
+        experiment["methods"][name] = row
+        assert refused(yaml.safe_dump(experiment, sort_keys=False)).startswith("configs/bad.yaml: methods")
 
 
 def test_a_row_named_like_a_method_cannot_be_another(refused):

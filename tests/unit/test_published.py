@@ -72,6 +72,13 @@ def test_steps_are_compared_as_they_are_and_the_row_that_was_run_is_named():
     assert table["Ours, rigorous"][0] == "170 (3/3)"
 
 
+def test_a_number_that_another_row_made_is_not_passed_off_as_the_methods_own():
+    values = {("published_steps", "uno"): [3, 3, 3], ("published_steps", "uno_as_run"): [90, 91, 92]}
+    table = verdict(Made(values), cell("uno", "steps_to_unlearn", 3, 0.4, "uno_as_run"))
+    assert table["Verdict"][0] == "reproduced"
+    assert "ran uno_as_run under this name, which here gives 91: that is not the published" in table["Reason"][0]
+
+
 def test_censored_runs_are_bounds_in_the_rigorous_column():
     key = ("sustained_crossing_steps", "uno")
     values = {("published_steps", "uno"): [9, 9, 9], key: [500, 500, 500]}
@@ -89,6 +96,23 @@ def test_times_are_compared_as_ratios_of_what_was_measured_side_by_side():
     table = verdict(Made(values), *cells)
     assert list(table["Verdict"]) == ["not comparable", "reproduced"]
     assert "(3 × surgery_retain)" in table["Ours, as published"][1]
+
+
+def test_runs_too_short_to_be_timed_side_by_side_decide_nothing():
+    values = {
+        ("ms_per_step", "surgery_retain"): [1, 1, 1],
+        ("ms_per_step", "ascent"): [1, 1, 1],
+        ("step_time_ratio", "surgery_retain"): [2, None, None],
+        ("step_time_ratio", "uno"): [6, 6, 6],
+        ("ms_per_step", "uno"): [3, 3, 3],
+    }
+    cells = [
+        cell(method, "time_per_step", mean) for method, mean in (("surgery_retain", 7), ("ascent", 4), ("uno", 21))
+    ]
+    table = verdict(Made(values), *cells)
+    assert set(table["Verdict"]) == {"not comparable"}
+    assert "timed beside" in table["Reason"][1]
+    assert "more seeds are needed" in table["Reason"][2], "the unit rests on one run"
 
 
 def test_what_was_not_run_or_has_no_value_is_not_comparable():
@@ -249,6 +273,11 @@ def test_bootstrap_interval_of_many_values_is_that_of_the_central_limit():
     expected = stats.norm.interval(0.95, values.mean(), values.std() / np.sqrt(4000))
     np.testing.assert_allclose([low, high], expected, atol=0.01)
     assert (low, high) == bootstrap_interval(values, resamples=2000)
+
+
+def test_methods_are_listed_where_no_metric_can_be_compared():
+    table = comparisons.comparisons(Made({("published_steps", "uno"): [3.0]}))
+    assert list(table["Method"]) == ["uno"]
 
 
 def test_a_single_seed_has_a_difference_but_no_interval():

@@ -18,8 +18,10 @@ def scripts(tmp_path, monkeypatch):
     (tmp_path / "library" / "__init__.py").write_text("")
     (tmp_path / "library" / "first.py").write_text("from library.sub.second import thing\nimport json\n")
     (tmp_path / "library" / "sub" / "__init__.py").write_text("")
-    (tmp_path / "library" / "sub" / "second.py").write_text("thing = 1\n")
+    (tmp_path / "library" / "sub" / "second.py").write_text("from . import beside\nfrom ..above import x as thing\n")
     (tmp_path / "library" / "lazy.py").write_text("x = 1\n")
+    (tmp_path / "library" / "sub" / "beside.py").write_text("x = 1\n")
+    (tmp_path / "library" / "above.py").write_text("x = 1\n")
     (tmp_path / "library" / "unused.py").write_text("x = 1\n")
 
     def fresh_hash():
@@ -39,6 +41,8 @@ def scripts(tmp_path, monkeypatch):
         "library/sub/__init__.py",
         "library/sub/second.py",
         "library/lazy.py",
+        "library/sub/beside.py",
+        "library/above.py",
     ],
 )
 def test_an_edit_of_what_a_script_imports_changes_its_hash_and_a_revert_restores_it(scripts, name):
@@ -96,6 +100,8 @@ def test_plugins_describe_themselves_without_being_run(method):
         ("PARAMETERS = {}\n", "must define direction, see"),
         ("PARAMETERS = {}\ndef direction(step, w): pass\n", r"direction takes \['w'\] .* PARAMETERS has \[\]"),
         ("PARAMETERS = {\n", "wrong.py, line 1: not valid Python"),
+        ("PARAMETERS = ['w']\ndef direction(step, w): pass\n", "once and as a literal"),
+        ("PARAMETERS = {}\ndef direction(): pass\n", "direction must take a first argument"),
     ],
 )
 def test_a_plugin_file_that_cannot_work_is_named_before_any_job(method, text, said):

@@ -186,9 +186,17 @@ def test_a_direction_that_is_not_finite_counts_as_divergence(parts, tmp_path):
     assert (run.status, len(run.steps)) == ("diverged", 1)
 
 
-def test_a_direction_of_the_wrong_shape_is_an_error_that_says_so(parts, tmp_path):
-    with pytest.raises(ValueError, match=r"direction has shape \(3,\), but must have"):
-        start(parts, tmp_path, rule=lambda step: torch.zeros(3))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (torch.zeros(3), r"torch.float32 \(3,\)"),
+        (None, "None"),
+        (torch.zeros(3, dtype=torch.double), r"torch.float64 \(3,\)"),
+    ],
+)
+def test_a_direction_that_is_none_is_an_error_that_says_so(parts, tmp_path, given, said):
+    with pytest.raises(ValueError, match=rf"direction must be torch.float32 \(\d+,\), but is {said}"):
+        start(parts, tmp_path, rule=lambda step: given)
 
 
 @pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram"])
@@ -244,7 +252,8 @@ def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeyp
 
 
 def test_the_published_count_is_the_guides_view_of_fixed_latents_in_train_mode(parts, tmp_path):
-    model, run = start(parts, tmp_path, batch_normalisation="frozen")
+    model, _ = start(parts, tmp_path / "before", steps=11, batch_normalisation="frozen")
+    _, run = start(parts, tmp_path, batch_normalisation="frozen")
     latents = torch.randn(128, 2, generator=stream(5, "published latents"))
     statistics = [buffer.clone() for buffer in model.buffers()]
     with torch.no_grad():

@@ -33,6 +33,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             axis.plot(expected, cell["rigorous_value"], marker, color=color, mfc="none", ms=6, ls="", clip_on=False)
         values = cells[["published_value", "as_published_value", "rigorous_value"]].to_numpy().ravel()
         values = values[np.isfinite(values) & ((values > 0) | share)]
+        axis.set_title(quantity, fontsize="medium")
+        if not len(values):  # neither published nor measured
+            continue
         limits = (0, max(values.max(), 0.01) * 1.05) if share else (values.min() / 1.5, values.max() * 1.5)
         if not share:
             axis.set(xscale="log", yscale="log")
@@ -40,7 +43,6 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 scaled.set_minor_formatter(NullFormatter())
         axis.plot(limits, limits, color="0.6", lw=0.8)
         axis.set(xlim=limits, ylim=limits)
-        axis.set_title(quantity, fontsize="medium")
     for axis in axes.flat[len(quantities) :]:
         axis.set_axis_off()
     figure.supxlabel("published")

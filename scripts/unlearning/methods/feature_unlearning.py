@@ -1,12 +1,11 @@
-"""Feature unlearning (Moon et al., AAAI 2024), for models with an encoder.
+"""Feature unlearning (Moon et al., AAAI 2024), for models with an encoder, as the released code of UNO runs it.
 
-The direction z_e from the mean latent of the retain set to that of the forget set is taken for the
-feature. A latent z drawn from the prior that lies further along z_e than the midpoint of the two means
-is moved back to the midpoint, ẑ, and the decoder is taught to give there what the frozen original gives
-at ẑ; for other latents, what the original gives at z.
+The vector z_e from the mean latent of the retain set to that of the forget set is taken for the feature.
+A latent z drawn from the prior whose projection on z_e exceeds that of the midpoint of the two means, by e, is
+moved to ẑ = z − e z_e, and the decoder is taught to give at z what the frozen original gives at ẑ; at other
+latents, what the original gives at z. (z_e has not the length 1, so that ẑ is not the midpoint's projection.)
 
-The published text leaves open how the parts are weighed; here each part is L1 + (1 − SSIM), averaged over
-its latents, and the part of the moved latents has the weight that the paper's code gives it, 3.
+The distance of images is L1, summed over pixels; that of the moved latents has 1 − SSIM added, small beside it.
 """
 
 from dataclasses import dataclass
@@ -23,14 +22,14 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight of the latents that show the feature, beside the others",
+        "description": "weight of a latent that shows the feature, beside one that does not",
     }
 }
 
 
 @dataclass(frozen=True)
 class Feature:
-    """teacher: frozen original. direction: z_e, (D,), of length 1. midpoint: δ, the threshold of z·z_e."""
+    """teacher: frozen original. direction: z_e, (D,). midpoint: δ, beyond which a projection shows the feature."""
 
     teacher: nn.Module
     direction: Tensor
@@ -45,26 +44,26 @@ def prepare(start: Start, forget_weight: float) -> Feature:
     for images in (start.retain, start.forget):
         latents = torch.cat([start.teacher.posterior(as_float(chunk))[0] for chunk in images.split(CHUNK)])
         means.append(latents.mean(0))
-    direction = F.normalize(means[1] - means[0], dim=0)
-    return Feature(start.teacher, direction, (means[0] + means[1]) @ direction / 2, start.batch_size)
+    direction = means[1] - means[0]
+    midpoint = (means[0] + means[1]) @ F.normalize(direction, dim=0) / 2
+    return Feature(start.teacher, direction, midpoint, start.batch_size)
 
 
 def direction(step: Step, forget_weight: float) -> Tensor:
-    """Gradient of the mean distance where the feature is absent plus w times that where it is present."""
-    feature = step.prepared
-    latents = step.model.latents(feature.batch_size, step.generator)
-    excess = (latents @ feature.direction - feature.midpoint).clamp_min(0)
-    with torch.no_grad():
-        wanted = feature.teacher.samples(latents - excess[:, None] * feature.direction)
-    shows = excess > 0
-    weights = torch.where(shows, forget_weight / shows.sum().clamp_min(1), 1 / (~shows).sum().clamp_min(1)).to(latents)
-    return step.loss(lambda: weights @ distance(step.model.samples(latents), wanted)).gradient
-
-
-def distance(first: Tensor, second: Tensor) -> Tensor:
-    """L1 + (1 − SSIM) of each pair of images (B, C, H, W) in [0, 1]: (B,)."""
+    """Gradient of the mean of L1 where the feature is absent and w (L1 + 1 − SSIM) where it is present."""
     from pytorch_msssim import ssim
 
-    window = min(11, (min(first.shape[2:]) - 1) // 2 * 2 + 1)  # an odd number; 11 pixels where they fit
-    similarity = ssim(first, second, data_range=1, win_size=window, size_average=False)
-    return (first - second).abs().flatten(1).mean(1) + 1 - similarity
+    feature = step.prepared
+    latents = step.model.latents(2 * feature.batch_size, step.generator)
+    excess = (latents @ F.normalize(feature.direction, dim=0) - feature.midpoint).clamp_min(0)
+    with torch.no_grad():
+        wanted = feature.teacher.samples(latents - excess[:, None] * feature.direction)
+    window = min(11, (min(wanted.shape[2:]) - 1) // 2 * 2 + 1)  # an odd number; 11 pixels where they fit
+
+    def loss() -> Tensor:
+        samples = step.model.samples(latents)
+        absolute = (samples - wanted).abs().flatten(1).sum(1)
+        similarity = ssim(samples, wanted, data_range=1, win_size=window, size_average=False)
+        return torch.where(excess > 0, forget_weight * (absolute + 1 - similarity), absolute).mean()
+
+    return step.loss(loss).gradient

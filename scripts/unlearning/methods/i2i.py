@@ -6,8 +6,8 @@ mean square over each of the encoder's outputs, summed over the outputs, as in t
 algorithm has the square root of the sum. n has the mean and deviation of the batch, clipped to [0, 1].
 
 `forget_target`: 'full_noise' as published; 'context_kept' as coded for diffusion, where only the hidden pixels
-become noise and E₀ still sees the true surroundings. With it, a model whose encoder sees visible pixels alone has
-nothing to forget.
+become noise (there pure noise at every noise level) and E₀ still sees the true surroundings. With it, a model whose
+encoder sees visible pixels alone has nothing to forget.
 """
 
 import torch

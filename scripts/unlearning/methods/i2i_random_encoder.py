@@ -1,8 +1,9 @@
 """Random encoder (baseline of Li et al., ICLR 2024), only the encoder: embeddings of forget images are to become
 Gaussian noise with the mean and deviation of the embeddings, while the retain images have their training loss.
 
-`pushed_images`: whose embeddings are pushed. 'forget' as published. 'retain' as released: the code weighs both terms
-by the retain mask, so forget images have no loss.
+`pushed_images`: whose embeddings are pushed. 'forget' as published and in the released code for diffusion. 'retain' as
+in that for MAGE: both terms are weighed by the retain mask, so forget images have no loss. Of that code the mask is
+copied, not its retain term, the distance to the frozen original's embeddings.
 """
 
 import torch

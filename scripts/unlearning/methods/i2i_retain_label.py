@@ -1,8 +1,9 @@
 """Retain label (baseline of Li et al., ICLR 2024), all weights: forget images are to be completed to what the frozen
 original gives for some retain image.
 
-`pushed_images`: whose target is the wrong one. 'forget' as published. 'retain' as released: the code weighs both
-terms by the retain mask, so forget images have no loss and retain images are pushed to the wrong target.
+`pushed_images`: whose target is the wrong one. 'forget' as published and in the released code for diffusion. 'retain'
+as in that for MAGE: both terms are weighed by the retain mask, so forget images have no loss and retain images are
+pushed to the wrong target. Of that code the mask is copied, not its losses, distances to the frozen original's outputs.
 """
 
 import torch

@@ -1,14 +1,17 @@
 """The UNO paper's protocol (Mandal & Gottwald 2025, released code), on the same runs as the rigorous one.
 
-It differs in this: forgetting is read off 128 fixed latents, decoded in train mode (batch normalisation
-with the batch's own statistics) after every step, and classified by the guide, a classifier that
-histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes
-back; a run that never gets there counts with its last step; seconds are the mean step times that number;
-and the covariance product inside the "FID" is symmetrised before its square root, on features of Inception
-(CelebA) or of the first layer of the classifier (MNIST), against all training images, the forgotten class
-included. Samples for this distance are decoded in eval mode, but the original's in train mode: the code
-loads it as it was saved. In the original code the decoding of the 128 also moves the running statistics;
-here it does not, for both protocols judge the same runs.
+It differs in this: forgetting is read off 128 fixed latents, decoded in train mode (batch normalisation with the
+batch's own statistics) in every step *before* the parameters change, and classified by the guide, a classifier that
+histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes back, so that
+"3" means two updates (of all the code's methods, feature unlearning and SalUn alone decode after the update); a run
+that never gets there counts with its last step; seconds are the mean step times that number; and the covariance product
+inside the "FID" is symmetrised before its square root, on features of Inception (CelebA) or of the first layer of the
+classifier (MNIST), against all training images, the forgotten class included. Samples for this distance are decoded in
+eval mode, but the original's in train mode: the code loads it as it was saved.
+
+Two things are not copied. In the code the decoding of the 128 also moves the running statistics; here it does not, for
+both protocols judge the same runs. And on CelebA the code takes torchvision's weights of Inception and scales real
+images otherwise than samples; here they are treated alike, so that a ratio of CelebA's distances is another one.
 """
 
 import numpy as np
@@ -22,7 +25,7 @@ METRICS = {
         "label": "Steps, as published",
         "unit": "steps",
         "table": True,
-        "description": "first step at which 128 fixed samples are at or below the threshold, or else the last one",
+        "description": "first step before which 128 fixed samples are at or below the threshold, or else the last one",
     },
     "published_seconds": {
         "label": "Time, as published",
@@ -40,7 +43,7 @@ METRICS = {
         "label": "After 5 steps, as published",
         "unit": "",
         "table": False,
-        "description": "share of 128 fixed samples that the guide takes for a forgotten class after five steps",
+        "description": "share of 128 fixed samples that the guide takes for a forgotten class before the fifth update",
     },
     "published_fid": {
         "label": "FID, as published",
