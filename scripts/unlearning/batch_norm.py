@@ -79,7 +79,8 @@ class _NormalisationGradients(torch.autograd.Function):
 
 def _means(v: Tensor, x: Tensor, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
     """⟨v (x − mean) inverse⟩ and ⟨v⟩, each (C,), in one pass: two outputs of torch's own backward pass."""
-    _, v_x, v_1 = _batch_norm_backward(v, x, None, None, None, mean, inverse, True, 0.0, [False, True, True])
+    # The third argument has no part in these two outputs, but CUDA's kernel asks where it lies.
+    _, v_x, v_1 = _batch_norm_backward(v, x, mean, None, None, mean, inverse, True, 0.0, [False, True, True])
     n = x.numel() // x.shape[1]
     return v_x / n, v_1 / n
 

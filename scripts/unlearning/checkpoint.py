@@ -32,11 +32,11 @@ class Checkpoint:
         self._saved_at, self._cost = time.monotonic(), 0.02
 
     def load(self) -> dict | None:
-        """The saved state, or None where there is none that belongs to this job."""
+        """The saved state, its tensors on the CPU, or None where there is none that belongs to this job."""
         if not self.path.is_file():
             return None
         try:
-            content = torch.load(self.path, weights_only=True)
+            content = torch.load(self.path, map_location="cpu", weights_only=True)  # another GPU may be this job's
         except Exception as error:  # torch raises many kinds for a damaged file
             logger.warning("%s cannot be read (%s): starting afresh", self.path, error)
             return None

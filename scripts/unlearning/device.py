@@ -90,7 +90,8 @@ def explain_out_of_memory(key: str, count: int) -> Iterator[None]:
         raise RuntimeError(
             f"the GPU ran out of memory with {key} = {count}: {error}\nIf others use it too, wait for them or set "
             "gpu_slots: 1 in config.yaml: the same command goes on from what is saved. If not, set "
-            f"{key} to {count // 2} or less in the experiment's file, which starts afresh, or take a larger GPU."
+            f"{key} to {count // 2} or less in the experiment's file, which starts afresh, or take a larger GPU, as "
+            "it must be where the images alone, which all stay on it, take most of the memory."
         ) from error
 
 

@@ -7,9 +7,11 @@ Nothing here imports torch.
 
 import fcntl
 import os
+import re
 import subprocess
 import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,12 +23,17 @@ _held = []
 
 
 def count_cards() -> int:
-    """How many GPUs this machine has, by nvidia-smi; 0 where there is none."""
+    """How many GPUs this machine has, by nvidia-smi, and CUDA_VISIBLE_DEVICES does not hide; 0 where there is none."""
     try:
         listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return 0
-    return len(listed.stdout.splitlines())
+    cards = listed.stdout.splitlines()
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        # As CUDA reads it: what follows an entry that is no card is hidden too.
+        named = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+        cards = cards[: len(list(takewhile(lambda name: re.match(r"\s*(\d|GPU-|MIG-)", name), named)))]
+    return len(cards)
 
 
 def claim(cards: list[str], folder: Path | None = None) -> str:

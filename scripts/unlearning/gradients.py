@@ -54,6 +54,11 @@ class Loss:
         self.gradient = flatten([part.detach() for part in parts])
         return parts
 
+    def release(self) -> None:
+        """Give back the memory of the graphs; batch, noise and `gradient` stay."""
+        self.__dict__.pop("graph", None)
+        self.__dict__.pop("gradient_graph", None)
+
     def hessian_product_by_differences(self, vector: Tensor) -> Tensor:
         """∇²L(θ) v, (P,), by one more gradient at θ + h v: no second derivatives, less memory, less exact.
 

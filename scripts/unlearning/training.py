@@ -44,11 +44,12 @@ def losses_of_images(
         compiled: by torch's compiler, when the loss is first computed; its derivative has no further ones.
 
     Raises:
-        ValueError: it is to be compiled for a CPU, and there is no C++ compiler.
+        ValueError: it is to be compiled, and there is no compiler for what torch's writes.
     """
-    if compiled and images.device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+    variable, usual = ("CXX", "g++") if images.device.type == "cpu" else ("CC", "gcc")
+    if compiled and not shutil.which(os.environ.get(variable, usual)):
         raise ValueError(
-            "training.compile = true: needs a C++ compiler on a CPU, g++ or what CXX names, and there is none; install "
+            f"training.compile = true: needs a compiler, {usual} or what {variable} names, and there is none; install "
             "one, or leave the key out"
         )
     layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it

@@ -183,11 +183,13 @@ def unlearn(
         seconds = now(device) - started
         inspected = number in schedule
         before = inspect(model, step, direction) if inspected else None
+        for loss in (step.retain, step.forget):
+            loss.release()
         started = now(device)
         optimizer.descend(direction)
         seconds += now(device) - started
 
-        finite = all(parameter.isfinite().all() for parameter in trainable(model))
+        finite = flatten(trainable(model)).isfinite().all().item()  # one question to a GPU, not one per parameter
         if inspected:
             values = torch.cat([before, inspect_after(model, step)])
             finite = finite and values.isfinite().all().item()

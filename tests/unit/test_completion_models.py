@@ -44,6 +44,7 @@ CONFIGURATIONS = {
         "layers": 1,
         "groups": 2,
         "sampling_steps": 4,
+        "gradient_checkpointing": False,
     },
     "vq_transformer": {
         "mask": HOLE,
@@ -450,6 +451,27 @@ def test_noise_of_a_diffusion_loss_is_gaussian_at_every_step_alike():
     assert steps.max() <= 999
     assert torch.equal(steps, steps.round())
     assert abs(steps.mean() - 499.5) < 5 * 1000 / (12 * 4000) ** 0.5
+
+
+def test_gradient_checkpointing_takes_less_memory_and_gives_the_same_gradients():
+    def saved_and_gradients(checkpointing):
+        network, sizes = build("inpainting_diffusion", gradient_checkpointing=checkpointing).train(), {}
+
+        def note(tensor):
+            sizes[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            loss = network.losses(*draw(network, count=40)).sum()
+        gradients = torch.autograd.grad(loss, list(network.parameters()), create_graph=True, materialize_grads=True)
+        squares = sum(part.square().sum() for part in gradients)
+        second = torch.autograd.grad(squares, list(network.parameters()), materialize_grads=True)
+        return sum(sizes.values()), [*gradients, *second]
+
+    (plain, expected), (less, given) = saved_and_gradients(False), saved_and_gradients(True)
+    assert less < plain / 2
+    for one, other in zip(given, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_a_diffusion_models_target_counts_only_where_it_is_hidden():

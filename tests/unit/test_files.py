@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from unlearning import lock
 from unlearning.checkpoint import Checkpoint
@@ -134,6 +135,13 @@ def test_a_job_asked_to_stop_saves_its_state_first(tmp_path, name):
     assert process.returncode == 143
     assert not output
     assert Checkpoint(tmp_path / "state", "key").load() == {"step": 7}
+
+
+def test_a_state_that_another_gpu_left_is_loaded_to_the_cpu(tmp_path, monkeypatch):
+    with monkeypatch.context() as saving:
+        saving.setattr(torch.serialization, "location_tag", lambda storage: "cuda:1")
+        Checkpoint(tmp_path / "state", "key").save({"model": torch.arange(3)})
+    assert Checkpoint(tmp_path / "state", "key").load()["model"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-8], lambda content: b"", lambda content: b"\x00" * 64])

@@ -77,12 +77,19 @@ def test_a_machine_without_nvidia_smi_has_no_card(monkeypatch, tmp_path):
     assert gpus.count_cards() == 0
 
 
-def test_cards_are_counted_as_nvidia_smi_lists_them(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("visible", "count"), [(None, 2), ("0,1", 2), ("1", 1), ("GPU-2", 1), ("0,-1,1", 1), ("-1", 0), ("", 0)]
+)
+def test_cards_are_counted_as_nvidia_smi_lists_them_but_for_hidden_ones(monkeypatch, tmp_path, visible, count):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert gpus.count_cards() == 2
+    assert gpus.count_cards() == count
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

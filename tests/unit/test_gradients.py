@@ -1,5 +1,7 @@
 """Losses of a step: gradients, Hessian-vector products, repeatability."""
 
+import weakref
+
 import numpy as np
 import torch
 
@@ -87,6 +89,16 @@ def test_batch_is_drawn_once_however_often_the_loss_is_asked(model, batches):
     torch.testing.assert_close(again.gradient, first, rtol=0, atol=0)
     assert loss.value == again.value
     assert len(drawn) == 1
+
+
+def test_a_released_loss_gives_its_graph_back_and_keeps_its_gradient(model, batches):
+    loss = BatchLoss(model, lambda: batches["retain"], "sum")
+    assert len(loss.gradient_graph) == len(list(model.parameters()))
+    graph, gradient = weakref.ref(loss.graph), loss.gradient
+    loss.release()
+    assert graph() is None
+    assert loss.gradient is gradient
+    assert loss.batch is batches["retain"]
 
 
 def test_mean_is_the_sum_divided_by_the_batch_size(model, batches):

@@ -170,7 +170,7 @@ def test_published_weights_that_are_not_those_named_are_refused_before_any_job(t
 
 
 def test_the_places_experiment_runs_from_folders_to_verdicts(tmp_path):
-    palette = {"channels": [8, 16], "layers": 1, "groups": 4, "sampling_steps": 2}
+    palette = {"channels": [8, 16], "layers": 1, "groups": 4, "sampling_steps": 2, "gradient_checkpointing": True}
     clone, source = miniature(
         tmp_path,
         "places",

@@ -29,6 +29,10 @@ PARAMETERS = {
         "enum": [1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 125, 200, 250, 500, 1000],
         "description": "of a completion, evenly spaced among the 1,000 of training",
     },
+    "gradient_checkpointing": {
+        "type": "boolean",
+        "description": "compute activations again in the backward pass: less memory, more time",
+    },
 }
 STEPS = 1000
 
@@ -53,6 +57,7 @@ class Model(nn.Module):
         layers: int,
         groups: int,
         sampling_steps: int,
+        gradient_checkpointing: bool,
     ):
         super().__init__()
         masks.check(mask, image_shape)
@@ -68,6 +73,8 @@ class Model(nn.Module):
             norm_num_groups=groups,
         )
         use_plain_attention(self.network)
+        if gradient_checkpointing:
+            self.network.enable_gradient_checkpointing()
         # Evenly spaced steps that begin at the last one, where an image is all noise.
         self.schedule = DDIMScheduler(STEPS, timestep_spacing="trailing")
         self.schedule.set_timesteps(sampling_steps)
