@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from unlearning.checkpoint import Checkpoint
-from unlearning.classifier import Classifier, classifier_losses, look_at
+from unlearning.classifier import NOISE, Classifier, classifier_losses, look_at
 from unlearning.datasets import Dataset
 from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
@@ -52,11 +52,12 @@ def main(
 
     key = sha256_of([settings, attribute, code, target.type, sha256_of_file(dataset)])
     checkpoint = Checkpoint(model.with_suffix(".resume"), key)
+    noise = settings.get("noise", NOISE)
     with explain_out_of_memory(f"{classifier}.batch_size", settings["batch_size"]):
         images, labels = torch.from_numpy(data.images).to(target), torch.from_numpy(data.labels).to(target)
 
         def batch_losses(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-            return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator)
+            return classifier_losses(network, as_float(images[chosen]), labels[chosen], generator, noise)
 
         trained = train(
             network.to(target),

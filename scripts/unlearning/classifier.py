@@ -66,14 +66,16 @@ class Classifier(nn.Module):
         return classifier.to(device).eval().requires_grad_(False)
 
 
-def classifier_losses(classifier: Classifier, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Cross-entropy (B,) on float images (B, C, H, W) with Gaussian noise of standard deviation 0.2.
+def classifier_losses(
+    classifier: Classifier, images: Tensor, labels: Tensor, generator: torch.Generator, noise: float = NOISE
+) -> Tensor:
+    """Cross-entropy (B,) on float images (B, C, H, W) with Gaussian noise of standard deviation `noise`.
 
     The noise keeps a classifier from resting on single pixels, which the blurred samples of a VAE do
     not have: with it, held-out accuracy and the agreement with a kernel classifier on samples rise.
     """
-    noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return F.cross_entropy(classifier(images + NOISE * noise), labels, reduction="none")
+    gaussian = torch.randn(images.shape, generator=generator, device=images.device)
+    return F.cross_entropy(classifier(images + noise * gaussian), labels, reduction="none")
 
 
 @torch.no_grad()

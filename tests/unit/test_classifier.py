@@ -73,3 +73,12 @@ def test_convolutions_halve_the_image_before_the_hidden_layers(tmp_path):
     model.save(tmp_path / "judge.safetensors", [3, 9, 12])
     loaded = Classifier.load(tmp_path / "judge.safetensors")
     assert torch.equal(loaded(pixels), model(pixels))
+
+
+def test_without_noise_the_loss_is_plain_cross_entropy(data):
+    model = Classifier([1, 8, 8], 10, [16])
+    pixels, labels = images.as_float(torch.from_numpy(data.images[:9])), torch.from_numpy(data.labels[:9])
+    expected = torch.nn.functional.cross_entropy(model(pixels), labels, reduction="none")
+    for noise, equal in ((0, True), (0.5, False)):
+        losses = classifier_losses(model, pixels, labels, torch.Generator().manual_seed(0), noise)
+        assert torch.equal(losses, expected) is equal
