@@ -80,19 +80,22 @@ def main(
     )
     rule = plugins.load("methods", settings["rule"])
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
+        forget, heldout_forget = (
+            torch.from_numpy(data.images[part]).to(target) for part in (chosen.forget, chosen.heldout_forget)
+        )
         network, configuration, image_shape = models.load(original, target)
         before = {name: value.clone() for name, value in network.state_dict().items()}
         done = unlearn(
             network,
             rule,
             torch.from_numpy(retained_images(settings["retain_images"], data, chosen, proxy)).to(target),
-            torch.from_numpy(data.images[chosen.forget]).to(target),
+            forget,
             judge=Classifier.load(judge, target),
             guide=Classifier.load(guide, target) if guide else None,
             forgotten_classes=chosen.forgotten_classes,
             settings=settings,
             moments=as_tensors(moments, target) if moments else None,
-            heldout_forget=torch.from_numpy(data.images[chosen.heldout_forget]).to(target),
+            heldout_forget=heldout_forget,
             seed=seed,
             checkpoint=checkpoint,
         )
