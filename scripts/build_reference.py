@@ -9,9 +9,9 @@ from unlearning import models
 from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
 from unlearning.device import explain_out_of_memory, prepare_device
-from unlearning.evaluation import completed_group, features_of, group_losses, sample_set, spread_out
+from unlearning.evaluation import completed_group, features_of, group_losses, sample_set
 from unlearning.files import sha256_of_file
-from unlearning.forget_set import ForgetSet
+from unlearning.forget_set import ForgetSet, spread_out
 from unlearning.inception import Inception
 from unlearning.job import run
 from unlearning.seeding import stream

@@ -21,7 +21,6 @@ from unlearning.provenance import run_record
 from unlearning.seeding import stream
 from unlearning.tensors import read_tensors
 
-STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
 # Of the run's record, for the manifest.
 REPEATED = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
 
@@ -76,8 +75,8 @@ def main(
         measurements: CSV file of its measurements; None for a reference.
         metrics: JSON file of the values.
         samples: npz file with the `latents` (N, D) of all samples, the judge's `classes` (N,), and the first
-            `STORED_IMAGES` as `images` (n, C, H, W) uint8; of a model that completes images, for each group the
-            first `STORED_IMAGES` of each array of `metrics.CompletionSet`, as `{group}.{array}`.
+            `STORED_IMAGES` as `images` (n, C, H, W) uint8; of a model that completes images, for each group
+            `STORED_IMAGES` of each array of `metrics.CompletionSet`, evenly spread, as `{group}.{array}`.
     """
     target = prepare_device(device)
     inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
@@ -158,11 +157,8 @@ def main(
         computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
         values |= {key: computed.get(key, Value(None)) for key in plugins.describe("metrics", name)}
 
-    whole = ("classes", "latents")
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file, **{name: array if name in whole else array[:STORED_IMAGES] for name, array in stored.items()}
-        )
+        np.savez_compressed(file, **stored)
     write_json(
         metrics,
         {

@@ -129,15 +129,18 @@ def retained_images(wanted: str | dict, data: Dataset, chosen: ForgetSet, proxy:
     """The images (N, C, H, W) of the retain set, or of the proxy that stands for it.
 
     Raises:
-        ValueError: all images of the proxy's classes are to be forgotten.
+        ValueError: all images of the proxy's classes are in the retain set.
     """
     if wanted == "retain":
         return data.images[chosen.retain]
     if "classes" in wanted:
         of_proxy = of_classes(wanted["classes"], data.labels, data.train, data.classes)
-        kept = np.setdiff1d(of_proxy, chosen.forget)  # a class may be forgotten in part
+        kept = np.intersect1d(of_proxy, chosen.others)  # images of the retain set would not stand for it
         if not len(kept):
-            raise ValueError(f"all images of the proxy's classes {wanted['classes']} are to be forgotten; name others")
+            raise ValueError(
+                f"all images of the proxy's classes {wanted['classes']} are in the retain set; name others, or lower "
+                "forget_set.retain_fraction"
+            )
         return data.images[kept]
     other = Dataset.load(proxy)
     return other.images[other.train]

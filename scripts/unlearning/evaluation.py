@@ -9,11 +9,14 @@ from torch import Tensor, nn
 
 from unlearning.classifier import Classifier, look_at
 from unlearning.clip import Clip
+from unlearning.forget_set import spread_out
 from unlearning.images import CHUNK, as_float
 from unlearning.inception import Inception
 from unlearning.metrics import CompletionSet, SampleSet
 from unlearning.models import complete, decode
 from unlearning.seeding import stream
+
+STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
 
 
 def features_of(images: Tensor, judge: Classifier, inception: Inception | None) -> Tensor:
@@ -114,7 +117,7 @@ def see_samples(
             but leaves the original in train mode.
 
     Returns:
-        The fields of `Evidence` that rest on samples; arrays of all samples to be stored.
+        The fields of `Evidence` that rest on samples; arrays to be stored, with the first `STORED_IMAGES` samples.
     """
     samples, probabilities, images = sample_set(model, judge, latents, inception, cache)
     fields = {"samples": samples, "probabilities": probabilities, "images": images}
@@ -129,7 +132,7 @@ def see_samples(
             )
             published = features_of(shown, guide, inception).cpu().numpy()
         fields["published_features"] = published
-    return fields, {"images": images, "classes": samples.classes, "latents": latents.cpu().numpy()}
+    return fields, {"images": images[:STORED_IMAGES], "classes": samples.classes, "latents": latents.cpu().numpy()}
 
 
 def see_completions(
@@ -151,7 +154,7 @@ def see_completions(
         reference, compare_with: see `see_samples`.
 
     Returns:
-        The fields of `Evidence` that rest on completions; arrays of all completions to be stored.
+        The fields of `Evidence` that rest on completions; arrays to be stored, of `STORED_IMAGES` of each group.
     """
     completions = {}
     for group, indices in groups.items():
@@ -168,17 +171,12 @@ def see_completions(
             clip=clip,
         )
     stored = {
-        f"{group}.{name}": array
+        f"{group}.{name}": array[spread_out(range(len(array)), STORED_IMAGES)]
         for group, seen in completions.items()
         for name, array in vars(seen).items()
         if array is not None
     }
     return {"completions": completions}, stored
-
-
-def spread_out(indices: list[int], count: int) -> list[int]:
-    """At most `count` of the indices, evenly spread over the list."""
-    return [indices[place] for place in np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ class ForgetSet:
     """Index lists into the prepared data set; the four groups are disjoint.
 
     `others` are training images neither to forget nor in the retain set, where that is limited to some
-    classes: original and retrained models learn from them, methods do not see them.
+    classes or to a part of them: original and retrained models learn from them, methods see those of a proxy.
 
     `forgotten_classes` are the class numbers that no retained training image has. It is empty when
     only a part of a class is forgotten: then no share of samples can tell whether it is forgotten.
@@ -132,7 +132,8 @@ def group_sizes(selection: dict, dataset: dict) -> dict[str, int]:
     retain, heldout_retain = int(train.sum()) - forget, int(heldout.sum()) - heldout_forget
     if "retain_classes" in selection:
         retained = _class_numbers(selection["retain_classes"], dataset["classes"])
-        retain, heldout_retain = int(train[retained].sum()), int(heldout[retained].sum())
+        retain = _retained_size(selection, int(train[retained].sum()))
+        heldout_retain = int(heldout[retained].sum())
     return {"forget": forget, "retain": retain, "heldout_forget": heldout_forget, "heldout_retain": heldout_retain}
 
 
@@ -140,15 +141,25 @@ def check_proxies(experiment: dict) -> list[str]:
     """Problems of an experiment's `proxies`, image sets that stand for the retain set."""
     problems, dataset = [], plugins.describe("datasets", experiment["dataset"])
     selection = experiment["forget_set"]
-    in_part = "seed" in selection or "classes" not in selection
-    forgotten = set() if in_part else set(map(str, selection["classes"]))
     for name, proxy in experiment.get("proxies", {}).items():
         if "classes" in proxy:
+            if "retain_classes" not in selection:
+                problems.append(
+                    f"proxies.{name}.classes = {proxy['classes']!r}: the retain set is all that is not to be "
+                    "forgotten, and leaves no images to stand for it; limit it by forget_set.retain_classes"
+                )
+                continue
             for wanted in map(str, proxy["classes"]):
+                where = f"proxies.{name}.classes = {wanted!r}"
                 if wanted not in dataset["classes"]:
-                    problems.append(f"proxies.{name}.classes = {wanted!r}: {_unknown_class(wanted, dataset)}")
-                elif wanted in forgotten:
-                    problems.append(f"proxies.{name}.classes = {wanted!r}: is to be forgotten; name other classes")
+                    problems.append(f"{where}: {_unknown_class(wanted, dataset)}")
+                elif wanted in map(str, selection["classes"]):
+                    problems.append(f"{where}: is to be forgotten; name other classes")
+                elif wanted in map(str, selection["retain_classes"]) and "retain_fraction" not in selection:
+                    problems.append(
+                        f"{where}: all its images are in the retain set; name other classes, or leave some of them to "
+                        "the proxy by forget_set.retain_fraction"
+                    )
             continue
         where = f"proxies.{name}.dataset = {proxy['dataset']!r}"
         if proxy["dataset"] == experiment["dataset"]:
@@ -203,6 +214,12 @@ def with_runs_named(experiment: dict, classes: list[str]) -> dict:
 def of_classes(wanted: list, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> np.ndarray:
     """Indices (n,) of the training images of some classes, given by name."""
     return np.flatnonzero(train & np.isin(labels, _class_numbers(wanted, classes)))
+
+
+def spread_out(indices: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the indices (n,), evenly spread: of images sorted by class, some of each."""
+    indices = np.asarray(indices, int)
+    return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
 
 
 def _sections(experiment: dict) -> dict[str, dict]:
@@ -271,10 +288,11 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
     if "retain_classes" in selection:
         retained = _class_numbers(selection["retain_classes"], classes)
         retain, heldout_retain = (part[np.isin(labels[part], retained)] for part in (rest, heldout_retain))
+        retain = spread_out(retain, _retained_size(selection, len(retain)))
     if not len(forget) or not len(retain):
         raise ValueError(
             f"forget_set = {selection!r}: leaves {len(forget)} images to forget and {len(retain)} to retain; neither "
-            "may be empty; name another attribute or other classes, or change 'fraction'"
+            "may be empty; name another attribute or other classes, or change 'fraction' or 'retain_fraction'"
         )
     return ForgetSet(
         forget=forget.tolist(),
@@ -291,16 +309,24 @@ def _check_retained(selection: dict, dataset: dict) -> str | None:
         return None
     if not isinstance(selection.get("classes"), list):
         return "goes with 'classes', a list of the classes to forget"
+    names = dataset["classes"]
     for name in map(str, selection["retain_classes"]):
-        if name not in dataset["classes"]:
+        if name not in names:
             return f"{name!r} is {_unknown_class(name, dataset)}"
         if name in map(str, selection["classes"]):
             return f"{name!r} is to be forgotten; name other classes"
+    images = sum(dataset["train_images"][number] for number in _class_numbers(selection["retain_classes"], names))
+    if not _retained_size(selection, images):
+        return f"none of their {images} training images would be retained; name others, or raise 'retain_fraction'"
     return None
 
 
 def _draw_size(selection: dict, pool: int) -> int:
     return selection.get("samples", round(pool * selection.get("fraction", 1)))
+
+
+def _retained_size(selection: dict, images: int) -> int:
+    return round(images * selection.get("retain_fraction", 1))
 
 
 def _class_numbers(wanted: list | str, classes: list[str]) -> list[int]:

@@ -9,7 +9,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 from unlearning import hub, models
 from unlearning.classifier import Classifier
 from unlearning.clip import Clip
-from unlearning.evaluation import completion_set, features_of
+from unlearning.evaluation import STORED_IMAGES, completion_set, features_of, see_completions
 from unlearning.files import sha256_of_file
 
 from ..clip import publish_clip
@@ -129,3 +129,15 @@ def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
     np.testing.assert_array_equal(seen.probabilities.argmax(1), 0)
     np.testing.assert_array_equal(seen.embeddings, clip.embeddings(completed))
     np.testing.assert_array_equal(seen.true_embeddings, clip.embeddings(images))
+
+
+def test_stored_completions_are_of_all_classes_of_images_that_are_sorted_by_class():
+    model = models.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
+    judge, labels = Classifier([1, 8, 8], 3, [6]), np.repeat([0, 1, 2], 150)
+    images = torch.zeros(450, 1, 8, 8, dtype=torch.uint8)
+    reference = {"retain.true_features": features_of(images, judge, None).numpy()}
+    groups = {"retain": list(range(450))}
+    seen, stored = see_completions(model, judge, images, labels, groups, 450, reference, None, None, None)
+    assert len(seen["completions"]["retain"].completed) == 450
+    assert {len(array) for array in stored.values()} == {STORED_IMAGES}
+    assert (np.bincount(stored["retain.labels"]) >= STORED_IMAGES // 3).all()

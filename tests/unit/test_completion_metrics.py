@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unlearning import plugins
-from unlearning.evaluation import spread_out
+from unlearning.forget_set import spread_out
 from unlearning.metrics import CompletionSet, Value
 from unlearning.metrics.hole_error import hole_rmse, hole_ssim
 from unlearning.metrics.inception_score import inception_score
@@ -92,7 +92,7 @@ def test_drift_is_taken_from_the_record_of_the_run():
 
 @pytest.mark.parametrize(("total", "count"), [(10, 3), (3, 10), (7, 7), (100, 1), (0, 5)])
 def test_images_are_spread_over_the_list_without_repetition(total, count):
-    chosen = spread_out(list(range(total)), count)
+    chosen = spread_out(range(total), count).tolist()
     assert len(chosen) == len(set(chosen)) == min(total, count)
     assert chosen == sorted(chosen)
     if len(chosen) > 1:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import select_forget_set
+from unlearn import retained_images
 from unlearning.datasets import Dataset, class_names
 from unlearning.forget_set import ForgetSet, check_proxies, check_selection, group_sizes, select
 
@@ -35,7 +36,8 @@ selections = st.one_of(
         {
             "classes": st.lists(st.sampled_from(CLASSES[:2]), min_size=1, unique=True),
             "retain_classes": st.lists(st.sampled_from(CLASSES[2:]), min_size=1, unique=True),
-        }
+        },
+        optional={"retain_fraction": st.floats(0.01, 0.99)},
     ),
     st.fixed_dictionaries(
         {
@@ -65,8 +67,9 @@ def test_groups_split_the_images_and_hold_what_was_asked_for(data, selection):
     assert sorted(training) == np.flatnonzero(train).tolist()
     if "retain_classes" in selection:
         kept = [CLASSES.index(name) for name in selection["retain_classes"]]
-        assert set(labels[chosen.retain]) == set(kept)
-        assert not set(labels[chosen.others]) & set(kept)
+        of_kept = np.flatnonzero(train & np.isin(labels, kept))
+        assert set(chosen.retain) <= set(of_kept)
+        assert len(chosen.retain) == round(len(of_kept) * selection.get("retain_fraction", 1))
         assert chosen.heldout_retain == np.flatnonzero(~train & np.isin(labels, kept)).tolist()
     else:
         assert not chosen.others
@@ -186,6 +189,7 @@ def test_an_altered_file_is_refused(tmp_path):
         ({"attribute": "rde"}, "not an attribute of made up; did you mean 'red' or 'round'?"),
         ({"attribute": "huge"}, "not an attribute of made up; it has red, round"),
         ({}, "give one of 'classes'"),
+        ({"classes": ["one"], "retain_classes": ["two"], "retain_fraction": 0.01}, "none of their 10 training images"),
     ],
 )
 def test_impossible_selections_are_refused_before_any_job(selection, said):
@@ -248,11 +252,39 @@ def test_an_attribute_of_all_images_or_of_none_is_refused(coloured, attribute, s
         select_attribute(coloured, attribute=attribute)
 
 
-def test_a_class_that_is_forgotten_in_part_can_stand_for_the_retain_set():
-    def problems(selection):
-        return check_proxies({"dataset": "digits", "forget_set": selection, "proxies": {"others": {"classes": [3]}}})
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        ({"classes": [4], "retain_classes": [5]}, None),
+        ({"classes": [4], "retain_classes": [3, 5], "retain_fraction": 0.5}, None),
+        ({"classes": [4], "retain_classes": [3, 5]}, "all its images are in the retain set"),
+        ({"classes": [3], "retain_classes": [5]}, "is to be forgotten"),
+        ({"classes": [4]}, "limit it by forget_set.retain_classes"),
+        ({"classes": "all", "fraction": 0.5, "seed": 0}, "limit it by forget_set.retain_classes"),
+    ],
+)
+def test_classes_stand_for_the_retain_set_by_images_that_are_not_in_it(selection, said):
+    experiment = {"dataset": "digits", "forget_set": selection, "proxies": {"others": {"classes": [3]}}}
+    problems = check_proxies(experiment)
+    assert [said in problem for problem in problems] == ([True] if said else [])
 
-    assert problems({"classes": [4]}) == []
-    assert problems({"classes": [3], "fraction": 0.5, "seed": 0}) == []
-    assert problems({"classes": "all", "fraction": 0.5, "seed": 0}) == []
-    assert "is to be forgotten" in problems({"classes": [3]})[0]
+
+def test_images_of_a_proxy_are_neither_in_the_retain_set_nor_to_be_forgotten():
+    labels, train = np.repeat([0, 1, 2, 3], 10), np.arange(40) % 10 < 8
+    data = Dataset(
+        images=np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1),
+        labels=labels,
+        attributes=np.zeros((40, 0), np.uint8),
+        train=train,
+        classes=CLASSES,
+        attribute_names=[],
+    )
+    selection = {"classes": ["zero"], "retain_classes": ["one", "two"], "retain_fraction": 0.5}
+    chosen = select(selection, labels, train, CLASSES)
+    proxy = retained_images({"classes": ["two", "three"]}, data, chosen, None).ravel().tolist()
+    twos = [place for place in chosen.retain if labels[place] == 2]
+    assert sorted(proxy + twos) == np.flatnonzero(train & (labels >= 2)).tolist()
+    assert len(proxy) == 8 + 4
+    whole = select({**selection, "retain_fraction": 1}, labels, train, CLASSES)
+    with pytest.raises(ValueError, match="are in the retain set"):
+        retained_images({"classes": ["two"]}, data, whole, None)

@@ -5,6 +5,7 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from unlearning.forget_set import spread_out
 from unlearning.plotting import panels
 from unlearning.plugins import GROUPS
 from unlearning.results import Results
@@ -21,12 +22,12 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     seed = results.experiment["seeds"][0]
     models = results.rows
     features = {
-        ("true", group): array[:POINTS]
+        ("true", group): array[spread_out(range(len(array)), POINTS)]
         for group in LOOKS
         for array in results.completions("original", seed, group, "true_embeddings").values()
     }
     features |= {
-        (model, group): array[:POINTS]
+        (model, group): array[spread_out(range(len(array)), POINTS)]
         for model in models
         for group in LOOKS
         for array in results.completions(model, seed, group, "embeddings").values()
