@@ -9,9 +9,11 @@ import pandas as pd
 from unlearning.config import ROOT, load_settings
 from unlearning.figures import sensitivity
 from unlearning.files import read_json
+from unlearning.published import YARDSTICKS
 from unlearning.results import Results
 from unlearning.summary import main_table
 
+WHOLE = r"(<!-- ([\w-]+)/(\w+): begin -->\n).*?(<!-- whole: end -->)"
 MARKS = r"(<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->\n).*?(<!-- results: end -->)"
 
 
@@ -19,7 +21,7 @@ def main() -> None:
     """Replace what stands between each pair of marks whose experiments have been run here.
 
     A mark names one experiment, for its main table; several `by` metrics, to stand side by side; or one `by` metrics,
-    which is shown by what its rows change.
+    which is shown by what its rows change; or one of its tables, to stand whole with its caption.
     """
     results = Path(load_settings({})["results"])
 
@@ -35,8 +37,15 @@ def main() -> None:
         origins = " ".join(origin(folder) for folder in folders)
         return f"{match[1]}{table}\n\n{origins}\n{match[4]}"
 
+    def whole(match: re.Match) -> str:
+        written = results / match[2] / f"{match[3]}.md"
+        if not written.is_file():
+            return match[0]
+        return f"{match[1]}<details><summary>{match[2]}</summary>\n\n{written.read_text()}\n</details>\n{match[4]}"
+
     for page in (ROOT / "README.md", ROOT / "report" / "results.md"):
         text = re.sub(MARKS, replace, page.read_text(), flags=re.DOTALL)
+        text = re.sub(WHOLE, whole, text, flags=re.DOTALL)
         if (measured := results / "benchmark_workflow.json").is_file():
             text = re.sub(r"(?m)^- Planning .*$", lambda _: planning(read_json(measured)["plan"]), text)
         page.write_text(text)
@@ -60,10 +69,13 @@ def main_part(folder: Path) -> str:
         verdicts = pd.read_csv(folder / "verdicts.csv")
         counts = ", ".join(f"{count} {name}" for name, count in verdicts["Verdict"].value_counts().items())
         if read_json(folder / "manifest.json")["configuration"]["published"]["settings"] == "as_published":
+            too = verdicts["Within tolerance as well"].fillna("")
+            counts += f" ({(too != '').sum()} of the reproduced so would be by {', '.join(YARDSTICKS)}: *)"
             cells = verdicts["Published"] + " / " + verdicts["Ours, as published"] + ": " + verdicts["Verdict"]
+            cells += too.map(lambda others: "*" if others else "")
             table = verdicts.assign(cell=cells).pivot(index="Method", columns="Quantity", values="cell")
             table = table.reindex(verdicts["Method"].unique()).fillna("–").to_markdown()
-            summary = f"Published numbers / ours by the same protocol: {counts}. Reasons: {folder}/verdicts.md"
+            summary = f"Published numbers / ours by the same protocol: {counts}. Reasons: report/results.md"
             parts.append(f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>")
         else:
             parts.append(

@@ -193,7 +193,8 @@ def test_negative_elbo_is_the_mean_and_missing_for_an_empty_group():
     ("forgotten", "first", "sustained"),
     [
         ((10, 2, 1, 0), (2, False), (2, False)),
-        ((10, 2, 3, 0), (2, False), (6, False)),
+        ((10, 2, 3, 0), (2, False), (6, True)),  # the last measurement alone does not show that it stays
+        ((10, 3, 1, 0), (4, False), (4, False)),
         ((10, 2, 1, 3), (2, False), (6, True)),
         ((10, 9, 8, 7), (6, True), (6, True)),
         ((1, 1, 1, 1), (0, False), (0, False)),

@@ -55,28 +55,49 @@ def verdict(results, *cells):
     return published.verdicts(results, pd.DataFrame(cells))
 
 
-def test_steps_are_compared_as_they_are_and_the_row_that_was_run_is_named():
+def test_steps_are_compared_as_they_are_and_those_of_the_row_that_was_run():
     values = {
         ("published_steps", "uno"): [90, 100, 95],
         ("published_steps", "uno_as_run"): [3, 2, 3],
         ("sustained_crossing_steps", "uno"): [160, 170, 500],
-        ("sustained_crossing_steps", "uno_as_run"): [3, 2, 3],
+        ("sustained_crossing_steps", "uno_as_run"): [3, 2, 4],
     }
     table = verdict(
         Made(values),
+        cell("uno", "steps_to_unlearn", 2.7, 0.46),
         cell("uno", "steps_to_unlearn", 2.7, 0.46, "uno_as_run"),
-        cell("uno_as_run", "steps_to_unlearn", 2.7, 0.46),
     )
     assert list(table["Verdict"]) == ["not reproduced", "reproduced"]
-    assert "ran uno_as_run under this name, which here gives 2.67: that is the published number" in table["Reason"][0]
-    assert table["Ours, rigorous"][0] == "170 (3/3)"
+    assert list(table["Ours, rigorous"]) == ["170 (3/3)", "3 (3/3)"]
+    assert list(table["as_published_value"]) == pytest.approx([95, 8 / 3])
+    assert "ours is uno_as_run, which the released code ran" in table["Reason"][1]
+    assert "uno as described gives 95" in table["Reason"][1]
 
 
 def test_a_number_that_another_row_made_is_not_passed_off_as_the_methods_own():
     values = {("published_steps", "uno"): [3, 3, 3], ("published_steps", "uno_as_run"): [90, 91, 92]}
+    (found,) = verdict(Made(values), cell("uno", "steps_to_unlearn", 3, 0.4, "uno_as_run"))["Verdict"]
+    assert found == "not reproduced"
+    del values["published_steps", "uno_as_run"]
     table = verdict(Made(values), cell("uno", "steps_to_unlearn", 3, 0.4, "uno_as_run"))
-    assert table["Verdict"][0] == "reproduced"
-    assert "ran uno_as_run under this name, which here gives 91: that is not the published" in table["Reason"][0]
+    assert table["Verdict"][0] == "not comparable"
+    assert "no uno_as_run, which the released code ran under this name" in table["Reason"][0]
+
+
+def test_a_number_that_doing_nothing_reproduces_too_is_marked():
+    values = {
+        ("published_fid", "original"): [40, 41, 40],
+        ("published_fid", "retrain"): [60, 61, 60],
+        ("published_fid", "finetune"): [41, 40, 42],
+        ("published_fid", "uno"): [42, 42, 43],
+        ("published_fid", "ascent"): [80, 81, 80],
+    }
+    cells = [
+        cell(method, "fid", mean, relative=0.1) for method, mean in (("original", 20), ("uno", 21), ("ascent", 41))
+    ]
+    table = verdict(Made(values), *cells)
+    assert list(table["Verdict"]) == ["not comparable", "reproduced", "reproduced"]
+    assert list(table["Within tolerance as well"]) == ["", "original, finetune", ""]
 
 
 def test_censored_runs_are_bounds_in_the_rigorous_column():

@@ -12,7 +12,7 @@ METRICS = {
     "first_crossing_steps": {
         "label": "First crossing",
         "unit": "steps",
-        "table": False,
+        "table": True,
         "event": True,
         "description": "first measured step with a forget fraction at or below the threshold",
     },
@@ -28,7 +28,8 @@ METRICS = {
         "unit": "steps",
         "table": True,
         "event": True,
-        "description": "first measured step from which the forget fraction stays at or below the threshold",
+        "description": "first measured step from which the forget fraction stays at or below the threshold, "
+        "as at least one later measurement shows",
     },
     "sustained_crossing_seconds": {
         "label": "Time to unlearn",
@@ -55,6 +56,7 @@ def compute(evidence: Evidence) -> dict[str, Value]:
     measured = evidence.measurements["step"].astype(int)
     below = evidence.measurements["forgotten"] / evidence.measurements["samples"] <= evidence.threshold
     sustained = np.logical_and.accumulate(below[::-1])[::-1]
+    sustained[-1] = False  # nothing shows whether it would stay
     if evidence.record["status"] == "diverged":
         sustained[:] = False
     elapsed = np.cumsum(np.concatenate([[evidence.record["preparation_seconds"]], evidence.steps["seconds"]]))
