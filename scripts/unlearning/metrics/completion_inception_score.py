@@ -7,7 +7,7 @@ METRICS = {
     "completion_inception_score": {
         "label": "IS ({features})",
         "unit": "",
-        "table": False,
+        "table": True,
         "by_group": True,
         "description": "inception score, on {features}, of completed images",
     }

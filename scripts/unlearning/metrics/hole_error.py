@@ -15,7 +15,7 @@ METRICS = {
     "hole_ssim": {
         "label": "Hole SSIM",
         "unit": "",
-        "table": False,
+        "table": True,
         "by_group": True,
         "description": "structural similarity (Wang et al. 2004) over the hidden pixels; windows of 7 pixels, of 3 in "
         "images smaller than 16",
