@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from unlearning import gpus, hub, lock, plugins, provenance, slurm, weights
+from unlearning.checks import least_images
 from unlearning.config import load_experiment, load_settings
 from unlearning.datasets import SOURCE_VARIABLE
 from unlearning.experiment import REFERENCES, method_settings, rule_of, uses_inception
@@ -130,6 +131,11 @@ def used(kind, wildcards):
         "metrics": lambda: experiment["evaluation"]["metrics"],
         "figures": lambda: [wildcards.figure],
     }[kind]()
+
+
+def least(wildcards):
+    """How many images the groups of an experiment must have for what they are compared by."""
+    return least_images(EXPERIMENTS[wildcards.experiment])
 
 
 def prepared_dataset(wildcards):

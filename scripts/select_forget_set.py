@@ -7,21 +7,29 @@ from unlearning.forget_set import select
 from unlearning.job import run
 
 
-def main(*, experiment: str, selection: dict, dataset: Path, forget_set: Path) -> None:
+def main(
+    *, experiment: str, selection: dict, least: list[tuple[str, int, str]], dataset: Path, forget_set: Path
+) -> None:
     """Write the forget set of an experiment.
 
     Args:
         experiment: name of the experiment.
         selection: the key `forget_set` of its configuration.
+        least: how many images groups must have, see `unlearning.checks.least_images`; of an attribute, only the images
+            tell.
         dataset: prepared data set.
         forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
 
     Raises:
-        ValueError: the images do not allow this selection; names the configuration file.
+        ValueError: the images do not allow this selection, or leave too few of a group; names the configuration file.
     """
     images = Dataset.load(dataset).labelled(selection.get("attribute"))
     try:
         chosen = select(selection, images.labels, images.train, images.classes)
+        sizes = {group: len(indices) for group, indices in chosen.groups().items()}
+        for group, too_few, problem in least:
+            if sizes.get(group, too_few + 1) <= too_few:
+                raise ValueError(problem.format(count=sizes[group]))
     except ValueError as error:
         raise ValueError(f"configs/{experiment}.yaml: {error}") from None
     chosen.save(forget_set, selection)

@@ -257,36 +257,52 @@ def _guide(experiment: dict) -> list[str]:
     return problems
 
 
-def _sample_count(experiment: dict, dataset: dict) -> list[str]:
-    """Distances need enough images on either side, a Fréchet distance more of them than features."""
-    problems, selection = [], experiment["forget_set"]
-    samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
-    sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
-    sizes["training"] = sum(dataset["train_images"])
-    if sizes.get("heldout_forget") == 0 and _family(*experiment["model"]) == "completing":
-        problems.append(
-            "forget_set.classes: leave no class out, but completions are judged by held-out images to retain and to "
-            "forget, told apart by class; name fewer"
-        )
+def least_images(experiment: dict) -> list[tuple[str, int, str]]:
+    """Fréchet distances need more images on either side than features.
+
+    Returns:
+        For each such number: the group of images ('samples' and 'training' among them), the count that is still too
+        few, and what is wrong where the group has only `{count}`.
+    """
     compared = {
         "fid": ("judge", ["retain"], "take 'kid', which needs no such number"),
         "as_published": ("guide", ["training"], "leave it out"),
         "completion_fid": ("judge", list(plugins.GROUPS), "leave it out"),
     }
+    least = []
     for metric, (classifier, groups, instead) in compared.items():
-        if metric not in metrics or classifier not in experiment:
+        if metric not in experiment["evaluation"]["metrics"] or classifier not in experiment:
             continue
         features = experiment[classifier]["hidden_units"][-1]
         cure = f"make the last of {classifier}.hidden_units smaller"
         if uses_inception(experiment):
             features, cure = FEATURES, "set 'features: judge'"
         needs = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
-        if samples <= features:
-            problems.append(f"evaluation.samples = {samples}: {needs} that; raise it, {cure}, or {instead}")
+        problem = f"evaluation.samples = {{count}}: {needs} that; raise it, {cure}, or {instead}"
+        least.append(("samples", features, problem))
         for group in groups:
-            if sizes.get(group, features + 1) <= features:
-                named = plugins.GROUPS.get(group, group)
-                problems.append(f"evaluation.metrics: {needs} the {sizes[group]} {named} images; {cure}, or {instead}")
+            named = plugins.GROUPS.get(group, group)
+            problem = f"evaluation.metrics: {needs} the {{count}} {named} images; {cure}, or {instead}"
+            least.append((group, features, problem))
+    return least
+
+
+def _sample_count(experiment: dict, dataset: dict) -> list[str]:
+    """Distances need enough images on either side."""
+    problems, selection = [], experiment["forget_set"]
+    samples, metrics = experiment["evaluation"]["samples"], experiment["evaluation"]["metrics"]
+    sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
+    if sizes.get("heldout_forget") == 0 and _family(*experiment["model"]) == "completing":
+        problems.append(
+            "forget_set.classes: leave no class out, but completions are judged by held-out images to retain and to "
+            "forget, told apart by class; name fewer"
+        )
+    sizes |= {"training": sum(dataset["train_images"]), "samples": samples}
+    for group, too_few, problem in least_images(experiment):
+        if sizes.get(group, too_few + 1) <= too_few:
+            problems.append(problem.format(count=sizes[group]))
+        elif group == "retain" and group not in sizes and sizes["training"] - 1 <= too_few:
+            problems.append(problem.format(count=f"at most {sizes['training'] - 1}"))
     neighbours = plugins.constant("metrics", "precision_recall", "NEIGHBOURS")
     if samples <= neighbours and "precision_recall" in metrics:
         problems.append(f"evaluation.samples = {samples}: 'precision_recall' needs at least {neighbours + 1}")

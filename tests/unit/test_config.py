@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlearning import plugins
+from unlearning.checks import check_experiment
 from unlearning.config import (
     ROOT,
     ConfigError,
@@ -341,9 +342,22 @@ def test_a_distance_to_the_retain_data_counts_what_is_retained(refused, selectio
     assert f"'fid', a Fréchet distance on 200 features, needs more than the {retained} retain images; make" in message
 
 
-def on_inception(samples, metrics):
+ATTRIBUTE = {"forget_set": {"attribute": "thick"}}
+
+
+@pytest.mark.parametrize(("features", "refused"), [(1436, True), (1435, False)])
+def test_of_an_attribute_at_most_all_but_one_image_are_retained(features, refused):
+    judge = DIGITS["judge"] | {"hidden_units": [features]}
+    evaluation = DIGITS["evaluation"] | {"samples": 5000}
+    experiment = DIGITS | ATTRIBUTE | {"judge": judge, "evaluation": evaluation}
+    problems = check_experiment(experiment, plugins.describe("datasets", "digits"))
+    said = "on 1436 features, needs more than the at most 1436 retain images; make the last of judge.hidden_units small"
+    assert [said in problem for problem in problems] == [True] * refused
+
+
+def on_inception(samples, metrics, **changes):
     evaluation = DIGITS["evaluation"] | {"features": "inception", "samples": samples, "metrics": metrics}
-    return yaml.safe_dump(DIGITS | {"evaluation": evaluation}, sort_keys=False)
+    return yaml.safe_dump(DIGITS | {"evaluation": evaluation} | changes, sort_keys=False)
 
 
 def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_than_features(refused, root):
@@ -351,6 +365,8 @@ def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_th
     assert "evaluation.samples = 2048: 'fid', a Fréchet distance on 2048 features, needs more than that" in message
     assert "evaluation.metrics: 'fid', a Fréchet distance on 2048 features, needs more than the 1295 retain" in message
     assert "evaluation.samples" not in refused(on_inception(2049, ["fid"]))
+    message = refused(on_inception(2049, ["fid"], **ATTRIBUTE))
+    assert "on 2048 features, needs more than the at most 1436 retain images; set 'features: judge', or take" in message
     assert "evaluation.samples = 5: 'precision_recall' needs at least 6" in refused(
         on_inception(5, ["precision_recall"])
     )

@@ -42,7 +42,7 @@ def compute(evidence: Evidence) -> dict[str, Value]:
 
 
 def check_count(*sets: np.ndarray) -> None:
-    """Refuse features (N, F) of too few images, which only the job knows where an attribute is forgotten.
+    """Refuse features (N, F) of too few images; see also `checks.least_images`.
 
     Raises:
         ValueError: fewer than F + 1 images, whose covariance is singular: the distance would tell their number.
@@ -51,7 +51,8 @@ def check_count(*sets: np.ndarray) -> None:
         if len(features) <= features.shape[1]:
             raise ValueError(
                 f"a Fréchet distance on {features.shape[1]} features needs more than {len(features)} images: take "
-                "fewer features (the last of judge.hidden_units), or leave the metric out of evaluation.metrics"
+                "more, take fewer features ('features: judge' with a small last number in judge.hidden_units), or "
+                "leave the metric out of evaluation.metrics"
             )
 
 
