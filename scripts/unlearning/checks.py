@@ -6,6 +6,7 @@ from pathlib import Path
 
 from unlearning import hub, masks, plugins
 from unlearning.convolutional import check_halvings, check_sizes
+from unlearning.datasets import class_names
 from unlearning.experiment import rows_alike_but_for, rule_of, uses_inception
 from unlearning.forget_set import check_proxies, check_selection, group_sizes
 from unlearning.strict_yaml import ROOT
@@ -71,6 +72,7 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *_metrics(experiment),
         *_figures(experiment),
         *_published(experiment),
+        *_judge(experiment, dataset),
         *_sample_count(experiment, dataset),
     ]
 
@@ -254,6 +256,22 @@ def _guide(experiment: dict) -> list[str]:
         for metric in experiment["evaluation"]["metrics"]
         if plugins.constant("metrics", metric, "NEEDS") == "guide"
     ]
+    return problems
+
+
+def _judge(experiment: dict, dataset: dict) -> list[str]:
+    """The judge needs classes to tell apart, and images that it was not trained on."""
+    problems, classes = [], class_names(experiment["forget_set"], dataset)
+    if len(classes) < 2:
+        problems.append(
+            f"forget_set = {experiment['forget_set']!r}: {dataset['name']} has the one class {classes[0]!r}, and the "
+            "judge must tell at least two apart; forget an attribute, or give the data set more classes"
+        )
+    if not sum(dataset["heldout_images"]):
+        problems.append(
+            f"dataset = {dataset['name']!r}: has no held-out images, on which the judge is tested; hold some out, and "
+            f"state how many as 'heldout_images' in scripts/unlearning/datasets/{dataset['name']}.py"
+        )
     return problems
 
 

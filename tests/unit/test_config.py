@@ -343,6 +343,7 @@ def test_a_distance_to_the_retain_data_counts_what_is_retained(refused, selectio
 
 
 ATTRIBUTE = {"forget_set": {"attribute": "thick"}}
+ONE_CLASS = {"classes": ["thing"], "train_images": [1437], "heldout_images": [360]}
 
 
 @pytest.mark.parametrize(("features", "refused"), [(1436, True), (1435, False)])
@@ -353,6 +354,21 @@ def test_of_an_attribute_at_most_all_but_one_image_are_retained(features, refuse
     problems = check_experiment(experiment, plugins.describe("datasets", "digits"))
     said = "on 1436 features, needs more than the at most 1436 retain images; make the last of judge.hidden_units small"
     assert [said in problem for problem in problems] == [True] * refused
+
+
+@pytest.mark.parametrize(
+    ("selection", "described", "said"),
+    [
+        ({"attribute": "thick"}, ONE_CLASS, None),
+        ({"indices": [0]}, ONE_CLASS, "has the one class 'thing', and the judge must tell at least two apart; forget"),
+        ({"classes": "all", "samples": 9, "seed": 0}, ONE_CLASS, "digits has the one class 'thing'"),
+        ({"classes": [1]}, {"heldout_images": [0] * 10}, "dataset = 'digits': has no held-out images, on which the"),
+        ({"attribute": "thick"}, ONE_CLASS | {"heldout_images": [0]}, "has no held-out images"),
+    ],
+)
+def test_a_data_set_that_no_judge_can_learn_from_or_be_tested_on_is_refused(selection, described, said):
+    problems = check_experiment(DIGITS | {"forget_set": selection}, plugins.describe("datasets", "digits") | described)
+    assert [said in problem for problem in problems] == ([True] if said else [])
 
 
 def on_inception(samples, metrics, **changes):
