@@ -92,7 +92,8 @@ def decode_all(
 def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
     """One picture as (C, H, W) uint8: cut out about its centre, then resized bilinearly with antialiasing.
 
-    The same as torchvision's CenterCrop and Resize.
+    The same as torchvision's CenterCrop and Resize, and like its ImageFolder without turning a picture as its EXIF
+    orientation says.
 
     Args:
         path: JPEG or PNG file.
@@ -100,7 +101,7 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
         crop: width in pixels of what is cut out, of the proportions of the result; None for as much as there is.
 
     Raises:
-        Exception: it is no whole JPEG or PNG file, too large, or smaller than the crop.
+        Exception: it is no whole JPEG or PNG file, of more than 8 bits, too large, or smaller than the crop.
     """
     from PIL import Image
 
@@ -108,6 +109,8 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
     with Image.open(path, formats=["JPEG", "PNG"]) as picture:
         if picture.width * picture.height > LARGEST:
             raise ValueError(f"claims {picture.width}×{picture.height} pixels, more than {LARGEST}")
+        if picture.mode.startswith(("I", "F")):  # Pillow would clip it
+            raise ValueError(f"has more than 8 bits (Pillow's mode {picture.mode}); save it with 8, scaled to 0 to 255")
         scale = crop / width if crop else min(picture.width / width, picture.height / height)
         cut = round(scale * width), round(scale * height)
         left, top = round((picture.width - cut[0]) / 2), round((picture.height - cut[1]) / 2)

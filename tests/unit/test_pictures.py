@@ -64,6 +64,18 @@ def test_without_a_crop_as_much_is_cut_out_as_has_the_proportions_of_the_result(
     np.testing.assert_array_equal(decoded.transpose(1, 2, 0).squeeze(), np.asarray(expected))
 
 
+def test_a_picture_is_not_turned_as_torchvisions_image_folder_does_not_turn_it(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # orientation: by 90°
+    (tmp_path / "images" / "class").mkdir(parents=True)
+    path = tmp_path / "images" / "class" / "a.png"
+    Image.fromarray(pixels).save(path, exif=turned)
+    ((theirs, _),) = torchvision.datasets.ImageFolder(tmp_path / "images")
+    np.testing.assert_array_equal(pictures.decode(path, [3, 8, 8], None).transpose(1, 2, 0), np.asarray(theirs))
+    np.testing.assert_array_equal(theirs, pixels)
+
+
 def test_an_interrupted_job_decodes_only_what_is_missing(decode, tmp_path, monkeypatch):
     write = pictures.write_tensors
 
@@ -110,6 +122,7 @@ HOSTILE = {
     "bomb": (lambda path: path.write_bytes(bomb()), "pixels"),
     "tiny": (lambda path: Image.new("RGB", (40, 40)).save(path), "smaller than the crop"),
     "tiff": (lambda path: Image.new("RGB", (178, 218)).save(path, "TIFF"), "cannot identify image file"),
+    "16 bits": (lambda path: Image.fromarray(np.full((218, 178), 9999, np.uint16)).save(path, "PNG"), "mode I;16"),
     "pipe": (os.mkfifo, "is a link or no plain file"),
     "folder": (lambda path: path.mkdir(), "is a link or no plain file"),
     "link out": (lambda path: path.symlink_to("/dev/zero"), "is a link or no plain file"),
