@@ -33,7 +33,8 @@ An experiment forgets an attribute: copy configs/mnist-attribute.yaml and write 
 lie in a folder for each class are described as in `class_folders`.
 
 `crop` is the width in pixels of what is cut out about the centre before it is resized, None for as much as
-there is; `unreadable_share`, of the pictures that may be missing or unreadable.
+there is; `unreadable_share`, of the pictures that may be missing or unreadable. Values must have 8 bits, and an
+EXIF orientation is not followed: turn such pictures first.
 """
 
 import csv
@@ -92,14 +93,17 @@ def read(raw: Path, described: dict) -> Dataset:
     Raises:
         ValueError: the table is not as described, does not match the pictures, or see `pictures.decode_all`.
     """
-    with (raw / TABLE).open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = csv.reader(file)
+    header, *lines = _lines(raw / TABLE) or [[]]
     wanted = ["image", "split", *described["attributes"]]
     if header != wanted:
-        raise ValueError(f"{raw / TABLE}: its columns are {', '.join(header)}, but must be {', '.join(wanted)}")
+        raise ValueError(
+            f"{raw / TABLE}: its columns are {', '.join(header) or 'none'}, but must be {', '.join(wanted)}"
+        )
+    numbered = {number: row for number, row in enumerate(lines, start=2) if any(map(str.strip, row))}
+    rows = list(numbered.values())
     if not rows:
         raise ValueError(f"{raw / TABLE}: has no rows")
-    for number, row in enumerate(rows, start=2):
+    for number, row in numbered.items():
         if len(row) != len(header) or row[1] not in ("train", "heldout") or not set(row[2:]) <= {"0", "1"}:
             raise ValueError(
                 f"{raw / TABLE}, line {number}: {','.join(row)}: must be a picture, train or heldout, and 0 or 1 for "
@@ -113,6 +117,14 @@ def read(raw: Path, described: dict) -> Dataset:
         attributes=np.array([row[2:] for row in rows], dtype=np.uint8),
         table=TABLE,
     )
+
+
+def _lines(table: Path) -> list[list[str]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table}: cannot be read as CSV in UTF-8 ({error}); save it so") from None
 
 
 def assemble(

@@ -241,6 +241,12 @@ def test_a_few_unreadable_images_are_left_out_and_counted(own):
         (lambda text: text + "0.jpg,train,1\n", "0.jpg stands in 2 rows"),
         (lambda text: text.replace("10.jpg,heldout,0\n", ""), "has no row for 1 of 12 files"),
         (lambda text: text.split("\n")[0] + "\n", "has no rows"),
+        (lambda text: "", "attributes.csv: its columns are none, but must be image, split, red"),
+        (
+            lambda text: text.replace("roses/1", "rosé/1"),
+            "attributes.csv: cannot be read as CSV in UTF-8 .*; save it so",
+        ),
+        (lambda text: text + "\n,,\nx.jpg\n", "line 16: x.jpg: must be a picture"),
         (lambda text: text + "../12.jpg,train,1\n", "../12.jpg: leads out of the folder"),
         (lambda text: text.replace("10.jpg,heldout", "10.jpg,train"), "its file describes it otherwise than found"),
     ],
@@ -248,7 +254,7 @@ def test_a_few_unreadable_images_are_left_out_and_counted(own):
 def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
     folder, data = own
     table = folder / "attributes.csv"
-    table.write_text(change(table.read_text()))
+    table.write_text(change(table.read_text()), encoding="cp1252")
     stated = plugins.describe("datasets", "flowers")["files"][table.name].removeprefix("sha256:")
     checksum = hashlib.sha256(table.read_bytes()).hexdigest()
     wrong = f"^{table}: sha256 is {checksum} but should be {stated}: .*'files' in scripts/.*/flowers.py, or else put"
@@ -261,6 +267,17 @@ def test_a_table_that_does_not_fit_the_images_is_refused(own, change, said):
         prepare(folder, data)
     if "otherwise than found" not in said:
         assert f"fetched again once {data / 'fetched.json'} and {data / 'raw'} are deleted" in error.value.__notes__[0]
+
+
+def test_blank_lines_of_a_table_are_no_rows(own):
+    folder, data = own
+    table = folder / "attributes.csv"
+    described = plugins.LIBRARY / "datasets" / "flowers.py"
+    before = hashlib.sha256(table.read_bytes()).hexdigest()
+    table.write_text(table.read_text() + "\n,,\n \n")
+    described.write_text(described.read_text().replace(before, hashlib.sha256(table.read_bytes()).hexdigest()))
+    plugins.describe.cache_clear()
+    assert len(prepare(folder, data)[0].images) == 12
 
 
 def test_a_full_disk_stops_the_copying_of_your_own_images_at_the_first(own, monkeypatch, full_disk):
