@@ -21,11 +21,16 @@ def fetch(folder: Path, source: str | None) -> None:
     """Put the file into `folder`, from `source` (a folder or URL that holds inception/{file}) or pytorch-fid's release.
 
     Raises:
-        ValueError: it could not be had with its checksum; says what to do without a network.
+        ValueError: it could not be had with its checksum; says what to do without a network, or without the file.
         OSError: the disk is full.
     """
     from pytorch_fid.inception import FID_WEIGHTS_URL
 
     public = [FID_WEIGHTS_URL.removesuffix(FILE)]
-    with explain_full_disk(folder):
-        downloads.fetch(folder, INCEPTION, downloads.mirrors_of(INCEPTION["name"], source, public))
+    try:
+        with explain_full_disk(folder):
+            downloads.fetch(folder, INCEPTION, downloads.mirrors_of(INCEPTION["name"], source, public))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or set 'features: judge' in the experiment's file, for distances that compare within it alone."
+        ) from None

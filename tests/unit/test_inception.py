@@ -96,7 +96,12 @@ def test_weights_that_are_not_the_published_ones_are_not_fetched(source, publish
         (bad / weights.FILE).write_bytes(content[:-9] if how == "truncated" else content[:-1] + b"x")
     with pytest.raises(ValueError, match=r"inception: pt_inception-2015-12-05-6726825d\.pth could not be had") as error:
         weights.fetch(tmp_path / "checkpoints", str(bad.parent))
-    for part in (f"  {bad / weights.FILE}: ", "Put a whole copy there", "github.com/mseitzer/pytorch-fid"):
+    for part in (
+        f"  {bad / weights.FILE}: ",
+        "Put a whole copy there",
+        "github.com/mseitzer/pytorch-fid",
+        "set 'features: judge'",
+    ):
         assert part in str(error.value)
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
