@@ -35,6 +35,9 @@ def main(
 ) -> None:
     """Extract features and measure losses once for all evaluations.
 
+    Inception's features stay in the folder `inception` beside the reference, a file for each set of images: a job that
+    is interrupted, or has one more seed or another judge, takes only those that are missing.
+
     Args:
         seeds: of the retrained models, in the order of `retrained`.
         samples: how many to draw from each retrained model, or at most to complete of each group of images.
@@ -54,7 +57,7 @@ def main(
             `{group}.true_features` (n, F); with a guide also `published.mean` (G,) and `published.covariance`
             (G, G) of all training images' features, Inception's or the guide's.
     """
-    target = prepare_device(device)
+    target, caches = prepare_device(device), reference.with_name("inception")
     with explain_out_of_memory("evaluation.samples", samples):
         classifier = Classifier.load(judge, target)
         data = Dataset.load(dataset)
@@ -65,13 +68,17 @@ def main(
         tensors, classifiers, retain = {}, {"judge": sha256_of_file(judge)}, groups["retain"]
         if guide:
             trained = np.flatnonzero(data.train)
-            features = features_of(images[trained], Classifier.load(guide, target), inception)
+            features = features_of(
+                images[trained], Classifier.load(guide, target), inception, caches / "training.safetensors"
+            )
             tensors["published.mean"], tensors["published.covariance"] = moments(features.cpu().numpy())
             classifiers["guide"] = sha256_of_file(guide)
         if guide and inception:  # which would take as long again
             tensors["retain.features"] = features[np.searchsorted(trained, retain)]
         else:
-            tensors["retain.features"] = features_of(images[retain], classifier, inception)
+            tensors["retain.features"] = features_of(
+                images[retain], classifier, inception, caches / "retain.safetensors"
+            )
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = models.load(path, target)
             network.eval()
@@ -80,11 +87,13 @@ def main(
                     shown = images[spread_out(indices, samples)]
                     tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)
                     if seed == seeds[0]:
-                        tensors[f"{group}.true_features"] = features_of(shown, classifier, inception)
+                        tensors[f"{group}.true_features"] = features_of(
+                            shown, classifier, inception, caches / f"shown.{group}.safetensors"
+                        )
                 continue
             # A stream of its own: the retrained model's own evaluation must not see these very samples.
             latents = network.latents(samples, stream(seed, "reference samples", target))
-            drawn, *_ = sample_set(network, classifier, latents, inception)
+            drawn, *_ = sample_set(network, classifier, latents, inception, caches / f"seed{seed}.safetensors")
             tensors[f"{seed}.features"] = drawn.features
             tensors[f"{seed}.classes"] = drawn.classes
             if elbo_draws:

@@ -19,8 +19,10 @@ from unlearning.seeding import stream
 STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
 
 
-def features_of(images: Tensor, judge: Classifier, inception: Inception | None) -> Tensor:
-    """Features (N, F) of images (N, C, H, W) uint8: Inception's where it is given, or else the judge's."""
+def features_of(images: Tensor, judge: Classifier, inception: Inception | None, cache: Path | None = None) -> Tensor:
+    """Features (N, F) of images (N, C, H, W) uint8: Inception's, kept in the file `cache`, or else the judge's."""
+    if inception and cache:
+        return inception.cached_features(images, cache)
     return inception.features(images) if inception else look_at(judge, images)[0]
 
 
@@ -40,7 +42,7 @@ def sample_set(
     samples = decode(model, latents)
     features, classes = look_at(judge, samples)
     if inception:
-        features = inception.cached_features(samples, cache) if cache else inception.features(samples)
+        features = features_of(samples, judge, inception, cache)
     with torch.no_grad():
         probabilities = (inception or judge).output(features).softmax(1)
     found = SampleSet(features.cpu().numpy(), classes.cpu().numpy())
@@ -113,6 +115,7 @@ def see_samples(
     Args:
         reference: arrays of the experiment's reference, see scripts/build_reference.py.
         compare_with: seed of the retrained model to compare with; None where there is no other.
+        cache: file to keep Inception's features of the samples in; beside it, those of samples in train mode.
         unlearned: whether a method has run. The UNO paper's code puts such a model in eval mode for its distance,
             but leaves the original in train mode.
 
@@ -130,7 +133,8 @@ def see_samples(
             shown = (
                 torch.from_numpy(images).to(latents.device) if unlearned else decode(model, latents, train_mode=True)
             )
-            published = features_of(shown, guide, inception).cpu().numpy()
+            own_cache = cache.with_name("inception.published.safetensors")
+            published = features_of(shown, guide, inception, own_cache).cpu().numpy()
         fields["published_features"] = published
     return fields, {"images": images[:STORED_IMAGES], "classes": samples.classes, "latents": latents.cpu().numpy()}
 

@@ -152,7 +152,7 @@ def runs(source, published, monkeypatch, tmp_path):
     }, made_with
 
 
-def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path):
+def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path, monkeypatch):
     common, made_with = runs
     retrained = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
     build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **common)
@@ -164,6 +164,15 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     guided = common | {"guide": common["judge"], "reference": tmp_path / "guided.safetensors"}
     build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
     more, _ = read_tensors(guided["reference"])
+    extracted, features = [], Inception.features
+    monkeypatch.setattr(Inception, "features", lambda self, images: extracted.append(images) or features(self, images))
+    torch.manual_seed(1)
+    Classifier([1, 16, 16], 2, [4]).save(tmp_path / "other.safetensors", [1, 16, 16])
+    for changed in (guided, guided | {"judge": tmp_path / "other.safetensors"}):
+        build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **changed)
+        assert extracted == [], "the same images, whatever the judge"
+    build_reference.main(seeds=[0, 1, 2], samples=7, elbo_draws=1, retrained=[*retrained, retrained[0]], **guided)
+    assert [len(images) for images in extracted] == [7], "the samples of the new seed"
     np.testing.assert_allclose(more["retain.features"], arrays["retain.features"], rtol=2e-3, atol=1e-4)
     assert more["published.mean"].shape == (weights.FEATURES,)
 
@@ -193,6 +202,12 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     assert 1 <= values["inception_score"] <= 1008
     assert (tmp_path / "inception.safetensors").is_file()
     assert len(np.load(tmp_path / "samples.npz")["classes"]) == 7
+
+    build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
+    extracted.clear()
+    for _ in range(2):
+        evaluate.main(**run | guided)
+        assert [len(images) for images in extracted] == [7], "once, of a reference's samples in train mode"
 
     write_tensors(common["reference"], arrays, header | {"classifiers": {"judge": header["classifiers"]["judge"]}})
     with pytest.raises(ValueError, match="holds features of another Inception than"):
