@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import gpus, hub, lock, plugins, provenance, slurm, weights
+from unlearning import gpus, hub, image_folder, lock, plugins, provenance, slurm, weights
 from unlearning.checks import least_images
 from unlearning.config import load_experiment, load_settings
 from unlearning.datasets import SOURCE_VARIABLE
@@ -96,9 +96,13 @@ def code(script, *kinds):
 
 
 def looked_up(wildcards):
-    """Hash of the classes and counts of a data set, which the user's folders can change."""
+    """Hash of what the user's folders can change: classes and counts, and pictures beside a table of their own."""
     described = plugins.describe("datasets", wildcards.dataset)
-    return sha256_of([described[key] for key in ("classes", "train_images", "heldout_images")])
+    found = [described[key] for key in ("classes", "train_images", "heldout_images")]
+    if image_folder.TABLE in described["files"]:
+        raw = Path(SETTINGS["data"]) / wildcards.dataset / "raw"
+        found.append(image_folder.state(described, os.environ.get(SOURCE_VARIABLE), raw))
+    return sha256_of(found)
 
 
 def setting(*keys):

@@ -9,11 +9,12 @@ from unlearning.files import explain_full_disk, write_json
 from unlearning.job import run
 
 
-def main(*, dataset: str, fetched: Path) -> None:
+def main(*, dataset: str, looked_up: str, fetched: Path) -> None:
     """Fetch the files into the folder `raw` beside `fetched`, and say there what they are.
 
     Args:
         dataset: name of the data set, a file in `unlearning/datasets`.
+        looked_up: hash of what the user's folders hold, so that what they hold now is prepared.
         fetched: JSON file that says the original files are whole.
 
     Raises:
@@ -27,7 +28,7 @@ def main(*, dataset: str, fetched: Path) -> None:
         plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
     described = plugins.describe("datasets", dataset)
     keys = ("files", "classes", "train_images", "heldout_images")
-    write_json(fetched, {"dataset": dataset, **{key: described[key] for key in keys}})
+    write_json(fetched, {"dataset": dataset, **{key: described[key] for key in keys}, "looked_up": looked_up})
 
 
 if "snakemake" in globals():

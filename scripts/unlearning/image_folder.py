@@ -34,7 +34,7 @@ lie in a folder for each class are described as in `class_folders`.
 
 `crop` is the width in pixels of what is cut out about the centre before it is resized, None for as much as
 there is; `unreadable_share`, of the pictures that may be missing or unreadable. Values must have 8 bits, and an
-EXIF orientation is not followed: turn such pictures first.
+EXIF orientation is not followed: turn such pictures first. Pictures that change are noticed, and prepared again.
 """
 
 import csv
@@ -85,6 +85,15 @@ def place(source: Path, target: Path) -> None:
         _link_all(source, temporary)
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
+
+
+def state(described: dict, source: str | None, raw: Path) -> list:
+    """Name, size and time of each picture in the user's own folder or, where that is gone, of those taken over."""
+    subfolder = described["pictures"]["folder"]
+    for folder in (*([Path(source) / described["name"] / subfolder] if source else []), raw / subfolder):
+        if folder.is_dir():
+            return pictures.state(folder, sorted(name for name in _files(folder) if not _is_hidden(name)))
+    return []
 
 
 def read(raw: Path, described: dict) -> Dataset:
@@ -150,8 +159,8 @@ def assemble(
     (name, rows), *_ = Counter(names).most_common(1)
     if rows > 1:
         raise ValueError(f"{raw / table}: {name} stands in {rows} rows; leave one")
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if extra := sorted(name for name in found - set(names) if not Path(name).name.startswith(".")):
+    found = _files(folder)
+    if extra := sorted(name for name in found - set(names) if not _is_hidden(name)):
         raise ValueError(
             f"{raw / table}: has no row for {len(extra)} of {len(found)} files in {folder}, such as {extra[0]}; "
             "add rows, or take the files out of the data source"
@@ -176,6 +185,14 @@ def assemble(
     )
 
 
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def _is_hidden(name: str) -> bool:
+    return Path(name).name.startswith(".")
+
+
 def _link_all(source: Path, target: Path) -> None:
     # Not shutil.copytree: on a full disk that tries every other file too, and lists each in its error.
     for path in source.iterdir():
@@ -194,4 +211,4 @@ def link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+        shutil.copy2(source, target)  # with its time, see `state`

@@ -49,7 +49,7 @@ def decode_all(
     """
     parts = {start: names[start : start + CHUNK] for start in range(0, len(names), CHUNK)}
     # What a chunk is made of and with is in its name, so that none is taken for another's.
-    keys = {start: sha256_of([_state(folder, part), image_shape, crop, CODE])[:16] for start, part in parts.items()}
+    keys = {start: sha256_of([state(folder, part), image_shape, crop, CODE])[:16] for start, part in parts.items()}
     paths = {start: chunks / f"{start}.{keys[start]}.safetensors" for start in parts}
     missing = [start for start, path in paths.items() if not path.is_file()]
     done = len(names) - sum(len(parts[start]) for start in missing)
@@ -123,6 +123,18 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
 
+def state(folder: Path, names: list[str]) -> list:
+    """What tells that a file has changed: its size and time; None where there is none."""
+    states = []
+    for name in names:
+        try:
+            found = (folder / name).lstat()
+            states.append([name, found.st_size, found.st_mtime_ns])
+        except OSError:
+            states.append([name, None, None])
+    return states
+
+
 def workers() -> int:
     """Processes to decode with: a SLURM job's CPUs, or the threads that Snakemake hands on, or else all cores."""
     stated = (int(os.environ.get(name, 0)) for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"))
@@ -148,15 +160,3 @@ def _decode_chunk(folder: Path, names: list[str], image_shape: list[int], crop: 
 @cache
 def _is_within(folder: Path, subfolder: str) -> bool:
     return (folder / subfolder).is_relative_to(folder) and (folder / subfolder).resolve() == folder / subfolder
-
-
-def _state(folder: Path, names: list[str]) -> list:
-    """What tells that a file has changed: its size and time; None where there is none."""
-    state = []
-    for name in names:
-        try:
-            found = (folder / name).lstat()
-            state.append([name, found.st_size, found.st_mtime_ns])
-        except OSError:
-            state.append([name, None, None])
-    return state

@@ -87,7 +87,7 @@ def full_disk(monkeypatch):
     """A disk on which every copy ends half-way; what was to be copied to it."""
     tried = []
 
-    def copy_half(_, target):
+    def copy_half(_, target, **__):
         tried.append(target)
         Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -132,7 +133,7 @@ def refused_for_its_disk(data, name):
     """Fetch a data set on a full disk; nothing half-written may be left."""
     said = f"{data / 'raw'}: cannot be written: No space left on device; make room on its disk, or set data in config"
     with pytest.raises(OSError, match=f"^{said}"):
-        fetch_dataset.main(dataset=name, fetched=data / "fetched.json")
+        fetch_dataset.main(dataset=name, looked_up="", fetched=data / "fetched.json")
     return [path.name for path in data.rglob("*") if path.name != "raw"]
 
 
@@ -308,6 +309,31 @@ def test_folders_and_links_among_your_own_images_are_taken_over_as_they_are(tmp_
     assert (placed / "roses" / "1.jpg").samefile(tmp_path / "images" / "roses" / "1.jpg")
     assert (placed / "2.jpg").readlink() == Path("roses/1.jpg")
     assert (placed / "others").is_symlink()
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "copied"])
+def test_a_replaced_picture_of_your_own_is_noticed_and_a_source_that_is_gone_is_no_change(own, monkeypatch, linked):
+    folder, data = own
+    described, source = plugins.describe("datasets", "flowers"), str(folder.parent)
+    if not linked:
+        monkeypatch.setattr(os, "link", lambda *_: Path("/nowhere").stat())
+    raw = data / "raw"
+    assert image_folder.state(described, None, raw) == []
+    before = image_folder.state(described, source, raw)
+    assert len(before) == 12
+    image_folder.fetch(raw, described, source)
+    (folder / "images" / ".hidden").touch()
+    assert before == image_folder.state(described, source, raw) == image_folder.state(described, None, raw)
+    replaced = folder / "images" / "roses" / "1.png"
+    found = replaced.stat()
+    Image.new("RGB", (91, 70), (200, 20, 20)).save(folder / "new.png")
+    (folder / "new.png").replace(replaced)
+    after = image_folder.state(described, source, raw)
+    assert after != before == image_folder.state(described, None, raw)
+    os.utime(replaced, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    assert image_folder.state(described, source, raw) not in (before, after)
+    image_folder.fetch(raw, described, source)
+    assert image_folder.state(described, source, raw) == image_folder.state(described, None, raw)
 
 
 @pytest.mark.parametrize("source", [None, "http://example.org/data", "/nowhere"])

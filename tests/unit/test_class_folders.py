@@ -173,7 +173,7 @@ def prepare(data, monkeypatch, **described):
     monkeypatch.setattr(imagenet, "DATASET", imagenet.DATASET | {"image_shape": [3, 16, 16], **described})
     complete = class_listing.complete(imagenet.DATASET, str(data.parent / "source"))
     monkeypatch.setattr(plugins, "describe", lambda kind, name: complete)
-    fetch_dataset.main(dataset="imagenet", fetched=data / "fetched.json")
+    fetch_dataset.main(dataset="imagenet", looked_up="", fetched=data / "fetched.json")
     outputs = {"prepared": data / "prepared.safetensors", "manifest": data / "manifest.json"}
     prepare_dataset.main(dataset="imagenet", fetched=data / "fetched.json", **outputs)
     return Dataset.load(outputs["prepared"]), json.loads(outputs["manifest"].read_text())
@@ -213,7 +213,7 @@ def test_unreadable_pictures_are_left_out_up_to_a_share(folder, tmp_path, monkey
 def test_a_full_disk_leaves_no_half_of_a_split(folder, tmp_path, full_disk):
     raw = tmp_path / "data" / "raw"
     with pytest.raises(OSError, match=f"^{raw}: cannot be written: No space left on device; make room"):
-        fetch_dataset.main(dataset="imagenet", fetched=tmp_path / "data" / "fetched.json")
+        fetch_dataset.main(dataset="imagenet", looked_up="", fetched=tmp_path / "data" / "fetched.json")
     assert len(full_disk) == 1
     assert list((tmp_path / "data").rglob("*")) == [raw]
 

@@ -82,7 +82,7 @@ def test_a_hostile_folder_is_refused_before_anything_is_unpacked(tmp_path, monke
         raw.rename(tmp_path / "elsewhere")
         raw.symlink_to(tmp_path / "elsewhere")
         with pytest.raises(ValueError, match="is a symbolic link"):
-            fetch_dataset.main(dataset="digits", fetched=tmp_path / "data" / "fetched.json")
+            fetch_dataset.main(dataset="digits", looked_up="", fetched=tmp_path / "data" / "fetched.json")
         assert not list((tmp_path / "elsewhere").iterdir())
     outputs = {name: tmp_path / "data" / name for name in ("prepared", "manifest")}
     with pytest.raises(ValueError, match=r"must be a plain (file|folder)|digits\.csv\.gz: sha256 is"):

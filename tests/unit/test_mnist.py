@@ -161,7 +161,7 @@ def test_a_full_disk_ends_with_its_own_message_and_leaves_nothing(tmp_path, monk
     raw = tmp_path / "mnist" / "raw"
     said = f"{raw}: cannot be written: No space left on device; make room on its disk, or set data in config.yaml"
     with pytest.raises(OSError, match=f"^{said}"):
-        fetch_dataset.main(dataset="mnist", fetched=raw.parent / "fetched.json")
+        fetch_dataset.main(dataset="mnist", looked_up="", fetched=raw.parent / "fetched.json")
     assert full_disk
     assert list(raw.parent.rglob("*")) == [raw]
 
