@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from unlearning import plugins
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
@@ -140,6 +141,8 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
     if np.isnan(theirs.mean):
         reason = f"published value not available: {row['note']}"
         return shown | {"Published": "–", "Verdict": "not comparable", "Reason": reason}
+    if np.isnan(row["relative_tolerance"]):
+        return shown | {"Verdict": "not comparable", "Reason": row["note"]}
     if ran not in results.rows:
         which = f"{ran}, which the released code ran under this name" if ran != method else "such row"
         return shown | {"Verdict": "not comparable", "Reason": f"this experiment has no {which}"}
@@ -238,6 +241,7 @@ def _status(results: Results, method: str) -> str:
 def caption(results: Results) -> str:
     """What the verdicts rest on."""
     reduced = results.experiment["published"]["settings"] == "reduced"
+    differences = plugins.describe("datasets", results.experiment["dataset"]).get("differences")
     return (
         f"{results.conditions()} "
         + ("**The settings are smaller than the paper's: verdicts are provisional.** " if reduced else "")
@@ -251,4 +255,5 @@ def caption(results: Results) -> str:
         "where the original, the retrained or the fine-tuned model lies within it as well, as named, that says little "
         "of the method. Where the released code ran something else under a method's name, ours is that. "
         "Not comparable: also where our own seeds scatter too much, or where a bound leaves it open."
+        + (f" {differences}" if differences else "")
     )

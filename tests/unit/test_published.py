@@ -136,6 +136,18 @@ def test_runs_too_short_to_be_timed_side_by_side_decide_nothing():
     assert "more seeds are needed" in table["Reason"][2], "the unit rests on one run"
 
 
+def test_another_quantity_is_not_compared_however_near_it_is():
+    results = Made({("published_fid", method): [100.0] * 3 for method in ("original", "uno")})
+    note = "another distance"
+    rows = [
+        cell(method, "fid", 100.0, 1.0, relative=np.nan, absolute=np.nan) | {"note": note} for method in results.rows
+    ]
+    table = verdict(results, *rows)
+    assert list(table["Verdict"]) == ["not comparable"] * 3
+    assert list(table["Reason"]) == [note] * 3
+    assert list(table["Published"][:1]) == ["100 ± 1"]
+
+
 def test_what_was_not_run_or_has_no_value_is_not_comparable():
     values = {("published_steps", "finetune"): [5.0, 5, 5]}
     table = verdict(Made(values), cell("esd", "steps_to_unlearn", 3), cell("finetune", "fid", 20))
@@ -218,7 +230,9 @@ def test_every_published_file_is_complete_and_names_its_source():
         table = pd.read_csv(path)
         assert set(table["metric"]) <= set(QUANTITIES)
         assert table["source"].str.len().min() > 10
-        assert table[["relative_tolerance", "absolute_tolerance"]].notna().all().all()
+        tolerances = table[["relative_tolerance", "absolute_tolerance"]].notna()
+        assert (tolerances.all(axis=1) == tolerances.any(axis=1)).all()
+        assert table.loc[~tolerances.all(axis=1), "note"].notna().all(), "what is not compared must have its reason"
         assert table.loc[table["mean"].isna(), "note"].notna().all(), "a missing number must have its reason"
         assert not table.duplicated(["dataset", "method", "metric"]).any()
 
@@ -320,6 +334,9 @@ def test_a_ruined_run_ruins_the_difference_and_a_lost_pair_is_counted():
 def test_captions_say_what_the_settings_allow():
     results = Made({("fid_retain", "uno"): [1.0]})
     results.conditions = lambda: "Conditions."
+    assert "squeezes" not in published.caption(results)
+    results.experiment["dataset"] = "celeba"
+    assert "The paper's data differ: its code squeezes the whole 178×218 pixels" in published.caption(results)
     assert "provisional" in published.caption(results)
     assert "with 3 seeds covers the true one at most 75 % of the time" in comparisons.caption(results)
     assert "too few seeds" in comparisons.caption(results)

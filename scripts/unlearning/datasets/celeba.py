@@ -1,8 +1,7 @@
 """CelebA, faces of celebrities with 40 attributes (Liu, Luo, Wang & Tang, ICCV 2015).
 
-Cut out are the middle 148×148 pixels, as is usual for autoencoders (for example in PyTorch-VAE). The UNO
-paper's released code squeezes the whole 178×218 pixels into a square instead, and trains on all three
-parts; here the published training part is trained on, and the validation and test parts are held out.
+Cut out are the middle 148×148 pixels, as is usual for autoencoders (for example in PyTorch-VAE). The published
+validation and test parts are held out.
 """
 
 import shutil
@@ -24,6 +23,8 @@ DATASET = {
         "list_eval_partition.txt": "md5:d32c9cbf5e040fd4025c592c306e6668",
     },
     "pictures": {"folder": "img_align_celeba", "crop": 148, "unreadable_share": 0.0},
+    "differences": "The paper's data differ: its code squeezes the whole 178×218 pixels into a square, of which here "
+    "the middle 148×148 are cut out, and trains on all three parts, here on the published training part alone.",
     "image_shape": [3, 64, 64],
     "classes": ["face"],
     "attributes": [
