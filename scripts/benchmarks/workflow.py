@@ -30,6 +30,7 @@ from unlearning.summary import main_table, tidy
 
 SCRIPTS = ("train", "unlearn", "evaluate", "aggregate", "draw_figure")  # one per kind of imports
 REPETITIONS = 5
+JUDGE = {"heldout_accuracy": 1, "heldout_images": 1, "confusion_true_by_predicted": [[1]]}
 FORGET_SET = {"forget": [0], "retain": [1], "forgotten_classes": [0]}
 
 
@@ -116,9 +117,7 @@ def summarise(runs: int) -> dict[str, float]:
     experiment = load_experiment("digits")
     methods = ["original", "retrain", *(f"method{number}" for number in range(23))]
     experiment["methods"] = {method: {} for method in methods[2:]}
-    results = Results(
-        experiment, Path(), pd.DataFrame(), {"heldout_accuracy": 1, "heldout_images": 1}, None, FORGET_SET
-    )
+    results = Results(experiment, Path(), pd.DataFrame(), JUDGE, None, FORGET_SET)
     described = results.described
     content = [
         {

@@ -162,5 +162,17 @@ class Results:
             f"{self.experiment['title']}: {images} training image{'s' if images > 1 else ''}{of} to forget, "
             f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "
             f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on "
-            f"{self.judge['heldout_images']} held-out images."
+            f"{self.judge['heldout_images']} held-out images{self._recognised()}."
+        )
+
+    def _recognised(self) -> str:
+        """How well the judge knows what is forgotten: of a rare class, its accuracy alone does not tell."""
+        if not self.forgotten:
+            return ""
+        confusion = np.array(self.judge["confusion_true_by_predicted"])
+        forgotten = np.isin(np.arange(len(confusion)), self.forget_set["forgotten_classes"])
+        taken = confusion[:, forgotten].sum(axis=1)
+        return (
+            f": of the {confusion[forgotten].sum()} to forget it recognises {taken[forgotten].sum()}, and takes "
+            f"{taken[~forgotten].sum()} of the {confusion[~forgotten].sum()} others for such"
         )

@@ -76,7 +76,9 @@ def write(folder, experiment, channels=1):
             }
         )
     tidy(contents, DESCRIBED, CLASSES).to_csv(folder / "metrics.csv", index=False)
-    (folder / "judge.json").write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
+    confusion = np.full((10, 10), 3).tolist()
+    accuracy = {"heldout_accuracy": 0.98, "heldout_images": 300, "confusion_true_by_predicted": confusion}
+    (folder / "judge.json").write_text(json.dumps(accuracy))
     forget_set = {"forget": [0] * 9, "retain": [1] * 11, "forgotten_classes": [3, 8]}
     (folder / "forget_set.json").write_text(json.dumps(forget_set))
     return Results.read(experiment, folder / "metrics.csv", [folder / "judge.json"], folder / "forget_set.json")

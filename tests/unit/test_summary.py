@@ -33,7 +33,9 @@ METHODS = ["original", "retrain", *EXPERIMENT["methods"]]
 NONE = pd.DataFrame()
 DESCRIBED = Results(EXPERIMENT, ROOT, NONE, {}, None, {"retain": [1, 2]}).described
 FID = "FID to retain data (judge features)"
-
+CONFUSION = np.diag([36] * 10)
+CONFUSION[[0, 4, 7]] = np.array([[31, 5, *[0] * 8], [1, 0, 0, 0, 35, *[0] * 5], [1, *[0] * 6, 35, 0, 0]])
+ACCURACY = {"heldout_accuracy": 0.98, "heldout_images": 360, "confusion_true_by_predicted": CONFUSION.tolist()}
 CELL = {
     "dataset": "digits",
     "metric": "steps_to_unlearn",
@@ -184,7 +186,7 @@ def results(tmp_path_factory, contents, table):
     accuracy = []
     for name in ("judge", "guide"):
         accuracy.append(folder / f"{name}.json")
-        accuracy[-1].write_text(json.dumps({"heldout_accuracy": 0.98, "heldout_images": 360}))
+        accuracy[-1].write_text(json.dumps(ACCURACY))
     forget_set = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
     (folder / "forget_set.json").write_text(json.dumps(forget_set))
     read = Results.read(EXPERIMENT, folder / "metrics.csv", accuracy, folder / "forget_set.json")
@@ -236,11 +238,20 @@ def test_a_method_looks_the_same_everywhere_and_like_no_other():
     assert colors(many[:3])["method2"] == colors(many)["method2"]
 
 
+def test_the_accuracy_of_several_forgotten_classes_is_that_of_any_of_them_and_of_none_is_not_told(results):
+    def said(*forgotten):
+        forget_set = results.forget_set | {"forgotten_classes": list(forgotten)}
+        return dataclasses.replace(results, forget_set=forget_set).conditions()
+
+    assert said(0, 1).endswith("of the 72 to forget it recognises 72, and takes 2 of the 288 others for such.")
+    assert said().endswith("98.0 % right on 360 held-out images.")
+
+
 def test_caption_of_the_table_names_conditions_and_columns(results):
     text = caption(results, DESCRIBED)
     for part in (
         "3 seeds",
-        "98.0 % right on 360",
+        "98.0 % right on 360 held-out images: of the 36 to forget it recognises 31, and takes 2 of the 324 others for",
         "10000 samples",
         "(2 %)",
         "class 0",
