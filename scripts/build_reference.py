@@ -58,7 +58,7 @@ def main(
             (G, G) of all training images' features, Inception's or the guide's.
     """
     target, caches = prepare_device(device), reference.with_name("inception")
-    with explain_out_of_memory("evaluation.samples", samples):
+    with explain_out_of_memory():
         classifier = Classifier.load(judge, target)
         data = Dataset.load(dataset)
         images = torch.from_numpy(data.images).to(target)

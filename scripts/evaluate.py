@@ -83,7 +83,7 @@ def main(
     inputs |= {"steps": steps, "measurements": measurements}
     inputs = {name: path for name, path in inputs.items() if path}
     provenance = run_record(settings=settings, code=code, inputs=inputs)
-    with explain_out_of_memory("evaluation.samples", settings["samples"]):
+    with explain_out_of_memory():
         data = Dataset.load(dataset).labelled(attribute)
         groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
         ran = read_json(record)

@@ -44,7 +44,8 @@ def prepare_device(name: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False  # torch's default is to round the factors of convolutions to 10 bits
     cards = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
     device = torch.device("cuda", cards.index(gpus.claim(cards)))
-    torch.cuda.set_device(device)
+    with explain_out_of_memory():
+        torch.cuda.set_device(device)
     logger.info("computing on GPU %s, %s", device.index, torch.cuda.get_device_name(device))
     return device
 
@@ -74,11 +75,11 @@ def reduced_precision(name: str, device: torch.device) -> torch.autocast:
 
 
 @contextmanager
-def explain_out_of_memory(key: str, count: int) -> Iterator[None]:
+def explain_out_of_memory(key: str | None = None, count: int = 0) -> Iterator[None]:
     """Say what to do where a GPU has too little memory.
 
     Args:
-        key: of the configuration, that says how many images or samples are computed with.
+        key: of the configuration, that says how many images are computed with at a time; None where that is fixed.
         count: its value.
 
     Raises:
@@ -86,12 +87,15 @@ def explain_out_of_memory(key: str, count: int) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:  # of several kinds: torch's own allocator raises one, the driver another
+        if "out of memory" not in str(error):
+            raise
+        lower = f"set {key} to {count // 2} or less in the experiment's file, which starts afresh, or " if key else ""
         raise RuntimeError(
-            f"the GPU ran out of memory with {key} = {count}: {error}\nIf others use it too, wait for them or set "
-            "gpu_slots: 1 in config.yaml: the same command goes on from what is saved. If not, set "
-            f"{key} to {count // 2} or less in the experiment's file, which starts afresh, or take a larger GPU, as "
-            "it must be where the images alone, which all stay on it, take most of the memory."
+            f"the GPU ran out of memory{f' with {key} = {count}' if key else ''}: {error}\nIf others use it too, wait "
+            "for them or set gpu_slots: 1 in config.yaml: the same command goes on from what is saved. If not, "
+            f"{lower}take a larger GPU, as it must be where the images alone, which all stay on it, take most of the "
+            "memory."
         ) from error
 
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from unlearning.classifier import Classifier
 from unlearning.datasets import Dataset
+from unlearning.device import explain_out_of_memory, prepare_device
 from unlearning.forget_set import ForgetSet
 
 SETTINGS = {"batch_size": 32, "samples": 32, "rule": "finetune", "hidden_units": [4], "seed": 0}
@@ -18,8 +20,8 @@ JOBS = {
     "train": ("training.batch_size", {"method": "original", "training": SETTINGS}),
     "train_classifier": ("judge.batch_size", {"classifier": "judge"}),
     "unlearn": ("unlearning.batch_size", {"method": "finetune"}),
-    "build_reference": ("evaluation.samples", {"retrained": [], "samples": 32}),
-    "evaluate": ("evaluation.samples", {"method": "retrain", **dict.fromkeys(("model", "reference"), ANY_FILE)}),
+    "build_reference": (None, {"retrained": [], "samples": 32}),
+    "evaluate": (None, {"method": "retrain", **dict.fromkeys(("model", "reference"), ANY_FILE)}),
 }
 
 
@@ -39,18 +41,40 @@ def arguments(tmp_path):
     return {**files, **told, **dict.fromkeys(absent), "architecture": {"vae": {}}}
 
 
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, torch.AcceleratorError])
 @pytest.mark.parametrize("script", JOBS)
-def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monkeypatch, script):
+def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monkeypatch, script, kind):
     def full(array):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        raise kind("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     monkeypatch.setattr(torch, "from_numpy", full)
     key, own = JOBS[script]
     main = importlib.import_module(script).main
     outputs = {name: tmp_path / "outputs" / name for name in inspect.signature(main).parameters}
     given = outputs | {name: value for name, value in (arguments | own).items() if name in outputs}
-    with pytest.raises(RuntimeError, match=f"ran out of memory with {key} = 32: CUDA out of memory") as error:
+    where, cure = (
+        (f" with {key} = 32", f"If not, set {key} to 16 or less in ") if key else ("", "If not, take a larger")
+    )
+    with pytest.raises(RuntimeError, match=f"the GPU ran out of memory{where}: CUDA out of memory") as error:
         main(**given)
-    for part in ("gpu_slots: 1", f"set {key} to 16 or less", "take a larger GPU"):
+    for part in ("gpu_slots: 1", cure, "take a larger GPU"):
         assert part in str(error.value)
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_gpu_that_is_full_before_the_first_image_is_explained_and_other_errors_are_left_alone(monkeypatch):
+    def full(device):
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    card = SimpleNamespace(uuid="GPU-1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    monkeypatch.setattr(torch.cuda, "set_device", full)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda switch: None)
+    monkeypatch.setattr("unlearning.gpus.claim", lambda cards: cards[0])
+    with pytest.raises(RuntimeError, match=r"the GPU ran out of memory: CUDA error: out of memory\n.*gpu_slots: 1"):
+        prepare_device("cuda")
+    with pytest.raises(RuntimeError, match=r"^shapes differ$"), explain_out_of_memory("training.batch_size", 2):
+        raise RuntimeError("shapes differ")
