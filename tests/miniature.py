@@ -1,10 +1,13 @@
 """Data sets in miniature: made-up pictures in exactly the files that the data sets consist of."""
 
 import hashlib
+import re
+import textwrap
 
 import numpy as np
 from PIL import Image
 
+from unlearning import image_folder
 from unlearning.datasets.celeba import DATASET
 
 WIDTH, HEIGHT = 178, 218
@@ -69,6 +72,26 @@ def face(generator, male, glasses):
     if glasses:
         picture[(np.abs(y + 0.2) < 0.15) & (np.abs(x) < 0.8)] = [10, 10, 10]
     return (picture + generator.normal(0, 4, picture.shape)).clip(0, 255).astype(np.uint8)
+
+
+def write_flowers(folder, train, heldout):
+    """Write images/ and attributes.csv of the data set whose file `image_folder` shows: every third flower is red.
+
+    Returns:
+        The content of that file, with the miniature's checksum and counts.
+    """
+    (folder / "images" / "roses").mkdir(parents=True)
+    rows = ["image,split,red"]
+    for number in range(train + heldout):
+        name = f"roses/{number}.png" if number % 2 else f"{number}.jpg"
+        color = (200, 20, 20) if number % 3 == 0 else (20, 20, 200)
+        Image.new("RGB", (90 + number % 12, 70), color).save(folder / "images" / name)
+        rows.append(f"{name},{'train' if number < train else 'heldout'},{int(number % 3 == 0)}")
+    table = folder / "attributes.csv"
+    table.write_text("\n".join(rows) + "\n")
+    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", image_folder.__doc__, re.DOTALL).group(0))
+    checksum = f"sha256:{hashlib.sha256(table.read_bytes()).hexdigest()}"
+    return code.replace("sha256:…", checksum).replace("[900]", f"[{train}]").replace("[100]", f"[{heldout}]")
 
 
 def write_class_folders(folder, classes, train, val, suffix="JPEG", size=(50, 40), seed=0):

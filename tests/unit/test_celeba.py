@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 import zipfile
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import prepare_dataset
 from unlearning import image_folder, plugins
 from unlearning.datasets import SOURCE_VARIABLE, Dataset, celeba
 
-from ..miniature import write_celeba
+from ..miniature import write_celeba, write_flowers
 
 TRAIN, HELDOUT = 12, 6
 
@@ -178,18 +177,8 @@ def test_without_a_source_torchvision_downloads_and_a_failure_says_how_to_get_th
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """The data set whose file `image_folder` shows: the folder of its pictures, and the one for its data."""
-    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", image_folder.__doc__, re.DOTALL).group(0))
     folder = tmp_path / "source" / "flowers"
-    (folder / "images" / "roses").mkdir(parents=True)
-    rows = ["image,split,red"]
-    for number in range(12):
-        name = f"roses/{number}.png" if number % 2 else f"{number}.jpg"
-        color = (200, 20, 20) if number % 3 == 0 else (20, 20, 200)
-        Image.new("RGB", (90 + number, 70), color).save(folder / "images" / name)
-        rows.append(f"{name},{'train' if number < 9 else 'heldout'},{int(number % 3 == 0)}")
-    (folder / "attributes.csv").write_text("\n".join(rows) + "\n")
-    checksum = hashlib.sha256((folder / "attributes.csv").read_bytes()).hexdigest()
-    code = code.replace("sha256:…", f"sha256:{checksum}").replace("[900]", "[9]").replace("[100]", "[3]")
+    code = write_flowers(folder, train=9, heldout=3)
     shutil.copytree(plugins.LIBRARY, tmp_path / "library")
     (tmp_path / "library" / "datasets" / "flowers.py").write_text(code)
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path / "library")
