@@ -32,22 +32,26 @@ def checked(tmp_path_factory):
     for key in ("train_images", "heldout_images"):
         clone.replace(plugin, f'"{key}": {DATASET[key]}', f'"{key}": {described[key]}')
     small = {"convolutions": [8, 16], "hidden_units": [16], "batch_size": 32, "learning_rate": 3e-3}
-    clone.write_experiment(
-        base="celeba",
-        seeds=[0],
-        device="cpu",
-        model__conv_vae={"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
-        training={"epochs": 40, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
-        judge=small | {"epochs": 15, "seed": 0},
-        guide=small | {"epochs": 15, "seed": 1},
-        unlearning__batch_size=32,
-        evaluation__samples=100,
-        evaluation__metrics=METRICS,
-        evaluation__features="judge",  # Inception's weights are not at hand
-        methods={"uno_as_run": SWAPPED},
-        figures=["samples"],
-    )
-    output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={source}")
+    wanted = "results/glasses/forget_set.json", "results/glasses/judge/accuracy.json"
+    data_source = "--config", f"data_source={source}"
+    changes = {
+        "seeds": [0],
+        "device": "cpu",
+        "model__conv_vae": {"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
+        "training": {"epochs": 40, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
+        "judge": small | {"epochs": 15, "seed": 0},
+        "guide": small | {"epochs": 15, "seed": 1},
+        "unlearning__batch_size": 32,
+        "evaluation__samples": 100,
+        "evaluation__metrics": METRICS,
+        "evaluation__features": "judge",  # Inception's weights are not at hand
+        "methods": {"uno_as_run": SWAPPED, "feature_unlearning": {"forget_weight": 3}},
+        "figures": ["samples", "class_histograms", "published"],
+    }
+    clone.write_experiment("glasses", base="celeba-eyeglasses", **changes | {"figures": ["samples"]})
+    clone.run("--cores", "2", *wanted, *data_source)
+    clone.write_experiment(base="celeba", **changes)
+    output = clone.run("--cores", "2", "all", "check", *data_source)
     return clone, output
 
 
@@ -80,6 +84,17 @@ def test_classifiers_and_metrics_tell_the_attribute_apart(checked):
     assert fraction["retrain"].mean() < fraction["original"].mean()
 
 
+def test_eyeglasses_are_another_attribute_of_the_same_pictures(checked):
+    clone, _ = checked
+    data = Dataset.load(clone.path / "data" / "celeba" / "prepared.safetensors").labelled("Eyeglasses")
+    results = clone.path / "results" / "glasses"
+    forgotten = json.loads((results / "forget_set.json").read_text())
+    assert forgotten["forget"] == np.flatnonzero(data.labels & data.train).tolist()
+    confusion = np.array(json.loads((results / "judge" / "accuracy.json").read_text())["confusion_true_by_predicted"])
+    assert confusion.sum(axis=1).tolist() == [len(forgotten[f"heldout_{part}"]) for part in ("retain", "forget")]
+    assert confusion[1, 1] / confusion[1].sum() > 0.85
+
+
 def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(checked):
     results = checked[0].path / "results" / "tiny"
     images = torch.from_numpy(Dataset.load(checked[0].path / "data" / "celeba" / "prepared.safetensors").images)
@@ -100,7 +115,14 @@ def test_every_published_cell_of_celeba_has_a_verdict(checked):
     published = pd.read_csv(ROOT / "published" / "uno.csv")
     verdicts = pd.read_csv(results / "verdicts.csv")
     assert len(verdicts) == (published["dataset"] == "celeba").sum()
+    distances = verdicts[verdicts["Quantity"] == "FID"]
+    assert set(distances["Verdict"]) == {"not comparable"}
+    assert distances["Reason"].str.startswith("another distance").all()
+    assert "148×148 are cut out" in (results / "verdicts.md").read_text()
     for line in (results / "verdicts.md").read_text().splitlines():
         assert line in output
-    assert "class Male to forget" in (results / "table.md").read_text()
+    table = (results / "table.md").read_text()
+    assert "class Male to forget" in table
+    for part in ("uno_as_run", "feature_unlearning", "to forget it recognises"):
+        assert part in table
     assert "may not be redistributed" in json.loads((results / "manifest.json").read_text())["data"]["licence"]
