@@ -83,11 +83,25 @@ def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, othe
 
 
 def bootstrap_interval(values: np.ndarray, resamples: int = 9999) -> tuple[float, float]:
-    """95 % percentile interval of the mean of values (n,) by resampling them; the same for the same values."""
-    from scipy.stats import bootstrap
+    """95 % interval of the mean of values (n,) by resampling them; the same for the same values.
 
-    done = bootstrap((values,), np.mean, n_resamples=resamples, method="percentile", rng=0)
+    Percentiles, taken as much further out as Student's t asks for (the expanded percentiles of Hesterberg 2015,
+    https://arxiv.org/abs/1411.5279): those of 95 % cover the mean of ten normal values 90 % of the time.
+    """
+    from scipy.stats import bootstrap, norm, t
+
+    n = len(values)
+    level = 1 - 2 * norm.sf(math.sqrt(n / (n - 1)) * t.isf(0.025, n - 1))
+    done = bootstrap((values,), np.mean, n_resamples=resamples, method="percentile", confidence_level=level, rng=0)
     return float(done.confidence_interval.low), float(done.confidence_interval.high)
+
+
+def sign_p(signs: np.ndarray) -> float:
+    """Two-sided p that -1 is as likely as 1 among signs (n,), by the exact sign test; zeros tell nothing."""
+    from scipy.stats import binomtest
+
+    decided = signs[signs != 0]
+    return float(binomtest(int((decided > 0).sum()), len(decided)).pvalue) if len(decided) else 1.0
 
 
 def sign_flip_p(differences: np.ndarray) -> float:
