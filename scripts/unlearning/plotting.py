@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from unlearning.files import atomic_path
+from unlearning.statistics import kaplan_meier_median
 
 MARKERS = "osD^vP<>X*h"
 # seaborn's colour-blind palette without its grey, which the references have, and with a yellow that shows on white.
@@ -69,12 +70,31 @@ def mean_and_range(values: pd.Series) -> tuple[float, list[list[float]]]:
     return mean, [[mean - least], [most - mean]]
 
 
-def over_seeds(axis: plt.Axes, positions: list[float], values: list[pd.Series], **look) -> None:
-    """A line through means with their ranges; no point where there is no value, nothing where there is none at all."""
-    shown = [(place, *mean_and_range(each)) for place, each in zip(positions, values, strict=True) if len(each)]
-    if shown:
-        places, means, ranges = zip(*shown, strict=True)
-        axis.errorbar(places, means, yerr=[[each[end][0] for each in ranges] for end in (0, 1)], ms=4, lw=0.9, **look)
+def median_and_range(runs: pd.DataFrame) -> tuple[float, list[list[float]], bool]:
+    """The Kaplan–Meier median of times to an event, its errors as of `mean_and_range`, and whether it is no bound."""
+    values = runs["value"].to_numpy()
+    median, known = kaplan_meier_median(values, runs["censored"].to_numpy(bool))
+    return median, [[median - values.min()], [values.max() - median]], known
+
+
+def over_seeds(
+    axis: plt.Axes, positions: list[float], runs: list[pd.DataFrame], *, event: bool = False, **look
+) -> None:
+    """A line through means with their ranges; no point where there is no value, nothing where there is none at all.
+
+    Of times to an event through Kaplan–Meier medians, hollow where they are only bounds.
+    """
+    points = []
+    for place, each in zip(positions, runs, strict=True):
+        if len(each):
+            points.append((place, *(median_and_range(each) if event else (*mean_and_range(each["value"]), True))))
+    if points:
+        places, middles, ranges, _ = zip(*points, strict=True)
+        errors = [[each[end][0] for each in ranges] for end in (0, 1)]
+        line = axis.errorbar(places, middles, yerr=errors, ms=4, lw=0.9, **look).lines[0]
+        for place, middle, _, known in points:
+            if not known:
+                axis.plot(place, middle, line.get_marker(), ms=4, mfc="white", mec=line.get_color(), zorder=3)
 
 
 def reference_bands(axis: plt.Axes, values: dict[str, pd.Series]) -> None:

@@ -180,6 +180,8 @@ def results(tmp_path_factory, contents, table):
             columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
             columns["published_forgotten"] = np.arange(50)[::-1]
             pd.DataFrame({"step": steps, **columns, "seconds": 0.1, "pace_seconds": 0.1}).to_csv(run / "steps.csv")
+            record = {"status": result["status"], "preparation_seconds": 0}
+            (run / "record.json").write_text(json.dumps(record))
             counts = {"step": [0, 1, 10, 50], "forgotten": [10, 5, 3, 1], "samples": 100}
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
     table.to_csv(folder / "metrics.csv", index=False)
@@ -217,15 +219,35 @@ def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(re
     assert written[0][1].startswith(b"%PDF")
 
 
-def test_a_run_that_diverged_has_no_part_in_a_sweep(results):
+def panel(figure, label, title=""):
+    """The points of each line with markers, and whether it is hollow, in the column with this title."""
+    (row,) = [axis for axis in figure.axes if axis.get_ylabel().startswith(label)]
+    (top,) = [axis for axis in figure.axes if axis.get_title() == title]
+    row, column = row.get_subplotspec().rowspan.start, top.get_subplotspec().colspan.start
+    axis = figure.axes[row * top.get_gridspec().ncols + column]
+    lines = [line for line in axis.get_lines() if line.get_marker() == "o"]
+    return [(*map(list, line.get_data()), line.get_markerfacecolor() == "white") for line in lines]
+
+
+def test_a_run_that_diverged_has_no_part_in_a_sweeps_means_and_never_crossed(results):
     """Its last step would pass for the time to unlearn."""
     runs = results.metrics
     lost = (runs["method"] == "uno_strong") & (runs["seed"] == 2)
-    ruined = dataclasses.replace(results, metrics=runs.assign(status=runs["status"].mask(lost, "diverged")))
-    figure, _ = plugins.load("figures", "sensitivity").draw(ruined)
-    axis = next(axis for axis in figure.axes if axis.get_ylabel().startswith("Steps to unlearn"))
-    drawn = next(line for line in axis.get_lines() if line.get_label() == "_nolegend_" or len(line.get_xdata()) == 2)
-    assert list(drawn.get_ydata()) == [200, 150]  # means of 100, 200, 300 and, without the last, of 100 and 200
+    runs = runs.assign(status=runs["status"].mask(lost, "diverged"))
+    runs["censored"] |= lost & (runs["metric"] == "sustained_crossing_steps")
+    figure, _ = plugins.load("figures", "sensitivity").draw(dataclasses.replace(results, metrics=runs))
+    ((_, means, _),) = panel(figure, "Steps, as", "orthogonality weight")
+    assert means == pytest.approx([4.1, 4.05])  # of 4, 4.1 and 4.2, and without the last
+    # Kaplan-Meier medians: none of three crossed, watched until 100, 200 and 300; two of three did.
+    assert panel(figure, "Steps to", "orthogonality weight") == [([0, 1], [200, 200], False), ([0], [200], True)]
+
+
+def test_thresholds_are_read_off_the_runs_themselves(results):
+    """Shares of 10, 5, 3 and 1 % at steps 0, 1, 10 and 50 for good; of 128 images from 49 down to 0 in 50 steps."""
+    figure, _ = plugins.load("figures", "sensitivity").draw(results)
+    for label in ("First crossing", "Steps to"):
+        assert panel(figure, label, "threshold") == [([0, 1, 2], [50, 50, 1], False)]
+    assert panel(figure, "Steps, as", "threshold") == [([0, 1, 2], [49, 48, 44], False)]
 
 
 def test_a_method_looks_the_same_everywhere_and_like_no_other():

@@ -35,7 +35,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 over_seeds(
                     axis,
                     list(rows.values()),
-                    [results.values(name, each)["value"] for each in rows],
+                    [results.values(name, each) for each in rows],
                     color=colors(results.methods)[first],
                     marker=markers(results.methods)[first],
                     label=first,

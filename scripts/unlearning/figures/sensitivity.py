@@ -1,9 +1,14 @@
 """What a result owes to one setting: rows that differ from their method's own row in one key."""
 
+from dataclasses import asdict
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from unlearning import plugins
 from unlearning.experiment import REFERENCES, rows_alike_but_for
+from unlearning.files import read_json
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
 from unlearning.results import Results, with_unit
 
@@ -13,60 +18,99 @@ NEEDS = {"evaluation.metrics": {"contains": {"enum": ["forget_fraction", "fid", 
 METRICS = (
     "forget_fraction",
     "fid_retain",
+    "first_crossing_steps",
     "sustained_crossing_steps",
     "sustained_crossing_seconds",
     "published_steps",
 )
+THRESHOLDS = (0.01, 0.02, 0.05)
+CROSSINGS = ("time_to_unlearn", "as_published")
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A column per swept key, a row per metric: mean and range over seeds, a line per sweep."""
+    """A column per swept key and one for the threshold, a row per metric: a line per sweep, over seeds."""
     swept = sweeps(results.experiment)
     metrics = [metric for metric in METRICS if metric in results.described]
     bases = list(dict.fromkeys(base for rows in swept.values() for base in rows["base"]))
+    columns = {
+        key: [(row.base, row.label, results.metrics[results.metrics["method"] == row.row]) for row in rows.itertuples()]
+        for key, rows in swept.items()
+    }
+    if set(CROSSINGS) & set(results.experiment["evaluation"]["metrics"]):
+        columns["threshold"] = [
+            (base, f"{threshold:.0%}", at_threshold(results, base, threshold))
+            for threshold in THRESHOLDS
+            for base in bases
+        ]
     figure, axes = plt.subplots(
         len(metrics),
-        len(swept),
-        figsize=(1.9 * len(swept) + 0.8, 1.7 * len(metrics) + 0.6),
+        len(columns),
+        figsize=(1.9 * len(columns) + 0.8, 1.7 * len(metrics) + 0.6),
         sharex="col",
         sharey="row",
         squeeze=False,
     )
-    for column, (key, rows) in enumerate(swept.items()):
-        places = {label: number for number, label in enumerate(dict.fromkeys(rows["label"]))}
+    for column, (key, cells) in enumerate(columns.items()):
+        places = {label: number for number, label in enumerate(dict.fromkeys(label for _, label, _ in cells))}
         for axis, metric in zip(axes[:, column], metrics, strict=True):
+            event = results.described[metric].get("event", False)
             for base in bases:
-                own = rows[rows["base"] == base]
+                own = [(label, runs) for row, label, runs in cells if row == base]
                 over_seeds(
                     axis,
-                    [places[label] for label in own["label"]],
-                    [finished(results.values(metric, row))["value"] for row in own["row"]],
+                    [places[label] for label, _ in own],
+                    [of(runs, metric, event) for _, runs in own],
+                    event=event,
                     color=colors(bases)[base],
                     marker=markers(bases)[base],
                     label=base,
                 )
+            axis.set_visible(axis.has_data())
             if metric == "fid_retain":
                 axis.set_yscale("log")
             reference_bands(axis, {name: results.values(metric, name)["value"] for name in REFERENCES})
         axes[-1, column].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
-        axes[0, column].set_title(key.replace("_", " "), fontsize="medium")
+        topmost = next((axis for axis in axes[:, column] if axis.get_visible()), axes[0, column])
+        topmost.set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
         label = with_unit(results.described[metric]["label"], results.described[metric]["unit"])
         axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(bases), frameon=False)
     caption = (
-        "Each column changes one setting and leaves the others as the experiment has them; mean and range over seeds. "
-        "Lines across and bands: mean and range of the original (grey) and the retrained models (black). Runs that "
-        "never unlearn count with "
-        f"their last step; those that diverged are left out. {results.conditions()}"
+        "Each column changes one setting, and those that a label names after it, and leaves the others as the "
+        "experiment has them; 'threshold' reads other crossings off the same runs. Mean and range over seeds; of "
+        "crossings, Kaplan–Meier median and range, hollow where fewer than half of the runs got there, so that it is a "
+        "lower bound. By the published protocol runs that never crossed count with their last step; those that "
+        "diverged are left out of means. Lines across and bands: mean and range of the original (grey) and the "
+        f"retrained models (black). {results.conditions()}"
     )
     return figure, caption
 
 
-def finished(runs: pd.DataFrame) -> pd.DataFrame:
-    """Those that did not diverge: one that did says nothing by its last step."""
-    return runs[runs["status"] != "diverged"]
+def of(runs: pd.DataFrame, metric: str, event: bool) -> pd.DataFrame:
+    """Those that have a value of the metric; of its mean also not one that diverged, whose last step says nothing."""
+    return runs[(runs["metric"] == metric) & runs["value"].notna() & (event | (runs["status"] != "diverged"))]
+
+
+def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
+    """Metrics of a row's runs that rest on crossing a threshold, with another one: `metric`, `value`, `censored`, …"""
+    found = []
+    for seed in results.experiment["seeds"]:
+        folder = results.run(row, seed)
+        steps, measurements = (dict(pd.read_csv(folder / f"{name}.csv")) for name in ("steps", "measurements"))
+        evidence = SimpleNamespace(
+            threshold=threshold,
+            steps={name: column.to_numpy() for name, column in steps.items()},
+            measurements={name: column.to_numpy() for name, column in measurements.items()},
+            record=read_json(folder / "record.json"),
+            published_features=None,
+        )
+        for file in set(CROSSINGS) & set(results.experiment["evaluation"]["metrics"]):
+            values = plugins.load("metrics", file).compute(evidence)
+            status = evidence.record["status"]
+            found += [{"metric": name, "status": status, **asdict(value)} for name, value in values.items()]
+    return pd.DataFrame(found)
 
 
 def sweeps(experiment: dict) -> dict[str, pd.DataFrame]:

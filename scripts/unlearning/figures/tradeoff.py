@@ -3,9 +3,8 @@
 import matplotlib.pyplot as plt
 
 from unlearning.experiment import REFERENCES
-from unlearning.plotting import colors, logarithmic, markers, mean_and_range, reference_bands
+from unlearning.plotting import colors, logarithmic, markers, mean_and_range, median_and_range, reference_bands
 from unlearning.results import Results
-from unlearning.statistics import kaplan_meier_median
 
 MODELS = "generating"
 NEEDS = {"evaluation.threshold": {}}
@@ -20,13 +19,13 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         fid = results.values("fid_retain", method)["value"]
         if times.empty or fid.empty:
             continue
-        seconds, censored = times["value"].to_numpy(), times["censored"].to_numpy(bool)
-        (x, known), (y, yerr) = kaplan_meier_median(seconds, censored), mean_and_range(fid)
+        (x, xerr, known), (y, yerr) = median_and_range(times), mean_and_range(fid)
+        censored = times["censored"].to_numpy(bool)
         color = colors(results.methods)[method]
         axis.errorbar(
             x,
             y,
-            xerr=[[max(0, x - seconds.min())], [max(0, seconds.max() - x)]],
+            xerr=xerr,
             yerr=yerr,
             fmt=markers(results.methods)[method],
             color=color,
