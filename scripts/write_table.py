@@ -42,10 +42,11 @@ def main(
         described = {name: description for name, description in results.described.items() if description["table"]}
         content, caption = summary.main_table(results.metrics, described), summary.caption(results, described)
     elif table == "comparisons":
-        content, caption = comparisons.comparisons(results).set_index("Method"), comparisons.caption(results)
+        content = comparisons.comparisons(results).set_index(["Method", "Compared with"])
+        caption = comparisons.caption(results)
     else:
-        judged = published.verdicts(results, pd.read_csv(published_numbers))
-        content, caption, numbers = judged.set_index("Method"), published.caption(results), published.NUMBERS
+        content = published.verdicts(results, pd.read_csv(published_numbers)).set_index(["Method", "Quantity"])
+        caption, numbers = published.caption(results), published.NUMBERS
     write_table(
         content,
         caption,

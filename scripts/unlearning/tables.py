@@ -1,11 +1,16 @@
 """One table in the formats that people need."""
 
+import textwrap
 from pathlib import Path
 
 import pandas as pd
 
 from unlearning.captions import write_caption
 from unlearning.files import atomic_path
+
+LINE = 74  # characters of \footnotesize across a plain article, 345 pt, at 4.7 pt each
+GAP = 2  # between two columns
+HEADER, CELL = 12, 34  # characters to a line of a header, unless cells are wider, and of a cell
 
 
 def write_table(
@@ -22,18 +27,18 @@ def write_table(
     """Write a table of text with a named index.
 
     Args:
-        table: every cell is text, but in the columns `numbers`.
+        table: every cell is text, but in the columns `numbers`; its index is what tells rows apart.
         caption: one paragraph.
         numbers: columns to compute with, for the CSV file alone.
         markdown: with its caption below.
         csv: the whole table.
-        latex: a `tabular` with booktabs rules, to be \\input into a paper; its caption as a comment.
+        latex: `tabular`s with booktabs rules, to be \\input into a paper; the caption as a comment.
         html: a page of its own, for the report.
         rst: the caption, for the report.
     """
     shown = table.drop(columns=list(numbers))
     for path, content in (
-        (markdown, shown.to_markdown() + f"\n\n{caption}\n"),
+        (markdown, shown.reset_index().to_markdown(index=False) + f"\n\n{caption}\n"),
         (csv, table.to_csv()),
         (latex, to_latex(shown, caption)),
         (html, to_html(shown)),
@@ -44,19 +49,45 @@ def write_table(
 
 
 def to_latex(table: pd.DataFrame, text: str) -> str:
-    """A booktabs `tabular`, ready to be \\input into a paper, with the caption as a comment above it."""
+    """Booktabs `tabular`s, ready to be \\input into a paper, with the caption as a comment above them.
+
+    Columns for which a line has no room go into a further `tabular` below, which repeats the index.
+    """
+    columns = [_latex_column(name, list(cells)) for name, cells in table.reset_index().items()]
+    keys, columns = columns[: table.index.nlevels], columns[table.index.nlevels :]
+    panels, room = [], 0
+    for width, column in columns:
+        if width > room:
+            panels.append([column for _, column in keys])
+            room = LINE - sum(width for width, _ in keys)
+        panels[-1].append(column)
+        room -= width
+    tabulars = []
+    for panel in panels:
+        head, *body = [" & ".join(row) + " \\\\" for row in zip(*panel, strict=True)]
+        layout = "l" * len(keys) + "r" * (len(panel) - len(keys))
+        rows = [f"\\begin{{tabular}}{{{layout}}}", "\\toprule", head, "\\midrule", *body, "\\bottomrule"]
+        tabulars.append("\n".join([*rows, "\\end{tabular}"]))
+    panels = "\n\\par\\medskip\\noindent\n".join(tabulars)
+    return f"% {text}\n{{\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\\noindent\n{panels}\n\\par}}\n"
+
+
+def _latex_column(name: str, cells: list[str]) -> tuple[int, list[str]]:
+    """Width in characters, the gap to the next column included; header and cells, in lines where they are long."""
+    body = [textwrap.wrap(cell, CELL) or [""] for cell in cells]
+    longest = max(len(line) for lines in body for line in lines)
+    head = textwrap.wrap(name, max(HEADER, longest), break_long_words=False)
     symbols = {"±": "$\\pm$", "–": "--", "−": "$-$", "×": "$\\times$", "∞": "$\\infty$", "> ": "$>$\\,"}
 
-    def escape(cell: str) -> str:
+    def latex(lines: list[str], place: str) -> str:
+        cell = "\\\\{}".join(lines)  # braces, lest a line that begins with * or [ be read as an option
         for character in "&%_#":
             cell = cell.replace(character, f"\\{character}")
         for symbol, command in symbols.items():
             cell = cell.replace(symbol, command)
-        return cell
+        return cell if len(lines) == 1 else f"\\begin{{tabular}}[{place}]{{@{{}}l@{{}}}}{cell}\\end{{tabular}}"
 
-    escaped = table.reset_index().map(escape).rename(columns=escape)
-    tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="l" + "r" * len(table.columns))
-    return f"% {text}\n{tabular}"
+    return max(longest, *map(len, head)) + GAP, [latex(head, "b"), *(latex(lines, "t") for lines in body)]
 
 
 def to_html(table: pd.DataFrame) -> str:

@@ -146,19 +146,23 @@ def test_files_for_others_are_there():
     assert "## " in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_latex_table_compiles(tmp_path):
+def test_latex_table_compiles_and_fits_the_page(tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("reason: pdflatex is not installed (Debian: apt install texlive-latex-recommended)")
     described = [entry for name in plugins.names("metrics") for entry in plugins.describe("metrics", name).values()]
-    columns = {f"{entry['label']} ({entry['unit']})": ["4.1 ± 0.2", "> 3 (0/3)", "– ∞ −"] for entry in described}
-    table = pd.DataFrame(columns, index=pd.Index(["uno_s", "a&b", "50 %"], name="Method"))
+    columns = {f"{entry['label']} ({entry['unit']})": ["142.1 ± 10.2", "> 530 (0/10)", "– ∞ −"] for entry in described}
+    columns |= {"Signs": ["earlier 10, later 0, undecided 0 *", "+1.2e+05 [-1.1e+05, +1.3e+05] (2 of 3 seeds) *", "–"]}
+    columns |= {"Reason": ["a reason in very many words " * 5, "* not a star form", "[not an option] " * 9]}
+    table = pd.DataFrame(columns, index=pd.Index(["surgery_retain_histogram", "a&b", "50 %"], name="Method"))
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}"
     (tmp_path / "table.tex").write_text(document % to_latex(table, "caption"))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
         cwd=tmp_path,
         capture_output=True,
+        text=True,
         env=os.environ,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout, done.stdout

@@ -159,8 +159,14 @@ def test_latex_is_a_booktabs_tabular_without_bare_special_characters(table):
     for part in (r"\begin{tabular}{l", r"\toprule", r"\bottomrule", r"surgery\_forget", r"4.10 $\pm$ 0.10", r"(\%)"):
         assert part in body
     assert body.isascii()
-    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert len({line.count("&") for line in rows}) == 1
+    panels = body.split(r"\medskip")
+    for panel in panels:
+        rows = [line for line in panel.splitlines() if line.endswith(r"\\")]
+        assert len({line.count("&") for line in rows}) == 1
+        assert [line.split(" & ")[0].replace(r"\_", "_") for line in rows] == ["Method", *METHODS]
+    assert sum(panel.split(r"\midrule")[0].count(" & ") for panel in panels) == len(
+        main_table(table, DESCRIBED).columns
+    )
 
 
 @pytest.fixture(scope="module")
