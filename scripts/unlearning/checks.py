@@ -141,7 +141,14 @@ def _rows(experiment: dict) -> list[str]:
             break
     if "adamw" in shared and "adamw" not in optimizers.values():
         problems.append("unlearning.adamw: no row has the optimiser 'adamw'; set it, or leave this out")
+    in_part = {"seed", "indices"} & set(experiment["forget_set"])
     for row, settings in experiment["methods"].items():
+        if in_part and plugins.constant("methods", rule_of(experiment, row), "NEEDS_GUIDE", False):
+            problems.append(
+                f"methods.{row}: draws samples to the classes that are not to be forgotten, but 'forget_set' names no "
+                "class to be forgotten as a whole; remove the row, or forget 'classes' or an 'attribute' without "
+                "'fraction' and 'samples'"
+            )
         suits = plugins.constant("methods", rule_of(experiment, row), "MODELS", family)
         if suits != family:
             problems.append(f"methods.{row}: is for {suits} models, but {model} is a {family} one; remove the row")
@@ -238,10 +245,12 @@ def _guide(experiment: dict) -> list[str]:
     (model,) = experiment["model"]
     if "guide" in experiment and plugins.completes(model):
         return [f"guide: looks at samples, which {model} does not make; leave this out"]
-    if experiment.get("guide") == experiment["judge"]:
+    given = [experiment[key] for key in ("judge", "guide") if key in experiment]
+    starts = [(each["seed"], each["hidden_units"], each.get("convolutions", [])) for each in given]
+    if len(starts) > 1 and starts[0] == starts[1]:
         return [
-            "guide: has the settings of 'judge', seed included, and would be the same classifier: a loss must not hold "
-            "the one that judges its results; set another seed"
+            f"guide.seed = {experiment['guide']['seed']}: is that of 'judge', whose layers it has too, so that both "
+            "start from the same weights: a loss must not hold the classifier that judges its results; set another seed"
         ]
     if "guide" in experiment or plugins.completes(model):
         return []

@@ -140,7 +140,8 @@ def test_every_experiment_in_the_repository_is_right():
         ("model", completing({"centre_hole": {"side": 3}}), ["model.vq.mask.centre_hole.side = 3", "an even one"]),
         ("model", completing({}), ["model.vq.mask = {}", "at least 1 key"]),
         ("model", completing({"centre": {"side": 4}}), ["model.vq.mask.centre", "allowed: centre_crop, centre_hole"]),
-        ("guide", DIGITS["judge"], ["guide: has the settings of 'judge', seed included"]),
+        ("guide", DIGITS["judge"], ["guide.seed = 0: is that of 'judge', whose layers it has too", "another seed"]),
+        ("guide", DIGITS["judge"] | {"noise": 0, "learning_rate": 1, "epochs": 1}, ["guide.seed = 0: is that of"]),
         ("unlearning.optimizer", "adamw", ["unlearning.adamw: missing; the row 'finetune' has the optimiser 'adamw'"]),
         ("unlearning.adamw", ADAMW, ["unlearning.adamw: no row has the optimiser 'adamw'"]),
         ("unlearning.adamw", ADAMW | {"clip": 0}, ["unlearning.adamw.clip = 0"]),
@@ -304,6 +305,29 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
     message = refused(changed("evaluation.samples", 64))
     assert "evaluation.samples = 64: 'fid', a Fréchet distance on 64 features, needs more than that; raise" in message
+
+
+@pytest.mark.parametrize(
+    ("selection", "whole"),
+    [
+        ({"classes": "all", "fraction": 0.1, "seed": 0}, False),
+        ({"classes": [1], "samples": 70, "seed": 0}, False),
+        ({"attribute": "thick", "fraction": 0.5, "seed": 0}, False),
+        ({"indices": [0, 5]}, False),
+        ({"classes": [1]}, True),
+        ({"attribute": "thick"}, True),
+    ],
+)
+def test_who_steers_away_from_classes_needs_whole_ones_to_forget(refused, root, selection, whole):
+    methods = {"histogram": {"histogram_weight": 1}, "selective_amnesia": {"elasticity_weight": 1, "fisher_samples": 9}}
+    guide = DIGITS["judge"] | {"seed": 1}
+    experiment = DIGITS | {"forget_set": selection, "guide": guide, "methods": {"finetune": {}} | methods}
+    if whole:
+        (root / "configs" / "whole.yaml").write_text(yaml.safe_dump(experiment))
+        assert load_experiment("whole", root)
+    else:
+        lines = refused(yaml.safe_dump(experiment)).splitlines()
+        assert [line.split(":")[1].strip() for line in lines] == ["methods.histogram", "methods.selective_amnesia"]
 
 
 def test_a_threshold_that_nothing_reads_is_refused(refused, root):
