@@ -41,6 +41,14 @@ GROUPS = {"forget": [0, 1], "retain": [2, 3], "heldout_forget": [], "heldout_ret
 PIXELS = np.arange(8, dtype=np.uint8)[:, None, None, None] * np.full((1, 1, 2, 2), 10, np.uint8)
 DATA = Dataset(PIXELS, LABELS, np.empty((8, 0), np.uint8), np.arange(8) < 4, ["a", "b", "c"], [])
 
+RECORD = {
+    "status": "finished",
+    "seconds": 5.0,
+    "peak_memory_mib": 7.0,
+    "preparation_seconds": 0.25,
+    "settings": {"rule": "uno"},
+}
+
 
 def evidence(**changes):
     """A run of 6 steps measured at 0, 2, 4 and 6, with 100 samples each."""
@@ -56,7 +64,7 @@ def evidence(**changes):
         "groups": GROUPS,
         "losses": {"forget": np.array([1.0, 3.0]), "retain": np.zeros(0)},
         "retrained_losses": {},
-        "record": {"status": "finished", "seconds": 5.0, "peak_memory_mib": 7.0, "preparation_seconds": 0.25},
+        "record": RECORD,
         "classes": 3,
         "forgotten_classes": [1],
         "threshold": 0.02,
@@ -291,6 +299,15 @@ def test_the_published_protocol_takes_the_first_step_or_else_the_last_and_says_w
     assert values["published_seconds"].value == pytest.approx(0.5 * steps)
     assert values["published_relative_time"].value == pytest.approx(2 * steps)
     assert values["published_five_step_forget_fraction"].value == counts[4] / 128
+
+
+@pytest.mark.parametrize("rule", ["feature_unlearning", "salun"])
+@pytest.mark.parametrize(("counts", "steps"), [((20, 9, 2, 9, 9, 9, 7), 2), ((0, 9, 9, 9, 9, 9, 7), 7), ((0,), 1)])
+def test_two_methods_count_what_they_decode_after_an_update(rule, counts, steps):
+    """So does the paper's code; the original's own samples count for nothing, nor does what the last update gives."""
+    values = published(*counts, record=RECORD | {"settings": {"rule": rule}})
+    assert values["published_steps"] == Value(steps, censored=2 not in counts)
+    assert values["published_five_step_forget_fraction"].value == (9 / 128 if len(counts) > 5 else None)
 
 
 def test_the_published_distance_is_the_frechet_distance_where_covariances_commute_and_is_not_where_they_do_not():

@@ -9,6 +9,7 @@ import pytest
 
 from unlearning import plugins
 from unlearning.config import ROOT, load_experiment
+from unlearning.experiment import rule_of
 from unlearning.plotting import colors, markers, save, use_style
 from unlearning.published import verdicts
 from unlearning.results import Results
@@ -186,7 +187,8 @@ def results(tmp_path_factory, contents, table):
             columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
             columns["published_forgotten"] = np.arange(50)[::-1]
             pd.DataFrame({"step": steps, **columns, "seconds": 0.1, "pace_seconds": 0.1}).to_csv(run / "steps.csv")
-            record = {"status": result["status"], "preparation_seconds": 0}
+            rule = rule_of(EXPERIMENT, result["method"])
+            record = {"status": result["status"], "preparation_seconds": 0, "settings": {"rule": rule}}
             (run / "record.json").write_text(json.dumps(record))
             counts = {"step": [0, 1, 10, 50], "forgotten": [10, 5, 3, 1], "samples": 100}
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)

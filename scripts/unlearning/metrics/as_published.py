@@ -3,11 +3,11 @@
 It differs in this: forgetting is read off 128 fixed latents, decoded in train mode (batch normalisation with the
 batch's own statistics) in every step *before* the parameters change, and classified by the guide, a classifier that
 histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes back, so that
-"3" means two updates (of all the code's methods, feature unlearning and SalUn alone decode after the update); a run
-that never gets there counts with its last step; seconds are the mean step times that number; and the covariance product
-inside the "FID" is symmetrised before its square root, on features of Inception (CelebA) or of the first layer of the
-classifier (MNIST), against all training images, the forgotten class included. Samples for this distance are decoded in
-eval mode, but the original's in train mode: the code loads it as it was saved.
+"3" means two updates (of all the code's methods, feature unlearning and SalUn alone decode after the update, and so
+they count here); a run that never gets there counts with its last step; seconds are the mean step times that number;
+and the covariance product inside the "FID" is symmetrised before its square root, on features of Inception (CelebA) or
+of the first layer of the classifier (MNIST), against all training images, the forgotten class included. Samples for
+this distance are decoded in eval mode, but the original's in train mode: the code loads it as it was saved.
 
 Two things are not copied. In the code the decoding of the 128 also moves the running statistics; here it does not, for
 both protocols judge the same runs. And on CelebA the code takes torchvision's weights of Inception and scales real
@@ -25,7 +25,8 @@ METRICS = {
         "label": "Steps, as published",
         "unit": "steps",
         "table": True,
-        "description": "first step before which 128 fixed samples are at or below the threshold, or else the last one",
+        "description": "first step before which (feature unlearning, SalUn: after which) 128 fixed samples are at or "
+        "below the threshold, or else the last one",
     },
     "published_seconds": {
         "label": "Time, as published",
@@ -43,7 +44,8 @@ METRICS = {
         "label": "After 5 steps, as published",
         "unit": "",
         "table": False,
-        "description": "share of 128 fixed samples that the guide takes for a forgotten class before the fifth update",
+        "description": "share of 128 fixed samples that the guide takes for a forgotten class before (feature "
+        "unlearning, SalUn: after) the fifth update",
     },
     "published_fid": {
         "label": "FID, as published",
@@ -53,6 +55,7 @@ METRICS = {
         "where the other distances are, or else on the guide's; references are decoded in train mode",
     },
 }
+DECODED_AFTER_UPDATE = ("feature_unlearning", "salun")
 NEEDS = "guide"
 NEEDS_THRESHOLD = True
 
@@ -69,14 +72,16 @@ def compute(evidence: Evidence) -> dict[str, Value]:
     counts = evidence.steps.get("published_forgotten", np.array([np.nan]))
     if not np.isnan(counts).any():
         shares, seconds = counts / PUBLISHED_LATENTS, evidence.steps["seconds"]
+        if evidence.record["settings"]["rule"] in DECODED_AFTER_UPDATE:  # step 1 is what is seen before the second
+            shares = shares[1:]
         below = shares <= evidence.threshold
-        steps = int(below.argmax()) + 1 if below.any() else len(below)
         never = not below.any()
+        steps = len(counts) if never else int(below.argmax()) + 1
         values["published_steps"] = Value(steps, censored=never)
         values["published_seconds"] = Value(float(seconds.mean() * steps), censored=never)
         ratio = step_time.compute(evidence)["step_time_ratio"].value
         values["published_relative_time"] = Value(ratio and ratio * steps, censored=never)
-        values["published_five_step_forget_fraction"] = Value(float(shares[:5][-1]))
+        values["published_five_step_forget_fraction"] = Value(float(shares[:5][-1]) if len(shares) else None)
     return values
 
 
