@@ -13,7 +13,9 @@ from unlearning import plugins
 from unlearning.results import Results
 from unlearning.statistics import kaplan_meier_median
 
-NUMBERS = ("published_value", "as_published_value", "rigorous_value")
+# What the verdict compares, ratios where it compares them, with two standard errors; empty where it compares nothing.
+# row: of ours; described_value: of the row of the method's own name, where the released code ran another one.
+NUMBERS = ("row", "published_value", "published_error", "our_value", "our_error", "described_value")
 COLUMNS = [
     "Method",
     "Quantity",
@@ -134,9 +136,7 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         "Ours, as published": _text(results, quantity.as_published, ran, ours),
         "Ours, rigorous": _text(results, quantity.rigorous, ran, rigorous),
         "Within tolerance as well": "",
-        "published_value": theirs.mean,
-        "as_published_value": ours.mean if ours else np.nan,
-        "rigorous_value": rigorous.mean if rigorous else np.nan,
+        "row": ran,
     }
     if np.isnan(theirs.mean):
         reason = f"published value not available: {row['note']}"
@@ -166,6 +166,8 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         theirs, compared = theirs.over(base), compared.over(our_base)
         shown["Published"] += f" ({theirs.mean:.3g} × {quantity.reference})"
         shown["Ours, as published"] += f" ({compared.mean:.3g} × {quantity.reference})"
+    for name, value in (("published", theirs), ("our", compared)):
+        shown |= {f"{name}_value": value.mean, f"{name}_error": 2 * np.sqrt(value.squared_error)}
     tolerances = row["relative_tolerance"], row["absolute_tolerance"]
     verdict, reason = verdict_on(theirs, compared, *tolerances)
     if ran != method:
@@ -173,6 +175,7 @@ def _verdict(results: Results, table: dict, row: pd.Series) -> dict:
         if as_described := estimate(results, quantity.compared, method):
             as_described = as_described.over(our_base) if our_base else as_described
             reason += f": {method} as described gives {as_described.mean:.3g}"
+            shown["described_value"] = as_described.mean
     if lost := len(results.experiment["seeds"]) - len(results.values(quantity.compared, ran)):
         reason += f"; {lost} of {len(results.experiment['seeds'])} runs have no value: {_status(results, ran)}"
     if verdict == "reproduced":

@@ -69,9 +69,32 @@ def test_steps_are_compared_as_they_are_and_those_of_the_row_that_was_run():
     )
     assert list(table["Verdict"]) == ["not reproduced", "reproduced"]
     assert list(table["Ours, rigorous"]) == ["170 (3/3)", "3 (3/3)"]
-    assert list(table["as_published_value"]) == pytest.approx([95, 8 / 3])
+    assert list(table["our_value"]) == pytest.approx([95, 8 / 3])
     assert "ours is uno_as_run, which the released code ran" in table["Reason"][1]
     assert "uno as described gives 95" in table["Reason"][1]
+
+
+def test_the_figure_shows_what_the_verdicts_compare():
+    """Ratios to the original for distances; filled the row that was run, hollow the one as described, with errors."""
+    values = {
+        ("published_fid", "original"): [10.0, 10, 10],
+        ("published_fid", "uno"): [50.0, 50, 50],
+        ("published_fid", "uno_as_run"): [25.0, 30, 35],
+    }
+    made = Made(values)
+    judged = verdict(made, cell("original", "fid", 20.0), cell("uno", "fid", 60.0, 3.0, "uno_as_run"))
+    made.verdicts, made.conditions = lambda: judged, lambda: "Conditions."
+    figure, _ = plugins.load("figures", "published").draw(made)
+    described, ran = sorted(
+        (bars for bars in figure.axes[0].containers), key=lambda bars: -bars.lines[0].get_ydata()[0]
+    )
+    assert list(ran.lines[0].get_xydata()[0]) == pytest.approx([3, 3])
+    assert list(described.lines[0].get_xydata()[0]) == pytest.approx([3, 5])
+    assert described.lines[0].get_markerfacecolor() == "none" != ran.lines[0].get_markerfacecolor()
+    across, upwards = (np.ptp(bar.get_segments()[0], axis=0) / 2 for bar in ran.lines[2])
+    assert across == pytest.approx([2 * 3 / 20 / np.sqrt(10), 0])
+    assert upwards == pytest.approx([0, 2 * 0.5 / np.sqrt(3)])
+    assert figure.axes[0].get_title() == "FID\nin units of original"
 
 
 def test_a_number_that_another_row_made_is_not_passed_off_as_the_methods_own():
