@@ -106,10 +106,11 @@ def reference_bands(axis: plt.Axes, values: dict[str, pd.Series]) -> None:
 
 
 def logarithmic(axis: plt.Axes, subs: tuple[int, ...] = (1, 2, 5)) -> None:
-    """Both axes on logarithmic scales, with plain numbers at these multiples of powers of ten."""
+    """Both axes on logarithmic scales, with plain numbers at these multiples of powers of ten, over many at 1 alone."""
     axis.set(xscale="log", yscale="log")
     for scaled in (axis.xaxis, axis.yaxis):
-        scaled.set_major_locator(LogLocator(subs=subs))
+        low, high = scaled.get_view_interval()
+        scaled.set_major_locator(LogLocator(subs=subs if high < 200 * low else (1,)))
         scaled.set_major_formatter(StrMethodFormatter("{x:g}"))
         scaled.set_minor_formatter(NullFormatter())
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -190,7 +191,7 @@ def results(tmp_path_factory, contents, table):
             rule = rule_of(EXPERIMENT, result["method"])
             record = {"status": result["status"], "preparation_seconds": 0, "settings": {"rule": rule}}
             (run / "record.json").write_text(json.dumps(record))
-            counts = {"step": [0, 1, 10, 50], "forgotten": [10, 5, 3, 1], "samples": 100}
+            counts = {"step": [0, 1, 10, 40, 50], "forgotten": [10, 5, 3, 1, 1], "samples": 100}
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
     table.to_csv(folder / "metrics.csv", index=False)
     accuracy = []
@@ -251,11 +252,27 @@ def test_a_run_that_diverged_has_no_part_in_a_sweeps_means_and_never_crossed(res
 
 
 def test_thresholds_are_read_off_the_runs_themselves(results):
-    """Shares of 10, 5, 3 and 1 % at steps 0, 1, 10 and 50 for good; of 128 images from 49 down to 0 in 50 steps."""
+    """Shares of 10, 5, 3, 1 and 1 % at steps 0, 1, 10, 40 and 50; of 128 images from 49 down to 0 in 50 steps."""
     figure, _ = plugins.load("figures", "sensitivity").draw(results)
     for label in ("First crossing", "Steps to"):
-        assert panel(figure, label, "threshold") == [([0, 1, 2], [50, 50, 1], False)]
+        assert panel(figure, label, "threshold") == [([0, 1, 2], [40, 40, 1], False)]
     assert panel(figure, "Steps, as", "threshold") == [([0, 1, 2], [49, 48, 44], False)]
+
+
+@pytest.mark.parametrize("factor", [1, 1e3])
+def test_the_tradeoffs_tick_labels_do_not_overlap_and_its_lower_panel_is_about_the_references(results, factor):
+    runs = results.metrics
+    slow = (runs["method"] == "uno_s") & (runs["metric"] == "sustained_crossing_seconds")
+    runs = runs.assign(value=runs["value"].where(~slow, factor * runs["value"]))
+    figure, _ = plugins.load("figures", "tradeoff").draw(dataclasses.replace(results, metrics=runs))
+    figure.canvas.draw()
+    upper, lower = figure.axes
+    shown = [label.get_window_extent() for label in lower.get_xticklabels()]
+    inside = sorted((box.x0, box.x1) for box in shown if lower.bbox.x0 <= (box.x0 + box.x1) / 2 <= lower.bbox.x1)
+    assert len(inside) >= 2
+    assert all(left[1] < right[0] for left, right in pairwise(inside))
+    assert lower.get_ylim() == pytest.approx((0.9 * 2, 1.1 * 10.2))  # retrain from 2, original to 10.2
+    assert len(upper.containers) == len(lower.containers) > 5
 
 
 def test_a_method_looks_the_same_everywhere_and_like_no_other():
