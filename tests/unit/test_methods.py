@@ -1,6 +1,7 @@
 """Every update rule against a plain formula that shares no code with it, in float64."""
 
 import copy
+import inspect
 
 import numpy as np
 import pytest
@@ -380,3 +381,16 @@ def test_every_method_gives_a_finite_direction_and_describes_its_parameters(make
         assert d.shape == gradients[0].shape, method
         assert np.isfinite(d).all(), method
         assert plugins.load("methods", method).__doc__, method
+
+
+@pytest.mark.parametrize("method", plugins.names("methods"))
+def test_who_needs_a_guide_or_a_frozen_teacher_says_so_in_docstring_and_schema(method):
+    module = plugins.load("methods", method)
+    described = " ".join(parameter.get("description", "") for parameter in module.PARAMETERS.values())
+    needed = {"guide": getattr(module, "NEEDS_GUIDE", False)}
+    if getattr(module, "MODELS", "") == "generating":  # image-to-image methods are all about the original's embeddings
+        needed["frozen teacher"] = "teacher" in inspect.getsource(module.direction)
+    for name, needs in needed.items():
+        if needs:
+            assert name in described
+            assert name.split()[-1] in module.__doc__

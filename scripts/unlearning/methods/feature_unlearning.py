@@ -6,6 +6,7 @@ moved to ẑ = z − e z_e, and the decoder is taught to give at z what the froz
 latents, what the original gives at z. (z_e has not the length 1, so that ẑ is not the midpoint's projection.)
 
 The distance of images is L1, summed over pixels; that of the moved latents has 1 − SSIM added, small beside it.
+The teacher is the frozen original; there is no classifier.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight of a latent that shows the feature, beside one that does not",
+        "description": "weight of a latent that shows the feature, beside one that does not; what to give for either "
+        "comes from a frozen teacher, the original; no classifier",
     }
 }
 

@@ -2,7 +2,8 @@
 
 SalUn teaches forget images a wrong label, and changes only the weights with the larger half of |∇L_f|.
 A VAE has no label; the surrogate pairs each forget image x_f with a random retain image x_r and draws its
-posterior to the one that the frozen original has for x_r: L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)).
+posterior to the one that the frozen original has for x_r: L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)). The
+teacher is the frozen original; there is no classifier.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight of the forget images' divergence beside the retain loss",
+        "description": "weight of the forget images' divergence, beside the retain loss, from posteriors of a frozen "
+        "teacher, the original; no classifier",
     }
 }
 

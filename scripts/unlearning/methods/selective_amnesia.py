@@ -5,7 +5,8 @@ samples of the other labels, and holds the weights that matter to the original b
 consolidation. Without labels, an image of the forget set stands for the label: the model is to
 reconstruct noise from it. Replayed are the original's samples that the guide takes for a retained class.
 
-L = L(x_f → noise) + L(replay) + (λ/2) Σ F (θ − θ₀)², F the diagonal of the original's Fisher matrix.
+L = L(x_f → noise) + L(replay) + (λ/2) Σ F (θ − θ₀)², F the diagonal of the original's Fisher matrix. The
+teacher is the frozen original, the guide a classifier that is not the judge.
 """
 
 from dataclasses import dataclass
@@ -24,13 +25,15 @@ PARAMETERS = {
     "elasticity_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "λ, the weight of elastic weight consolidation",
+        "description": "λ, the weight of elastic weight consolidation, which holds to those of a frozen teacher, the "
+        "original",
     },
     "fisher_samples": {
         "type": "integer",
         "minimum": 1,
         "maximum": 1000000,
-        "description": "samples of the original from which the Fisher diagonal is estimated",
+        "description": "samples of the frozen teacher from which its Fisher diagonal is estimated; which of its "
+        "samples are replayed, the guide says, a classifier",
     },
 }
 
