@@ -38,7 +38,7 @@ class Linear(nn.Module):
         return (self.encoder((images * (1 - noise)).flatten(1)),)
 
     def _predict(self, images, noise):
-        return self.decoder(*self.embedding(images, noise)).view_as(images)
+        return self.decoder(self.embedding(images, noise)[0]).view_as(images)
 
     def losses(self, images, noise, target=None):
         errors = noise * (self._predict(images, noise) - (images if target is None else target)).square()
@@ -51,10 +51,26 @@ class Linear(nn.Module):
         return {"encoder.weight"}
 
 
+class Seeing(Linear):
+    """Its encoder has a second output, of another width, that sees the hidden half too; the decoder does not use it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seeing = nn.Linear(PIXELS, 2, bias=False)
+
+    def embedding(self, images, noise):
+        return (*super().embedding(images, noise), self.seeing(images.flatten(1)))
+
+
 @pytest.fixture
-def original():
+def kind():
+    return Linear
+
+
+@pytest.fixture
+def original(kind):
     torch.manual_seed(1)
-    return Linear().double()
+    return kind().double()
 
 
 @pytest.fixture
@@ -111,11 +127,21 @@ def loss_gradient(model, batch, target):
     return scale * (error @ decoder).T @ seen, scale * error.T @ embedded
 
 
-def embedding_gradient(model, batch, wanted):
-    """Of the mean over images and dimensions of (E v − w)², for the encoder."""
-    seen = visible(batch)
-    difference = seen @ model.encoder.weight.detach().numpy().T - wanted
-    return 2 / difference.size * difference.T @ seen
+def embeddings(model, batch):
+    """Of each output of the encoder: its matrix (W, 16) and what it sees of the batch, (B, 16)."""
+    outputs = [(model.encoder, visible(batch))]
+    if isinstance(model, Seeing):
+        outputs.append((model.seeing, batch.numpy().reshape(len(batch), -1)))
+    return [(layer.weight.detach().numpy(), seen) for layer, seen in outputs]
+
+
+def embedding_gradients(model, batch, wanted):
+    """Of the mean over images and dimensions of (E v − w)², summed over the outputs, for the matrix E of each."""
+    gradients = []
+    for (matrix, seen), target in zip(embeddings(model, batch), wanted, strict=True):
+        difference = seen @ matrix.T - target
+        gradients.append(2 / difference.size * difference.T @ seen)
+    return gradients
 
 
 def same_noise(batch):
@@ -129,12 +155,18 @@ def close(found, *parts):
     np.testing.assert_allclose(found, np.concatenate([np.ravel(part) for part in parts]), rtol=1e-10, atol=1e-14)
 
 
-def test_i2i_keeps_retain_embeddings_and_sends_those_of_forget_images_to_noise(original, moved, images, monkeypatch):
-    found, _ = direction("i2i", original, moved, images, monkeypatch, forget_weight=WEIGHT, forget_target="full_noise")
-    teacher = original.encoder.weight.detach().numpy()
-    kept = embedding_gradient(moved, images[0], visible(images[0]) @ teacher.T)
-    lost = embedding_gradient(moved, images[1], visible(same_noise(images[1])) @ teacher.T)
-    close(found, kept + WEIGHT * lost)
+@pytest.mark.parametrize("kind", [Linear, Seeing])
+@pytest.mark.parametrize("target", ["full_noise", "context_kept"])
+def test_i2i_keeps_retain_embeddings_and_sends_those_of_forget_images_to_noise(
+    original, moved, images, monkeypatch, target
+):
+    found, _ = direction("i2i", original, moved, images, monkeypatch, forget_weight=WEIGHT, forget_target=target)
+    noise = same_noise(images[1])
+    if target == "context_kept":
+        noise[..., 2:] = images[1][..., 2:]
+    wanted = [[seen @ matrix.T for matrix, seen in embeddings(original, batch)] for batch in (images[0], noise)]
+    kept, lost = (embedding_gradients(moved, *each) for each in zip(images, wanted, strict=True))
+    close(found, *(k + WEIGHT * f for k, f in zip(kept, lost, strict=True)))
 
 
 def test_i2i_with_the_context_kept_has_nothing_to_forget_where_the_encoder_sees_the_context_alone(
@@ -174,6 +206,7 @@ def test_retain_label_teaches_completions_of_retain_images(original, moved, imag
     assert all((label - completed).abs().amax((1, 2, 3)).min() < 1e-12 for label in labels)
 
 
+@pytest.mark.parametrize("kind", [Linear, Seeing])
 @pytest.mark.parametrize(("pushed", "which"), [("forget", 1), ("retain", 0)])
 def test_random_encoder_sends_embeddings_to_noise_of_their_own_mean_and_deviation(
     original, moved, images, monkeypatch, pushed, which
@@ -181,11 +214,14 @@ def test_random_encoder_sends_embeddings_to_noise_of_their_own_mean_and_deviatio
     found, _ = direction(
         "i2i_random_encoder", original, moved, images, monkeypatch, forget_weight=WEIGHT, pushed_images=pushed
     )
-    embedded = visible(images[which]) @ original.encoder.weight.detach().numpy().T
-    noise = torch.randn(embedded.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64).numpy()
-    wanted = embedded.mean() + embedded.std(ddof=1) * noise
+    generator, wanted = torch.Generator().manual_seed(4), []
+    for matrix, seen in embeddings(original, images[which]):
+        embedded = seen @ matrix.T
+        noise = torch.randn(embedded.shape, generator=generator, dtype=torch.float64).numpy()
+        wanted.append(embedded.mean() + embedded.std(ddof=1) * noise)
     retain, _ = loss_gradient(moved, images[0], images[0])
-    close(found, retain + WEIGHT * embedding_gradient(moved, images[which], wanted))
+    pushed_away = embedding_gradients(moved, images[which], wanted)
+    close(found, retain + WEIGHT * pushed_away[0], *(WEIGHT * part for part in pushed_away[1:]))
 
 
 @pytest.mark.parametrize("name", [name for name in plugins.names("methods") if name.startswith("i2i")])
