@@ -52,9 +52,10 @@ def sample_set(
 def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tensor, Tensor]:
     """Completions of a group's images (n, C, H, W) uint8, and their hidden pixels (n, 1, H, W) bool.
 
-    Masks and noise are the same for every method and seed: they depend on the group's name alone.
+    Masks and noise are the same for every method, seed and device: they depend on the group's name alone.
     """
-    noise = model.completion_noise(len(images), stream(0, f"completions {group}", images.device))
+    # A GPU's generator draws others: they are drawn on the CPU.
+    noise = model.completion_noise(len(images), stream(0, f"completions {group}")).to(images.device)
     return complete(model, images, noise), model.hidden(noise).bool()
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from unlearning import models
 from unlearning.checkpoint import Checkpoint
+from unlearning.evaluation import completed_group
 from unlearning.seeding import stream
 from unlearning.training import train
 from unlearning.vectors import trainable
@@ -111,6 +112,23 @@ def test_completions_do_not_depend_on_the_batch_and_repeat_with_the_seed(family)
     torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=1e-12)
     assert torch.equal(draw(network, count=6, kind="completion_noise")[1], noise)
     assert torch.equal(network.completions(images, noise), whole)
+
+
+@every_family
+def test_masks_and_noise_of_a_group_are_drawn_on_the_cpu_whatever_the_device(family):
+    network, images = build(family, mask=MASKS[2]).float(), torch.zeros(5, 1, 8, 8, dtype=torch.uint8)
+    # No generator is to be had for this device, as none of the CPU's numbers is for a GPU.
+    completed, hidden = completed_group(network.to("meta"), images.to("meta"), "retain")
+    assert (completed.device.type, completed.shape) == (hidden.device.type, hidden.shape) == ("meta", (5, 1, 8, 8))
+
+
+@every_family
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_masks_of_a_group_are_the_same_on_a_gpu(family):
+    network, images = build(family, mask=MASKS[2]).float(), torch.zeros(5, 1, 8, 8, dtype=torch.uint8)
+    _, here = completed_group(network, images, "retain")
+    _, there = completed_group(network.to("cuda"), images.to("cuda"), "retain")
+    assert torch.equal(here, there.cpu())
 
 
 @every_family

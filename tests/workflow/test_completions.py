@@ -170,11 +170,12 @@ def test_published_weights_that_are_not_those_named_are_refused_before_any_job(t
 
 
 def test_the_places_experiment_runs_from_folders_to_verdicts(tmp_path):
+    """With random masks, for others are the same for every image, whatever draws them."""
     palette = {"channels": [8, 16], "layers": 1, "groups": 4, "sampling_steps": 2, "gradient_checkpointing": True}
     clone, source = miniature(
         tmp_path,
         "places",
-        model={"inpainting_diffusion": {"mask": {"centre_hole": {"side": 16}}, **palette}},
+        model={"inpainting_diffusion": {"mask": {"random": {"ratio": 0.5, "patch": 8}}, **palette}},
     )
     clone.run("--cores", "2", "all", "check", *source)
     manifest = json.loads((clone.path / "data" / "places" / "manifest.json").read_text())
@@ -183,3 +184,13 @@ def test_the_places_experiment_runs_from_folders_to_verdicts(tmp_path):
     verdicts = pd.read_csv(clone.path / "results" / "tiny" / "verdicts.csv")
     published = pd.read_csv(ROOT / "published" / "i2i.csv")
     assert len(verdicts) == (published["dataset"] == "places").sum()
+    results = clone.path / "results" / "tiny"
+    runs = {name: np.load(results / "seed0" / name / "samples.npz") for name in ("original", "retrain", "i2i_proxy")}
+    compared_with = load_file(results / "reference.safetensors")
+    for group in GROUPS:
+        hidden = runs["retrain"][f"{group}.hidden"]
+        assert len(np.unique(hidden, axis=0)) > len(hidden) / 2
+        np.testing.assert_array_equal(hidden.mean((1, 2, 3)), 0.5)
+        for run in runs.values():
+            np.testing.assert_array_equal(run[f"{group}.hidden"], hidden)
+        np.testing.assert_array_equal(compared_with[f"0.{group}"], runs["retrain"][f"{group}.completed"])
