@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from unlearn import drift
 from unlearning import plugins
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
@@ -258,3 +259,15 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
     assert not torch.equal(model.encoder.weight, original.encoder.weight.float())
     encoder_only = name in ("i2i", "i2i_random_encoder")
     assert torch.equal(model.decoder.weight, original.decoder.weight.float()) == encoder_only
+
+
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_whatever_becomes_of_a_run_that_trains_the_encoder_its_decoder_has_the_same_bits(original, status):
+    before, model = original.state_dict(), copy.deepcopy(original)
+    model.encoder.weight.data *= 1.5 if status == "finished" else float("nan")
+    found = drift(before, model, plugins.load("methods", "i2i"), status)
+    assert found == ({"encoder_drift": pytest.approx(0.5), "decoder_drift": 0} if status == "finished" else {})
+    model.decoder.weight.data[0, 0] = np.nextafter(before["decoder.weight"][0, 0].item(), 2)
+    drift(before, model, plugins.load("methods", "i2i_max_loss"), status)
+    with pytest.raises(RuntimeError, match=r"i2i says ENCODER_ONLY, but has changed decoder\.weight$"):
+        drift(before, model, plugins.load("methods", "i2i"), status)
