@@ -235,6 +235,23 @@ def test_ablation_takes_rows_that_differ_in_the_weight_alone():
     assert found == {"strong": {"none": 0, "strong": 1}, "proxy": {"proxy_weak": 0.1, "proxy": 1}}
 
 
+@pytest.mark.parametrize("left_out", [[], ["recognised"], ["completion_fid", "embedding_cosine"]])
+def test_ablation_shows_the_papers_metrics_and_others_where_the_experiment_has_them(results, left_out):
+    labels = {
+        "completion_fid": "FID (judge features)",
+        "embedding_cosine": "Cosine (judge features)",
+        "recognised": "Recognised (%)",
+        "hole_error": "Hole RMSE",
+        "distance_to_retrained": "RMSE to retrained",
+    }
+    metrics = [metric for metric in EXPERIMENT["evaluation"]["metrics"] if metric not in left_out]
+    evaluation = EXPERIMENT["evaluation"] | {"metrics": metrics}
+    figure, _ = forget_weight.draw(with_experiment(results, EXPERIMENT | {"evaluation": evaluation}))
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles == [label for metric, label in labels.items() if metric not in left_out]
+    plt.close(figure)
+
+
 def test_weight_zero_has_a_place_on_the_axis(results):
     experiment = rows(i2i=of(0), i2i_weak=of(0.1), i2i_strong=of(10))
     figure, _ = forget_weight.draw(with_experiment(results, experiment))

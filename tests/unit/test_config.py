@@ -447,7 +447,7 @@ COMPLETING = read_yaml("configs/digits-i2i-mae.yaml")
         ("guide", DIGITS["judge"], ["guide: looks at samples, which masked_autoencoder does not make; leave this out"]),
         ("evaluation.metrics", ["negative_elbo"], ["evaluation.elbo_draws: missing", "'negative_elbo' needs it"]),
         ("evaluation.metrics", ["recognised"], ["must contain distance_to_retrained, or remove 'difference_to_retr"]),
-        ("evaluation.metrics", ["cost"], ["must contain recognised or hole_error or dist", "remove 'forget_weight'"]),
+        ("evaluation.metrics", ["cost"], ["must contain completion_fid or embedding_cos", "remove 'forget_weight'"]),
         (
             "seeds",
             [0],

@@ -8,9 +8,15 @@ from unlearning.plugins import GROUPS
 from unlearning.results import Results, with_unit
 
 MODELS = "completing"
-NEEDS = {"evaluation.metrics": {"contains": {"enum": ["recognised", "hole_error", "distance_to_retrained"]}}}
+NEEDS = {
+    "evaluation.metrics": {
+        "contains": {
+            "enum": ["completion_fid", "embedding_cosine", "recognised", "hole_error", "distance_to_retrained"]
+        }
+    }
+}
 SWEPT = ("forget_weight",)
-METRICS = ("recognised", "hole_rmse", "distance_to_retrained")
+METRICS = ("completion_fid", "embedding_cosine", "recognised", "hole_rmse", "distance_to_retrained")
 SIDES = ("heldout_retain", "heldout_forget")
 
 
