@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ..clone import ROOT, UNO, Clone
+import aggregate
+import evaluate
+import unlearn
+from unlearning import published
+from unlearning.config import load_experiment
+from unlearning.experiment import REFERENCES, method_settings
+from unlearning.results import Results
+
+from ..clone import ROOT, UNO, Clone, trajectory
 
 SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
 
@@ -21,6 +29,7 @@ def checked(mnist_source, tmp_path_factory):
         judge__epochs=1,
         guide__epochs=1,
         evaluation__samples=300,
+        evaluation__elbo_draws=1,
         methods={"finetune": {}, "surgery_retain": {}, "uno": UNO, "uno_as_run": SWAPPED},
     )
     output = clone.run("--cores", "2", "all", "check", "--config", f"data_source={mnist_source}")
@@ -69,3 +78,58 @@ def test_published_steps_follow_from_the_counts_of_the_128(checked):
 def test_every_figure_of_the_experiment_is_drawn(checked):
     for name in ("latent_space", "published", "forget_fraction"):
         assert (checked[0] / "figures" / f"{name}.svg").stat().st_size > 10_000
+
+
+def test_every_row_runs_and_is_judged(checked, tmp_path):
+    """In this process, on what the workflow made: 38 jobs of Snakemake's would take minutes."""
+    results, _ = checked
+    clone = results.parents[1]
+    experiment = load_experiment("tiny", clone) | {"methods": load_experiment("mnist-small")["methods"]}
+    common = {
+        "experiment": "tiny",
+        "seed": 0,
+        "device": "cpu",
+        "code": "",
+        "dataset": clone / "data" / "mnist" / "prepared.safetensors",
+        "forget_set": results / "forget_set.json",
+        "judge": results / "judge" / "model.safetensors",
+        "guide": results / "guide" / "model.safetensors",
+    }
+    original = results / "seed0" / "original" / "model.safetensors"
+    names = {"model": "model.safetensors", "steps": "steps.csv", "measurements": "counts.csv", "record": "record.json"}
+    for method in experiment["methods"]:
+        (tmp_path / method).mkdir()
+        settings = method_settings(experiment, method)
+        left = {argument: tmp_path / method / name for argument, name in names.items()}
+        unlearn.main(method=method, settings=settings, original=original, moments=None, proxy=None, **common, **left)
+        evaluate.main(
+            method=method,
+            settings=experiment["evaluation"],
+            made_with=settings,
+            compare_with=None,
+            attribute=None,
+            weights=None,
+            reference=results / "reference.safetensors",
+            metrics=tmp_path / method / "metrics.json",
+            samples=tmp_path / method / "samples.npz",
+            **common,
+            **left,
+        )
+    for method in ("finetune", "uno_as_run"):  # the same as in a job of its own
+        assert trajectory(tmp_path / method) == trajectory(results / "seed0" / method)
+    runs = [folder / "metrics.json" for folder in (results / "seed0" / name for name in REFERENCES)]
+    runs += [tmp_path / method / "metrics.json" for method in experiment["methods"]]
+    aggregate.main(
+        metrics=experiment["evaluation"]["metrics"],
+        dataset="mnist",
+        selection=experiment["forget_set"],
+        results=runs,
+        table=tmp_path / "metrics.csv",
+    )
+    accuracy = [results / name / "accuracy.json" for name in ("judge", "guide")]
+    found = Results.read(experiment, tmp_path / "metrics.csv", accuracy, results / "forget_set.json")
+    assert set(found.metrics["method"]) == {*REFERENCES, *experiment["methods"]}
+    assert found.metrics["status"].eq("finished").all()
+    verdicts = published.verdicts(found, pd.read_csv(ROOT / "published" / "uno.csv"))
+    assert verdicts["Method"].isin(experiment["methods"]).sum() == len(verdicts) - 1  # the other is the original
+    assert (verdicts["Ours, as published"] != "–").all()
