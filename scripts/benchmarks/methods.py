@@ -1,8 +1,8 @@
 """Measure what a step of every method costs, side by side: its ratio to a plain retain step.
 
 `make bench` runs it. The models are the VAEs of configs/mnist.yaml and configs/celeba.yaml, freshly initialised, on
-random images; a GPU is used where there is one. Hessian-vector products are computed each way, with their error
-against the exact one in float64; the training loop is compared with its bare arithmetic, and a compiled
+random images; a GPU is used where there is one. Hessian-vector products are computed each way, with their memory and
+their error against the exact one in float64; the training loop is compared with its bare arithmetic, and a compiled
 step of it with a plain one.
 """
 
@@ -11,6 +11,9 @@ import copy
 import json
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +25,7 @@ from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.config import load_experiment
 from unlearning.datasets import class_names
-from unlearning.device import describe_device, prepare_device
+from unlearning.device import describe_device, peak_memory_mib, prepare_device
 from unlearning.experiment import method_settings
 from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
 from unlearning.training import losses_of_images, train
@@ -30,6 +33,9 @@ from unlearning.unlearning_run import histogram_loss, make_optimizer, now
 from unlearning.vectors import flatten, trainable, unflatten
 
 IMAGES, ROUNDS, LOOP_STEPS = 1000, 15, 100
+# Not `spawn`: Linux counts the memory of the process that starts a program as the program's own.
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(["torch"])
 
 
 class Bench:
@@ -62,7 +68,7 @@ class Bench:
             )
             self._prepared = self._method.prepare(start, **settings["parameters"])
         self._optimizer = make_optimizer(self._model, settings, None)
-        self._number, self.peak_mib = 0, None
+        self._number = 0
 
     def _loss(self) -> BatchLoss:
         size = self._settings["batch_size"]
@@ -71,9 +77,7 @@ class Bench:
         return BatchLoss(self._model, lambda: batch, self._settings["loss_reduction"])
 
     def step(self) -> None:
-        """Take two steps, for some methods alternate, and note the seconds of one and on a GPU the peak memory."""
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
+        """Take two steps, for some methods alternate, and note the seconds of one."""
         seconds = 0
         for _ in range(2):
             self._number += 1
@@ -96,20 +100,63 @@ class Bench:
             self._optimizer.descend(self._method.direction(step, **self._settings["parameters"]))
             seconds += now(self._device) - started
         self.seconds.append(seconds / 2)
-        if self._device.type == "cuda":
-            self.peak_mib = torch.cuda.max_memory_allocated(self._device) / 2**20
+
+
+def peak_mib(work: Callable[[dict, torch.device], None], experiment: dict, device: torch.device) -> float:
+    """MiB that `work(experiment, device)` takes at its peak, with its model and images.
+
+    On a CPU, of which only the peak of a whole process is known: what a process of its own has resident, less what
+    one has that does the same to the small model of configs/digits.yaml.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work(experiment, device)
+        return round(peak_memory_mib(device) - before / 2**20, 1)
+    small, peaks = load_experiment("digits"), []
+    for each in (experiment, small | {"guide": small["judge"]}):
+        with ProcessPoolExecutor(1, PROCESSES) as pool:
+            peaks.append(pool.submit(_peak_of_this_process, work, each).result())
+    return round(peaks[0] - peaks[1], 1)
+
+
+def _peak_of_this_process(work: Callable[[dict, torch.device], None], experiment: dict) -> float:
+    device = prepare_device("cpu")
+    work(experiment, device)
+    return peak_memory_mib(device)
+
+
+def _take_step(name: str, settings: dict, experiment: dict, device: torch.device) -> None:
+    Bench(name, settings, experiment, device).step()
+
+
+def _take_product(way: Callable, compiled: bool, experiment: dict, device: torch.device) -> None:
+    model, batch, vector = _product(experiment, device)
+    if compiled:
+        model.losses = torch.compile(model.losses)
+    way(model, batch, vector)
+
+
+def _product(experiment: dict, device: torch.device) -> tuple[torch.nn.Module, tuple, torch.Tensor]:
+    """A fresh model, a batch of random images and noise, and a vector as UNO's are: a gradient, on other images."""
+    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
+    model = models.build(experiment["model"], shape, seed=0).to(device)
+    generator = torch.Generator(device).manual_seed(0)
+    batch, other = (
+        (torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator))
+        for _ in range(2)
+    )
+    return model, batch, BatchLoss(model, lambda: other, "sum").gradient
 
 
 def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds per step of every row, its ratios to `finetune` and to `surgery_retain`, and on a GPU its peak
-    memory: medians of rounds."""
-    benches = []
-    for row in experiment["methods"]:
-        settings = method_settings(experiment, row)
-        benches.append(Bench(row, settings, experiment, device))
-        if row == "uno":
-            ways = settings | {"parameters": settings["parameters"] | {"hessian_products": "differences"}}
-            benches.append(Bench("uno by differences", ways, experiment, device))
+    """Milliseconds per step of every row and its ratios to `finetune` and to `surgery_retain`, medians of rounds,
+    and its peak memory, see `peak_mib`."""
+    rows = {row: method_settings(experiment, row) for row in experiment["methods"]}
+    by_differences = rows["uno"]["parameters"] | {"hessian_products": "differences"}
+    rows["uno by differences"] = rows["uno"] | {"parameters": by_differences}
+    memory = {row: peak_mib(partial(_take_step, row, each), experiment, device) for row, each in rows.items()}
+    benches = [Bench(row, settings, experiment, device) for row, settings in rows.items()]
     for _ in range(rounds):
         for bench in benches:
             bench.step()
@@ -123,23 +170,18 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
             "ms": round(1000 * statistics.median(bench.seconds), 2),
             "over_finetune": over(bench.name, "finetune"),
             "over_surgery_retain": over(bench.name, "surgery_retain"),
-            "peak_mib": bench.peak_mib,
+            "peak_mib": memory[bench.name],
         }
         for bench in benches
     }
 
 
 def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str, float]]:
-    """Each way to a Hessian-vector product: milliseconds, and its error relative to the product in float64."""
+    """Each way to a Hessian-vector product: milliseconds, its error relative to the product in float64, and its peak
+    memory, see `peak_mib`; None of a compiled one on a CPU, where the compiler's would count."""
     results = {}
-    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
-    model = models.build(experiment["model"], shape, seed=0).to(device)
+    model, batch, vector = _product(experiment, device)
     double = copy.deepcopy(model).double()
-    generator = torch.Generator(device).manual_seed(0)
-    batch = torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator)
-    # UNO's vectors are combinations of gradients.
-    other = torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator)
-    vector = BatchLoss(model, lambda: other, "sum").gradient
     truth = reverse_over_reverse(double, tuple(part.double() for part in batch), vector.double())
     compiled = copy.deepcopy(model)
     compiled.losses = torch.compile(compiled.losses)  # first derivatives only: torch cannot compile second ones
@@ -158,6 +200,9 @@ def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str
         results[name] = {
             "ms": round(1000 * statistics.median(seconds), 2),
             "relative_error": float(f"{error:.1e}"),
+            "peak_mib": None
+            if network is compiled and device.type == "cpu"
+            else peak_mib(partial(_take_product, way, network is compiled), experiment, device),
         }
     return results
 

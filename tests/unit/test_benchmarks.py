@@ -29,6 +29,19 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
     assert set(measured) == {*kept, "uno by differences"}
     assert measured["finetune"]["over_finetune"] == measured["surgery_retain"]["over_surgery_retain"] == 1
     assert all(row["ms"] > 0 for row in measured.values())
+    # Model, gradients and moments alone are four times 0.6 million numbers of four bytes.
+    assert all(10 < row["peak_mib"] < 500 for row in measured.values())
+
+
+def take(experiment, device):
+    """64 MiB, or next to nothing in place of the small model that a peak is compared with."""
+    torch.ones(2**24 if experiment["dataset"] == "mnist" else 1, device=device)
+
+
+def test_a_peak_on_a_cpu_is_that_of_the_work_alone_whatever_this_process_holds(experiment, device):
+    held = torch.ones(2**27)  # 512 MiB
+    assert methods.peak_mib(take, experiment, device) == pytest.approx(64, abs=5)
+    assert held.all()
 
 
 def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
@@ -36,6 +49,8 @@ def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experimen
     for way in ("reverse_over_reverse", "forward_over_reverse"):
         assert measured[way]["relative_error"] < 1e-4
     assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
+    assert all(measured[way]["peak_mib"] > 5 for way in ("reverse_over_reverse", "forward_over_reverse", "differences"))
+    assert measured["differences_compiled"]["peak_mib"] is None
     assert methods.loop_overhead(experiment, device) > 0
     assert methods.compiled_training(experiment, device, rounds=1)["step_over_plain_step"] > 0
 
