@@ -1,4 +1,5 @@
-"""Put the results of finished experiments between their marks in README.md and report/results.md, with a figure."""
+"""Put the results of finished experiments, and of benchmarks, between their marks in README.md and report/results.md,
+with a figure."""
 
 import re
 import shutil
@@ -15,6 +16,14 @@ from unlearning.summary import main_table
 
 WHOLE = r"(<!-- ([\w-]+)/(\w+): begin -->\n).*?(<!-- whole: end -->)"
 MARKS = r"(<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->\n).*?(<!-- results: end -->)"
+BENCHMARKS = r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)"
+COLUMNS = {
+    "ms": "ms",
+    "over_finetune": "× finetune",
+    "over_surgery_retain": "× surgery_retain",
+    "relative_error": "relative error",
+    "peak_mib": "peak memory (MiB)",
+}
 
 
 def main() -> None:
@@ -43,11 +52,14 @@ def main() -> None:
             return match[0]
         return f"{match[1]}<details><summary>{match[2]}</summary>\n\n{written.read_text()}\n</details>\n{match[4]}"
 
+    tables = "\n\n".join(costs(read_json(path)) for path in sorted(results.glob("benchmark_methods_*.json")))
     for page in (ROOT / "README.md", ROOT / "report" / "results.md"):
         text = re.sub(MARKS, replace, page.read_text(), flags=re.DOTALL)
         text = re.sub(WHOLE, whole, text, flags=re.DOTALL)
         if (measured := results / "benchmark_workflow.json").is_file():
             text = re.sub(r"(?m)^- Planning .*$", lambda _: planning(read_json(measured)["plan"]), text)
+        if tables:
+            text = re.sub(BENCHMARKS, lambda match: f"{match[1]}{tables}\n{match[2]}", text, flags=re.DOTALL)
         page.write_text(text)
     if (results / "digits" / "figures").is_dir():
         shutil.copyfile(results / "digits" / "figures" / "tradeoff.svg", ROOT / "report" / "readme.svg")
@@ -60,6 +72,27 @@ def planning(measured: dict) -> str:
         f"- Planning {first['jobs']} jobs took {first['seconds']:.0f} s and {first['peak_mib']} MiB; again, with "
         f"nothing to do, {again['seconds']:.0f} s. `make bench` measures it."
     )
+
+
+def costs(measured: dict) -> str:
+    """What steps of every method and Hessian-vector products cost on one device, see `benchmarks.methods`; tables."""
+    environment, device = measured["environment"], measured["device"]
+    parts = [
+        f"On {device['gpu'] or environment['cpu']}, threads: {device['threads']}, torch "
+        f"{environment['packages']['torch']}, commit {(environment['commit'] or 'none')[:10]}"
+        f"{'+' if environment['dirty'] else ''}:"
+    ]
+    for name in ("mnist", "celeba"):
+        each = measured[name]
+        for key, title in (("steps", "A step of each row"), ("hessian_vector_products", "A Hessian-vector product")):
+            table = pd.DataFrame(each[key]).T.rename(columns=COLUMNS).map(lambda x: "–" if pd.isna(x) else f"{x:g}")
+            parts += [f"{title}, model of `{name}`:", table.to_markdown(disable_numparse=True)]
+        compiled, loop = each["compiled_training"], each["training_loop_over_bare_arithmetic"]
+        parts.append(
+            f"Compiled, a training step takes {compiled['step_over_plain_step']} × the time of a plain one, after "
+            f"{compiled['seconds_to_compile']} s." + (f" Training takes {loop} × its bare arithmetic." if loop else "")
+        )
+    return "\n\n".join(parts)
 
 
 def main_part(folder: Path) -> str:

@@ -23,11 +23,13 @@ from unlearning import models, plugins
 from unlearning.adam import Adam
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
-from unlearning.config import load_experiment
+from unlearning.config import load_experiment, load_settings
 from unlearning.datasets import class_names
 from unlearning.device import describe_device, peak_memory_mib, prepare_device
 from unlearning.experiment import method_settings
+from unlearning.files import write_json
 from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
+from unlearning.provenance import environment
 from unlearning.training import losses_of_images, train
 from unlearning.unlearning_run import histogram_loss, make_optimizer, now
 from unlearning.vectors import flatten, trainable, unflatten
@@ -296,7 +298,7 @@ class _Summed(torch.nn.Module):
 
 
 def main() -> None:
-    """Print the measurements as JSON."""
+    """Print the measurements as JSON, and keep them for report/results.md."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     device, measured = prepare_device("auto"), {}
     for name, rounds in (("mnist", ROUNDS), ("celeba", ROUNDS // 5)):
@@ -307,8 +309,9 @@ def main() -> None:
             "compiled_training": compiled_training(experiment, device, rounds),
             "training_loop_over_bare_arithmetic": loop_overhead(experiment, device) if name == "mnist" else None,
         }
-    measured["device"] = describe_device(device)
+    measured |= {"device": describe_device(device), "environment": environment()}
     print(json.dumps(measured, indent=2))
+    write_json(Path(load_settings({})["results"]) / f"benchmark_methods_{device.type}.json", measured)
 
 
 if __name__ == "__main__":
