@@ -24,8 +24,12 @@ try:
 except ValueError as error:  # a ConfigError, or a plug-in file that cannot be read
     raise WorkflowError(str(error)) from None
 
-# For the captions of the report.
-config.update(SETTINGS, experiments=EXPERIMENTS)
+# For the captions of the report, and for select_forget_set.py: as its param, another metric would train models again.
+config.update(
+    SETTINGS,
+    experiments=EXPERIMENTS,
+    least_images={name: least_images(found) for name, found in EXPERIMENTS.items()},
+)
 
 ENVIRONMENT = "../envs/pipeline.yaml"
 
@@ -135,11 +139,6 @@ def used(kind, wildcards):
         "metrics": lambda: experiment["evaluation"]["metrics"],
         "figures": lambda: [wildcards.figure],
     }[kind]()
-
-
-def least(wildcards):
-    """How many images the groups of an experiment must have for what they are compared by."""
-    return least_images(EXPERIMENTS[wildcards.experiment])
 
 
 def prepared_dataset(wildcards):

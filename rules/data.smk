@@ -75,7 +75,6 @@ rule select_forget_set:
         ENVIRONMENT
     params:
         selection=setting("forget_set"),
-        least=least,
         code=code("select_forget_set.py"),
     script:
         "../scripts/select_forget_set.py"

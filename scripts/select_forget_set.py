@@ -1,5 +1,6 @@
 """Choose the training images to forget, and keep held-out images of the same classes apart."""
 
+from functools import partial
 from pathlib import Path
 
 from unlearning.datasets import Dataset
@@ -36,4 +37,4 @@ def main(
 
 
 if "snakemake" in globals():
-    run(main, snakemake)
+    run(partial(main, least=snakemake.config["least_images"][snakemake.wildcards.experiment]), snakemake)

@@ -102,7 +102,7 @@ def main_part(folder: Path) -> str:
         verdicts = pd.read_csv(folder / "verdicts.csv")
         counts = ", ".join(f"{count} {name}" for name, count in verdicts["Verdict"].value_counts().items())
         if read_json(folder / "manifest.json")["configuration"]["published"]["settings"] == "as_published":
-            too = verdicts["Within tolerance as well"].fillna("")
+            too = verdicts["Within tolerance as well"].astype(object).fillna("")
             counts += f" ({(too != '').sum()} of the reproduced so would be by {', '.join(YARDSTICKS)}: *)"
             cells = verdicts["Published"] + " / " + verdicts["Ours, as published"] + ": " + verdicts["Verdict"]
             cells += too.map(lambda others: "*" if others else "")

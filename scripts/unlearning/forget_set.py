@@ -143,10 +143,10 @@ def check_proxies(experiment: dict) -> list[str]:
     selection = experiment["forget_set"]
     for name, proxy in experiment.get("proxies", {}).items():
         if "classes" in proxy:
-            if "retain_classes" not in selection:
+            if not isinstance(selection.get("classes"), list) or "retain_classes" not in selection:
                 problems.append(
-                    f"proxies.{name}.classes = {proxy['classes']!r}: the retain set is all that is not to be "
-                    "forgotten, and leaves no images to stand for it; limit it by forget_set.retain_classes"
+                    f"proxies.{name}.classes = {proxy['classes']!r}: without a list of classes to forget, and "
+                    "forget_set.retain_classes beside it, the retain set is all else, and leaves none to stand for it"
                 )
                 continue
             for wanted in map(str, proxy["classes"]):
@@ -155,7 +155,7 @@ def check_proxies(experiment: dict) -> list[str]:
                     problems.append(f"{where}: {_unknown_class(wanted, dataset)}")
                 elif wanted in map(str, selection["classes"]):
                     problems.append(f"{where}: is to be forgotten; name other classes")
-                elif wanted in map(str, selection["retain_classes"]) and "retain_fraction" not in selection:
+                elif wanted in map(str, selection["retain_classes"]) and not _left_to_proxies(selection, dataset):
                     problems.append(
                         f"{where}: all its images are in the retain set; name other classes, or leave some of them to "
                         "the proxy by forget_set.retain_fraction"
@@ -323,6 +323,14 @@ def _check_retained(selection: dict, dataset: dict) -> str | None:
 
 def _draw_size(selection: dict, pool: int) -> int:
     return selection.get("samples", round(pool * selection.get("fraction", 1)))
+
+
+def _left_to_proxies(selection: dict, dataset: dict) -> bool:
+    retained = set(map(str, selection["retain_classes"]))
+    pool = sum(
+        count for name, count in zip(dataset["classes"], dataset["train_images"], strict=True) if name in retained
+    )
+    return _retained_size(selection, pool) < pool
 
 
 def _retained_size(selection: dict, images: int) -> int:

@@ -10,7 +10,21 @@ from unlearning.files import atomic_path
 
 LINE = 74  # characters of \footnotesize across a plain article, 345 pt, at 4.7 pt each
 GAP = 2  # between two columns
-HEADER, CELL = 12, 34  # characters to a line of a header, unless cells are wider, and of a cell
+HEADER, CELL = 12, 30  # characters to a line: of a header, unless cells are wider, and of the second key; of a cell
+NEWLINE = "\\\\{}"  # braces, lest a line that begins with * or [ be read as an option
+PAGE = 45  # lines of a body
+LATEX = {character: f"\\{character}" for character in "&%_#${}"} | {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "±": "$\\pm$",
+    "–": "--",
+    "−": "$-$",
+    "×": "$\\times$",
+    "∞": "$\\infty$",
+    "<": "$<$",
+    ">": "$>$",
+}
 
 
 def write_table(
@@ -51,10 +65,15 @@ def write_table(
 def to_latex(table: pd.DataFrame, text: str) -> str:
     """Booktabs `tabular`s, ready to be \\input into a paper, with the caption as a comment above them.
 
-    Columns for which a line has no room go into a further `tabular` below, which repeats the index.
+    Columns for which a line has no room, and rows for which a page has none, go into a further `tabular` below, which
+    repeats the index, or the header.
     """
-    columns = [_latex_column(name, list(cells)) for name, cells in table.reset_index().items()]
-    keys, columns = columns[: table.index.nlevels], columns[table.index.nlevels :]
+    levels = table.index.nlevels
+    columns = [
+        _latex_column(name, list(cells), HEADER if 0 < place < levels else CELL)
+        for place, (name, cells) in enumerate(table.reset_index().items())
+    ]
+    keys, columns = columns[:levels], columns[levels:]
     panels, room = [], 0
     for width, column in columns:
         if width > room:
@@ -64,27 +83,40 @@ def to_latex(table: pd.DataFrame, text: str) -> str:
         room -= width
     tabulars = []
     for panel in panels:
-        head, *body = [" & ".join(row) + " \\\\" for row in zip(*panel, strict=True)]
+        head, *body = zip(*panel, strict=True)
         layout = "l" * len(keys) + "r" * (len(panel) - len(keys))
-        rows = [f"\\begin{{tabular}}{{{layout}}}", "\\toprule", head, "\\midrule", *body, "\\bottomrule"]
-        tabulars.append("\n".join([*rows, "\\end{tabular}"]))
+        for page in _pages(body):
+            rows = ["\\toprule", _latex_row(head), "\\midrule", *map(_latex_row, page), "\\bottomrule"]
+            tabulars.append("\n".join([f"\\begin{{tabular}}{{{layout}}}", *rows, "\\end{tabular}"]))
     panels = "\n\\par\\medskip\\noindent\n".join(tabulars)
     return f"% {text}\n{{\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\\noindent\n{panels}\n\\par}}\n"
 
 
-def _latex_column(name: str, cells: list[str]) -> tuple[int, list[str]]:
+def _latex_row(cells: tuple[str, ...]) -> str:
+    return " & ".join(cells) + " \\\\"
+
+
+def _pages(rows: list[tuple[str, ...]]) -> list[list[tuple[str, ...]]]:
+    """The rows in order, as many together as a page has lines for."""
+    pages, room = [], 0
+    for row in rows:
+        lines = max(cell.count(NEWLINE) for cell in row) + 1
+        if lines > room:
+            pages.append([])
+            room = PAGE
+        pages[-1].append(row)
+        room -= lines
+    return pages
+
+
+def _latex_column(name: str, cells: list[str], most: int) -> tuple[int, list[str]]:
     """Width in characters, the gap to the next column included; header and cells, in lines where they are long."""
-    body = [textwrap.wrap(cell, CELL) or [""] for cell in cells]
+    body = [textwrap.wrap(cell, most) or [""] for cell in cells]
     longest = max(len(line) for lines in body for line in lines)
     head = textwrap.wrap(name, max(HEADER, longest), break_long_words=False)
-    symbols = {"±": "$\\pm$", "–": "--", "−": "$-$", "×": "$\\times$", "∞": "$\\infty$", "> ": "$>$\\,"}
 
     def latex(lines: list[str], place: str) -> str:
-        cell = "\\\\{}".join(lines)  # braces, lest a line that begins with * or [ be read as an option
-        for character in "&%_#":
-            cell = cell.replace(character, f"\\{character}")
-        for symbol, command in symbols.items():
-            cell = cell.replace(symbol, command)
+        cell = NEWLINE.join(line.translate(str.maketrans(LATEX)) for line in lines)
         return cell if len(lines) == 1 else f"\\begin{{tabular}}[{place}]{{@{{}}l@{{}}}}{cell}\\end{{tabular}}"
 
     return max(longest, *map(len, head)) + GAP, [latex(head, "b"), *(latex(lines, "t") for lines in body)]

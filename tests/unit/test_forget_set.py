@@ -287,9 +287,11 @@ def test_an_attribute_of_all_images_or_of_none_is_refused(coloured, attribute, s
         ({"classes": [4], "retain_classes": [5]}, None),
         ({"classes": [4], "retain_classes": [3, 5], "retain_fraction": 0.5}, None),
         ({"classes": [4], "retain_classes": [3, 5]}, "all its images are in the retain set"),
+        ({"classes": [4], "retain_classes": [3], "retain_fraction": 0.9999}, "all its images are in the retain set"),
+        ({"indices": [4], "retain_classes": [5]}, "leaves none to stand for it"),
         ({"classes": [3], "retain_classes": [5]}, "is to be forgotten"),
-        ({"classes": [4]}, "limit it by forget_set.retain_classes"),
-        ({"classes": "all", "fraction": 0.5, "seed": 0}, "limit it by forget_set.retain_classes"),
+        ({"classes": [4]}, "leaves none to stand for it"),
+        ({"classes": "all", "fraction": 0.5, "seed": 0}, "leaves none to stand for it"),
     ],
 )
 def test_classes_stand_for_the_retain_set_by_images_that_are_not_in_it(selection, said):

@@ -153,7 +153,10 @@ def test_latex_table_compiles_and_fits_the_page(tmp_path):
     columns = {f"{entry['label']} ({entry['unit']})": ["142.1 ± 10.2", "> 530 (0/10)", "– ∞ −"] for entry in described}
     columns |= {"Signs": ["earlier 10, later 0, undecided 0 *", "+1.2e+05 [-1.1e+05, +1.3e+05] (2 of 3 seeds) *", "–"]}
     columns |= {"Reason": ["a reason in very many words " * 5, "* not a star form", "[not an option] " * 9]}
-    table = pd.DataFrame(columns, index=pd.Index(["surgery_retain_histogram", "a&b", "50 %"], name="Method"))
+    columns |= {"Special": ["~ ^ \\ { } $ < >", "# _ % &", "×"]}
+    keys = [["surgery_retain_histogram", "forget fraction after 5 steps"], ["a&b", "time to unlearn (s)"], ["50 %", ""]]
+    rows = pd.MultiIndex.from_tuples([tuple(key) for key in keys], names=["Method", "Quantity"])
+    table = pd.concat([pd.DataFrame(columns, index=rows)] * 15)
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}"
     (tmp_path / "table.tex").write_text(document % to_latex(table, "caption"))
     done = subprocess.run(

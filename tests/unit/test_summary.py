@@ -259,6 +259,23 @@ def test_thresholds_are_read_off_the_runs_themselves(results):
     assert panel(figure, "Steps, as", "threshold") == [([0, 1, 2], [49, 48, 44], False)]
 
 
+def test_runs_in_which_nothing_was_measured_leave_the_thresholds_empty(results):
+    """As where a class is forgotten in part."""
+    paths = [results.run(row, seed) / "measurements.csv" for row in results.methods for seed in (0, 1, 2)]
+    before = {path: path.read_text() for path in paths if path.is_file()}
+    try:
+        for path, text in before.items():
+            path.write_text(text.splitlines()[0] + "\n")
+        figure, _ = plugins.load("figures", "sensitivity").draw(results)
+        assert before
+        assert panel(figure, "Steps, as", "threshold")
+        for label in ("First crossing", "Steps to"):
+            assert not panel(figure, label, "threshold")
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
 @pytest.mark.parametrize("factor", [1, 1e3])
 def test_the_tradeoffs_tick_labels_do_not_overlap_and_its_lower_panel_is_about_the_references(results, factor):
     runs = results.metrics

@@ -87,6 +87,12 @@ def test_a_new_threshold_evaluates_again_and_trains_nothing(copy):
     assert copy.pending() == {"evaluate": 10, **SUMMARY}
 
 
+def test_other_metrics_that_need_other_numbers_of_images_evaluate_again_and_train_nothing(copy):
+    copy.replace("configs/tiny.yaml", "- fid\n", "- kid\n")
+    copy.replace("configs/tiny.yaml", "- tradeoff\n", "")
+    assert copy.pending() == {"evaluate": 10, **SUMMARY, "draw_figure": len(FIGURES) - 1}
+
+
 def test_an_edit_of_a_metric_evaluates_again_and_trains_nothing(copy):
     copy.replace("scripts/unlearning/metrics/cost.py", "What a whole run costs", "The cost of a whole run")
     assert copy.pending() == {"evaluate": 10, **SUMMARY}

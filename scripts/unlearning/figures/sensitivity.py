@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from unlearning import plugins
+from unlearning.evaluation import read_columns
 from unlearning.experiment import REFERENCES, rows_alike_but_for
 from unlearning.files import read_json
 from unlearning.plotting import colors, markers, over_seeds, reference_bands
@@ -69,9 +70,10 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             if metric == "fid_retain":
                 axis.set_yscale("log")
             reference_bands(axis, {name: results.values(metric, name)["value"] for name in REFERENCES})
-        axes[-1, column].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
-        topmost = next((axis for axis in axes[:, column] if axis.get_visible()), axes[0, column])
-        topmost.set_title(key.replace("_", " "), fontsize="medium")
+        seen = [axis for axis in axes[:, column] if axis.get_visible()] or axes[:, column]
+        seen[-1].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
+        seen[-1].tick_params(labelbottom=True)
+        seen[0].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
         label = with_unit(results.described[metric]["label"], results.described[metric]["unit"])
         axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
@@ -98,11 +100,10 @@ def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
     found = []
     for seed in results.experiment["seeds"]:
         folder = results.run(row, seed)
-        steps, measurements = (dict(pd.read_csv(folder / f"{name}.csv")) for name in ("steps", "measurements"))
         evidence = SimpleNamespace(
             threshold=threshold,
-            steps={name: column.to_numpy() for name, column in steps.items()},
-            measurements={name: column.to_numpy() for name, column in measurements.items()},
+            steps=read_columns(folder / "steps.csv"),
+            measurements=read_columns(folder / "measurements.csv"),
             record=read_json(folder / "record.json"),
             published_features=None,
         )
@@ -110,7 +111,7 @@ def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
             values = plugins.load("metrics", file).compute(evidence)
             status = evidence.record["status"]
             found += [{"metric": name, "status": status, **asdict(value)} for name, value in values.items()]
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=["metric", "status", "value", "low", "high", "censored"])
 
 
 def sweeps(experiment: dict) -> dict[str, pd.DataFrame]:
