@@ -44,8 +44,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         reference_bands(axis, references)
         axis.margins(x=0.12)
         logarithmic(axis)
-    near = pd.concat(references.values())
-    axes[1].set(yscale="linear", ylim=(0.9 * near.min(), 1.1 * near.max()) if len(near) else None)
+    near, fids = pd.concat(references.values()), results.values("fid_retain")["value"]
+    axes[1].set(yscale="linear", ylim=(0.9 * fids.min(), 1.1 * near.max()) if len(near) else None)
     axes[1].set_xlabel("time to unlearn for good (s of steps)")
     figure.supylabel(f"FID to retain data ({results.features} features)", fontsize="medium")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
@@ -53,7 +53,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     caption = (
         f"Fréchet distance of the final model's samples to the retain data, on {results.features} features (mean "
         f"and range over seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–"
-        "Meier median and range); lines and bands: the references, around which the lower panel shows the same again. "
+        "Meier median and range); lines and bands: the references, to whose heights the lower panel shows it again. "
         "Hollow: not every seed got there, in brackets how many did; arrow: fewer than half, the time is a lower "
         f"bound. Lower left is better. {results.conditions()}"
     )
