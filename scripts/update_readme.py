@@ -21,6 +21,7 @@ COLUMNS = {
     "ms": "ms",
     "over_finetune": "× finetune",
     "over_surgery_retain": "× surgery_retain",
+    "over_released": "× uno as released",
     "relative_error": "relative error",
     "peak_mib": "peak memory (MiB)",
 }

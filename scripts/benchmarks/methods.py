@@ -21,6 +21,7 @@ import torch
 
 from unlearning import models, plugins
 from unlearning.adam import Adam
+from unlearning.batch_norm import BatchNorm2d
 from unlearning.checkpoint import Checkpoint
 from unlearning.classifier import Classifier
 from unlearning.config import load_experiment, load_settings
@@ -35,6 +36,7 @@ from unlearning.unlearning_run import histogram_loss, make_optimizer, now
 from unlearning.vectors import flatten, trainable, unflatten
 
 IMAGES, ROUNDS, LOOP_STEPS = 1000, 15, 100
+RELEASED = "uno as released"
 # Not `spawn`: Linux counts the memory of the process that starts a program as the program's own.
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(["torch"])
@@ -78,6 +80,10 @@ class Bench:
         batch = self._images[chosen], self._model.loss_noise(size, self._generator)
         return BatchLoss(self._model, lambda: batch, self._settings["loss_reduction"])
 
+    def _histogram(self) -> Loss:
+        forgotten = torch.tensor([1], device=self._device)
+        return histogram_loss(self._model, self._guide, forgotten, self._generator, self._settings)
+
     def step(self) -> None:
         """Take two steps, for some methods alternate, and note the seconds of one."""
         seconds = 0
@@ -87,13 +93,7 @@ class Bench:
                 self._number,
                 self._loss(),
                 self._loss(),
-                histogram_loss(
-                    self._model,
-                    self._guide,
-                    torch.tensor([1], device=self._device),
-                    self._generator,
-                    self._settings,
-                ),
+                self._histogram(),
                 self._model,
                 self._prepared,
                 self._generator,
@@ -102,6 +102,34 @@ class Bench:
             self._optimizer.descend(self._method.direction(step, **self._settings["parameters"]))
             seconds += now(self._device) - started
         self.seconds.append(seconds / 2)
+
+
+class ReleasedUno(Bench):
+    """A step of UNO as the released code takes it (pinakm9/forget, commit 100893f): one backward pass through the
+    whole objective, of which terms with the weight 0 are computed too, and torch's own batch normalisation."""
+
+    def __init__(self, name: str, settings: dict, experiment: dict, device: torch.device):
+        super().__init__(name, settings, experiment, device)
+        for module in self._model.modules():
+            if isinstance(module, BatchNorm2d):
+                module.__class__ = torch.nn.BatchNorm2d
+        self._optimizer = torch.optim.Adam(trainable(self._model), settings["learning_rate"])
+
+    def step(self) -> None:
+        """Take a step and note its seconds."""
+        retain, forget, samples = self._loss(), self._loss(), self._histogram()
+        started = now(self._device)
+        nothing = 0 * samples.graph
+        g_f, g_r = (
+            flatten(torch.autograd.grad(loss.graph + nothing, trainable(self._model), create_graph=True))
+            for loss in (forget, retain)
+        )
+        orthogonality = (g_f @ g_r) ** 2 / ((g_f @ g_f) * (g_r @ g_r))
+        weight = self._settings["parameters"]["orthogonality_weight"]
+        self._optimizer.zero_grad()
+        (0 * forget.graph + retain.graph + weight * orthogonality + nothing).backward()
+        self._optimizer.step()
+        self.seconds.append(now(self._device) - started)
 
 
 def peak_mib(work: Callable[[dict, torch.device], None], experiment: dict, device: torch.device) -> float:
@@ -128,8 +156,12 @@ def _peak_of_this_process(work: Callable[[dict, torch.device], None], experiment
     return peak_memory_mib(device)
 
 
+def _bench(name: str, settings: dict, experiment: dict, device: torch.device) -> Bench:
+    return (ReleasedUno if name == RELEASED else Bench)(name, settings, experiment, device)
+
+
 def _take_step(name: str, settings: dict, experiment: dict, device: torch.device) -> None:
-    Bench(name, settings, experiment, device).step()
+    _bench(name, settings, experiment, device).step()
 
 
 def _take_product(way: Callable, compiled: bool, experiment: dict, device: torch.device) -> None:
@@ -152,13 +184,13 @@ def _product(experiment: dict, device: torch.device) -> tuple[torch.nn.Module, t
 
 
 def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds per step of every row and its ratios to `finetune` and to `surgery_retain`, medians of rounds,
-    and its peak memory, see `peak_mib`."""
+    """Milliseconds per step of every row and its ratios to `finetune`, to `surgery_retain` and to UNO's step in the
+    released code, medians of rounds, and its peak memory, see `peak_mib`."""
     rows = {row: method_settings(experiment, row) for row in experiment["methods"]}
     by_differences = rows["uno"]["parameters"] | {"hessian_products": "differences"}
-    rows["uno by differences"] = rows["uno"] | {"parameters": by_differences}
+    rows |= {"uno by differences": rows["uno"] | {"parameters": by_differences}, RELEASED: rows["uno"]}
     memory = {row: peak_mib(partial(_take_step, row, each), experiment, device) for row, each in rows.items()}
-    benches = [Bench(row, settings, experiment, device) for row, settings in rows.items()]
+    benches = [_bench(row, settings, experiment, device) for row, settings in rows.items()]
     for _ in range(rounds):
         for bench in benches:
             bench.step()
@@ -172,6 +204,7 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
             "ms": round(1000 * statistics.median(bench.seconds), 2),
             "over_finetune": over(bench.name, "finetune"),
             "over_surgery_retain": over(bench.name, "surgery_retain"),
+            "over_released": over(bench.name, RELEASED),
             "peak_mib": memory[bench.name],
         }
         for bench in benches

@@ -66,14 +66,14 @@ class Loss:
         seeds, along UNO's vectors); moves of 2.4e-5 and more met kinks of the ReLUs, and errors above 100 %.
         """
         parameters = trainable(self._model)
-        point = flatten([parameter.detach() for parameter in parameters])
+        home = [parameter.data for parameter in parameters]
         h = MOVE / vector.norm().clamp_min(1e-30)
         self.gradient  # noqa: B018 - before the parameters move
-        _set(parameters, point + h * vector)
+        _move(parameters, unflatten(flatten(home).addcmul_(h, vector), home))
         with unchanged_buffers(self._model):
             moved = self.again().gradient
-        _set(parameters, point)
-        return (moved - self.gradient) / h
+        _move(parameters, home)
+        return moved.sub_(self.gradient).div_(h)
 
     def again(self) -> "Loss":
         """The same batch and noise, at the parameters the model has by then."""
@@ -195,6 +195,6 @@ def cosine(first: Tensor, second: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(first, second, dim=0, eps=1e-30)
 
 
-def _set(parameters: list[nn.Parameter], vector: Tensor) -> None:
-    for parameter, part in zip(parameters, unflatten(vector, parameters), strict=True):
-        parameter.data.copy_(part)  # behind autograd's back: graphs of before are asked again when all is as it was
+def _move(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.data = value  # behind autograd's back: graphs of before are asked again when all is as it was

@@ -7,7 +7,11 @@ import update_readme
 from benchmarks import methods, precision
 from unlearning.config import load_experiment
 from unlearning.device import prepare_device
+from unlearning.experiment import method_settings
 from unlearning.files import write_json
+from unlearning.gradients import Step
+from unlearning.methods import uno
+from unlearning.vectors import flatten, trainable
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +32,23 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
     kept = ("finetune", "surgery_retain", "uno", "feature_unlearning")
     experiment["methods"] = {row: experiment["methods"][row] for row in kept}
     measured = methods.step_ratios(experiment, device, rounds=2)
-    assert set(measured) == {*kept, "uno by differences"}
+    assert set(measured) == {*kept, "uno by differences", methods.RELEASED}
+    assert measured[methods.RELEASED]["over_released"] == 1
     assert measured["finetune"]["over_finetune"] == measured["surgery_retain"]["over_surgery_retain"] == 1
     assert all(row["ms"] > 0 for row in measured.values())
     # Model, gradients and moments alone are four times 0.6 million numbers of four bytes.
     assert all(10 < row["peak_mib"] < 500 for row in measured.values())
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeba"])
+def test_the_released_step_goes_along_the_same_direction(name, device):
+    experiment = load_experiment(name)
+    settings = method_settings(experiment, "uno") | {"batch_size": 4}
+    theirs, ours = (methods._bench(row, settings, experiment, device) for row in (methods.RELEASED, "uno"))
+    theirs.step()
+    gradient = flatten([parameter.grad for parameter in trainable(theirs._model)])
+    direction = uno.direction(Step(1, ours._loss(), ours._loss()), **settings["parameters"])
+    torch.testing.assert_close(direction, gradient, rtol=0, atol=1e-4 * gradient.abs().max().item())
 
 
 def take(experiment, device):
@@ -72,8 +88,20 @@ def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(de
 def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, monkeypatch):
     each = {
         "steps": {
-            "finetune": {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "peak_mib": 21.7},
-            "uno": {"ms": 6.9, "over_finetune": 4.6, "over_surgery_retain": 2.3, "peak_mib": 44.2},
+            "finetune": {
+                "ms": 1.5,
+                "over_finetune": 1.0,
+                "over_surgery_retain": 0.5,
+                "over_released": 0.1,
+                "peak_mib": 21.7,
+            },
+            "uno": {
+                "ms": 6.9,
+                "over_finetune": 4.6,
+                "over_surgery_retain": 2.3,
+                "over_released": 0.6,
+                "peak_mib": 44.2,
+            },
         },
         "hessian_vector_products": {
             "reverse_over_reverse": {"ms": 3.0, "relative_error": 1.1e-6, "peak_mib": 21.3},
@@ -101,7 +129,7 @@ def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, m
         lines = [line.replace(" ", "") for line in pages[1].read_text().splitlines()]
         assert (lines[0], lines[-1]) == ("before", "after")
         assert "old" not in lines
-        assert lines.count("|uno|6.9|4.6|2.3|44.2|") == 4
+        assert lines.count("|uno|6.9|4.6|2.3|0.6|44.2|") == 4
         assert lines.count("|reverse_over_reverse|3|1.1e-06|21.3|") == 4
         assert lines.count("|differences_compiled|2|0.03|–|") == 4
         assert lines.index("OnaCPU,threads:1,torch2.15.0,commit0123456789:") < lines.index(

@@ -24,10 +24,12 @@ def test_hessian_product_equals_the_full_hessian_times_the_vector(model, batches
     loss = BatchLoss(model, lambda: batches["retain"], "sum")
     torch.testing.assert_close(hessian_products((loss, vector)), full @ vector, rtol=1e-8, atol=1e-8)
     before = [tensor.clone() for tensor in model.state_dict().values()]
+    places = [parameter.data_ptr() for parameter in model.parameters()]
     differences = loss.hessian_product_by_differences(vector)
     assert (differences - full @ vector).norm() < 1e-3 * (full @ vector).norm()
     for tensor, was in zip(model.state_dict().values(), before, strict=True):
         assert torch.equal(tensor, was), "parameters and running statistics are back where they were"
+    assert [parameter.data_ptr() for parameter in model.parameters()] == places, "where an optimiser has them"
 
 
 class _Losses(torch.nn.Module):
