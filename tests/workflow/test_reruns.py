@@ -62,7 +62,7 @@ def test_nothing_after_an_edit_of_what_the_experiment_does_not_use(copy, file):
 def test_an_edit_of_a_method_runs_that_method_and_what_follows_and_its_revert_nothing(copy):
     file = copy.path / "scripts" / "unlearning" / "methods" / "uno.py"
     before = file.read_text()
-    copy.replace(file.relative_to(copy.path), "return g_r + ", "return 1.0 * g_r + ")
+    copy.replace(file.relative_to(copy.path), "return torch.add(g_r, ", "return torch.add(1.0 * g_r, ")
     assert copy.pending() == ONE_METHOD
     file.write_text(before)
     assert copy.pending() == {}
