@@ -52,9 +52,8 @@ class ClusterClone(Clone):
 
     def jobs(self, *states):
         """SLURM's records of the jobs sent from this clone, oldest first."""
-        listed = run(
-            "sacct", "-X", "-n", "-P", "-o", "JobIDRaw,State,Comment,AllocTRES,ReqMem,TimelimitRaw,WorkDir"
-        ).stdout
+        columns = "JobIDRaw,State,Comment,AllocTRES,ReqMem,TimelimitRaw,WorkDir"
+        listed = run("sacct", "-X", "-n", "-P", "-S", "now-1day", "-o", columns).stdout
         rows = [line.split("|") for line in listed.splitlines()]
         names = ("id", "state", "comment", "tres", "memory", "minutes", "directory")
         jobs = [dict(zip(names, row, strict=True)) for row in rows if row[-1] == str(self.path)]
