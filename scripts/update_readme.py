@@ -23,6 +23,7 @@ COLUMNS = {
     "over_surgery_retain": "× surgery_retain",
     "over_released": "× uno as released",
     "relative_error": "relative error",
+    "relative_error_without_onednn": "relative error without oneDNN",
     "peak_mib": "peak memory (MiB)",
 }
 

@@ -65,7 +65,7 @@ def test_a_peak_on_a_cpu_is_that_of_the_work_alone_whatever_this_process_holds(e
 def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
     measured = methods.product_errors(experiment, device)
     for way in ("reverse_over_reverse", "forward_over_reverse"):
-        assert measured[way]["relative_error"] < 1e-4
+        assert max(measured[way][key] for key in ("relative_error", "relative_error_without_onednn")) < 1e-4
     assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
     assert all(measured[way]["peak_mib"] > 5 for way in ("reverse_over_reverse", "forward_over_reverse", "differences"))
     assert measured["differences_compiled"]["peak_mib"] is None
@@ -104,7 +104,12 @@ def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, m
             },
         },
         "hessian_vector_products": {
-            "reverse_over_reverse": {"ms": 3.0, "relative_error": 1.1e-6, "peak_mib": 21.3},
+            "reverse_over_reverse": {
+                "ms": 3.0,
+                "relative_error": 1.1e-6,
+                "relative_error_without_onednn": 9e-7,
+                "peak_mib": 21.3,
+            },
             "differences_compiled": {"ms": 2.0, "relative_error": 0.03, "peak_mib": None},
         },
         "compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9},
@@ -130,8 +135,8 @@ def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, m
         assert (lines[0], lines[-1]) == ("before", "after")
         assert "old" not in lines
         assert lines.count("|uno|6.9|4.6|2.3|0.6|44.2|") == 4
-        assert lines.count("|reverse_over_reverse|3|1.1e-06|21.3|") == 4
-        assert lines.count("|differences_compiled|2|0.03|–|") == 4
+        assert lines.count("|reverse_over_reverse|3|1.1e-06|9e-07|21.3|") == 4
+        assert lines.count("|differences_compiled|2|0.03|–|–|") == 4
         assert lines.index("OnaCPU,threads:1,torch2.15.0,commit0123456789:") < lines.index(
             "OnaGPU,threads:1,torch2.15.0,commit0123456789:"
         )
