@@ -16,8 +16,8 @@ from unlearning.classifier import Classifier
 from unlearning.gradients import BatchLoss, Start, Step
 from unlearning.unlearning_run import histogram_loss
 
-# A busy machine is no fault of the code.
-settings.register_profile("patient", deadline=None)
+# A busy machine is no fault of the code. With CI in the environment, hypothesis draws the same examples every time.
+settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
 
 

@@ -35,9 +35,10 @@ def test_a_square_leaves_the_same_border_on_opposite_sides(side, above, beside, 
 @given(SIDES, SIDES, st.integers(1, 4), st.floats(0.01, 0.99), st.integers(0, 1000))
 def test_random_masks_hide_whole_patches_as_many_in_every_image(rows, columns, patch, ratio, seed):
     mask, image_shape = {"random": {"ratio": ratio, "patch": patch}}, [1, rows * patch, columns * patch]
-    wanted = round(ratio * rows * columns)
-    if wanted in (0, rows * columns):
-        with pytest.raises(ValueError, match=f"ratio = {ratio}: hides {wanted} of the {rows * columns} patches"):
+    patches = rows * columns
+    wanted = round(ratio * patches)
+    if wanted in (0, patches):
+        with pytest.raises(ValueError, match=f"ratio = {ratio}: hides {wanted} of the {patches} patches"):
             masks.check(mask, image_shape)
         return
     masks.check(mask, image_shape)
