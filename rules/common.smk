@@ -8,13 +8,22 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from unlearning import gpus, hub, image_folder, lock, plugins, provenance, slurm, weights
-from unlearning.checks import least_images
-from unlearning.config import load_experiment, load_settings
-from unlearning.datasets import SOURCE_VARIABLE
-from unlearning.experiment import REFERENCES, method_settings, rule_of, uses_inception
-from unlearning.files import sha256_of
-from unlearning.sources import code_hash
+from unlearning.data.description import describe_dataset
+from unlearning.runtime import gpus, lock, provenance, slurm
+from unlearning.io import hub, inception_weights
+from unlearning.data import attribute_table
+from unlearning.config.checks import least_images
+from unlearning.config.load import load_experiment, load_settings
+from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.config.experiment import (
+    REFERENCES,
+    method_settings,
+    published_weights,
+    algorithm_of,
+    uses_inception,
+)
+from unlearning.io.files import sha256_of
+from unlearning.runtime.code_hash import code_hash
 
 try:
     SETTINGS = load_settings(config)
@@ -51,13 +60,13 @@ def prepare_run():
         jobs = list(workflow.dag.needrun_jobs())
         # Weights now, and not after hours of training or on a node without a network.
         if any(job.rule.name == "fetch_weights" for job in jobs):
-            weights.fetch(
+            inception_weights.fetch(
                 Path(SETTINGS["data"]) / "inception" / "checkpoints",
                 os.environ.get(SOURCE_VARIABLE),
             )
         due = {(job.wildcards.get("experiment"), job.rule.name) for job in jobs}
         for name, experiment in EXPERIMENTS.items():
-            for rule, (key, published) in hub.published_weights(experiment).items():
+            for rule, (key, published) in published_weights(experiment).items():
                 if (name, rule) in due:
                     hub.weights_file(published, f"configs/{name}.yaml: {key}")
         if on_slurm():
@@ -91,7 +100,7 @@ def lift_default_limit():
 def code(script, *kinds):
     """A function of the wildcards: hash of a script, of its plug-ins of these kinds, and of all they import.
 
-    Among a rule's params it re-runs exactly the jobs whose code changed; see `unlearning.sources`.
+    Among a rule's params it re-runs exactly the jobs whose code changed; see `unlearning.runtime.code_hash`.
     """
     return lambda wildcards: code_hash(
         script,
@@ -101,11 +110,11 @@ def code(script, *kinds):
 
 def looked_up(wildcards):
     """Hash of what the user's folders can change: classes and counts, and pictures beside a table of their own."""
-    described = plugins.describe("datasets", wildcards.dataset)
+    described = describe_dataset(wildcards.dataset)
     found = [described[key] for key in ("classes", "train_images", "heldout_images")]
-    if image_folder.TABLE in described["files"]:
+    if attribute_table.TABLE in described["files"]:
         raw = Path(SETTINGS["data"]) / wildcards.dataset / "raw"
-        found.append(image_folder.state(described, os.environ.get(SOURCE_VARIABLE), raw))
+        found.append(attribute_table.state(described, os.environ.get(SOURCE_VARIABLE), raw))
     return sha256_of(found)
 
 
@@ -135,7 +144,7 @@ def used(kind, wildcards):
     return {
         "datasets": lambda: [wildcards.dataset],
         "models": lambda: list(experiment["model"]),
-        "methods": lambda: [rule_of(experiment, wildcards.method)],
+        "methods": lambda: [algorithm_of(experiment, wildcards.method)],
         "metrics": lambda: experiment["evaluation"]["metrics"],
         "figures": lambda: [wildcards.figure],
     }[kind]()
@@ -211,7 +220,7 @@ def run_files(*names):
     return lambda wildcards: paths_of_runs(wildcards.experiment, *names)
 
 
-def seed_to_compare_with(wildcards):
+def other_seed_of(wildcards):
     """Another seed, whose retrained model a run is compared with; None where there is only one."""
     seeds = EXPERIMENTS[wildcards.experiment]["seeds"]
     following = seeds[(seeds.index(int(wildcards.seed)) + 1) % len(seeds)]

@@ -68,8 +68,8 @@ rule evaluate:
         runtime=runtime("evaluate"),
     params:
         settings=setting("evaluation"),
-        made_with=settings_of_run,
-        compare_with=seed_to_compare_with,
+        expected_settings=settings_of_run,
+        other_seed=other_seed_of,
         attribute=attribute,
         device=setting("device"),
         code=code("evaluate.py", "models", "metrics"),

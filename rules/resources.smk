@@ -2,7 +2,9 @@
 
 from functools import cache
 
-from unlearning import gpus, needs, plugins, slurm
+from unlearning.data.description import describe_dataset
+from unlearning.runtime import gpus, slurm
+from unlearning.config import resources
 
 
 def on_slurm():
@@ -30,7 +32,7 @@ def gpu(wildcards):
 def data_of(wildcards):
     """The description of the data set that a job prepares or uses."""
     name = wildcards.get("dataset") or EXPERIMENTS[wildcards.experiment]["dataset"]
-    return plugins.describe("datasets", name)
+    return describe_dataset(name)
 
 
 def decoders(wildcards):
@@ -42,9 +44,11 @@ def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
     dataset, experiment = data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment"))
     if not experiment:
-        return needs.memory_mib(dataset, attempt)
+        return resources.memory_mib(dataset, attempt)
     clip = "embedding" in experiment["evaluation"]
-    return needs.memory_mib(dataset, attempt, needs.looked_at(experiment, dataset), clip)
+    return resources.memory_mib(
+        dataset, attempt, resources.images_for_inception(experiment, dataset), clip
+    )
 
 
 def runtime(rule):
@@ -52,7 +56,7 @@ def runtime(rule):
 
     def limit(wildcards, attempt):
         experiment = EXPERIMENTS.get(wildcards.get("experiment"))
-        return needs.minutes(rule, experiment, data_of(wildcards), attempt)
+        return resources.minutes(rule, experiment, data_of(wildcards), attempt)
 
     return limit
 

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from unlearning import plugins
-from unlearning.datasets import class_names
-from unlearning.files import atomic_path, read_json, sha256_of_file
-from unlearning.job import run
-from unlearning.summary import tidy
+from unlearning.data.dataset import class_names
+from unlearning.data.description import describe_dataset
+from unlearning.evaluation.description import describe_metrics
+from unlearning.io.files import atomic_path, read_json, sha256_of_file
+from unlearning.reporting.summary import tidy
+from unlearning.runtime.job import run
 
 
 def main(
@@ -24,11 +25,11 @@ def main(
         dataset: name of the data set.
         selection: the key `forget_set` of the experiment's configuration.
         results: `metrics.json` of every run, in the order of the table.
-        table: CSV file, see `unlearning.summary.COLUMNS`.
+        table: CSV file, see `unlearning.reporting.summary.COLUMNS`.
     """
-    described = {key: value for name in metrics for key, value in plugins.describe("metrics", name).items()}
+    described = {key: value for name in metrics for key, value in describe_metrics(name).items()}
     contents = [read_json(path) | {"metrics_sha256": sha256_of_file(path)} for path in results]
-    classes = class_names(selection, plugins.describe("datasets", dataset))
+    classes = class_names(selection, describe_dataset(dataset))
     with atomic_path(table) as temporary:
         tidy(contents, described, classes).to_csv(temporary, index=False)
 

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unlearning import models
-from unlearning.classifier import Classifier
-from unlearning.datasets import Dataset
-from unlearning.device import explain_out_of_memory, prepare_device
-from unlearning.evaluation import completed_group, features_of, group_losses, sample_set
-from unlearning.files import sha256_of_file
-from unlearning.forget_set import ForgetSet, spread_out
-from unlearning.inception import Inception
-from unlearning.job import run
-from unlearning.seeding import stream
-from unlearning.statistics import moments
-from unlearning.tensors import write_tensors
+from unlearning.data.dataset import Dataset
+from unlearning.data.forget_set import ForgetSet, spread_out
+from unlearning.evaluation.collect import completed_group, features_of, group_losses, sample_set
+from unlearning.evaluation.statistics import moments
+from unlearning.io.files import sha256_of_file
+from unlearning.io.tensors import write_tensors
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier
+from unlearning.networks.inception import Inception
+from unlearning.runtime.device import explain_out_of_memory, prepare_device
+from unlearning.runtime.job import run
+from unlearning.runtime.seeding import stream
 
 
 def main(
@@ -80,9 +80,9 @@ def main(
                 images[retain], classifier, inception, caches / "retain.safetensors"
             )
         for seed, path in zip(seeds, retrained, strict=True):
-            network, *_ = models.load(path, target)
+            network, *_ = generative.load(path, target)
             network.eval()
-            if models.completes(network):
+            if generative.completes(network):
                 for group, indices in groups.items():
                     shown = images[spread_out(indices, samples)]
                     tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)

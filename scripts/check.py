@@ -13,5 +13,5 @@ def main(tables: list[Path], log: Path) -> None:
 
 
 if "snakemake" in globals():
-    # Not `unlearning.job.run`: this job is to write to the terminal.
+    # Not `unlearning.runtime.job.run`: this job is to write to the terminal.
     main([Path(path) for path in snakemake.input], Path(snakemake.log[0]))

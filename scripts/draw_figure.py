@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from unlearning import plugins
-from unlearning.captions import write_caption
-from unlearning.job import run
-from unlearning.plotting import save, use_style
-from unlearning.results import Results
+from unlearning.plugins.load import load_plugin
+from unlearning.reporting.captions import write_caption
+from unlearning.reporting.plotting import save, use_style
+from unlearning.reporting.results import Results
+from unlearning.runtime.job import run
 
 
 def main(
@@ -35,7 +35,7 @@ def main(
         caption: reStructuredText file of its caption, computed from configuration and results.
     """
     use_style()
-    drawn, text = plugins.load("figures", figure).draw(Results.read(configuration, table, accuracy, forget_set))
+    drawn, text = load_plugin("figures", figure).draw(Results.read(configuration, table, accuracy, forget_set))
     save(drawn, pdf)
     save(drawn, svg)
     write_caption(caption, text)

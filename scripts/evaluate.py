@@ -5,21 +5,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unlearning import models, plugins
-from unlearning.classifier import Classifier
-from unlearning.clip import Clip
-from unlearning.datasets import Dataset
-from unlearning.device import explain_out_of_memory, prepare_device
-from unlearning.evaluation import group_losses, read_columns, see_completions, see_samples
-from unlearning.files import atomic_path, read_json, sha256_of, sha256_of_file, write_json
-from unlearning.forget_set import ForgetSet
-from unlearning.hub import weights_file
-from unlearning.inception import Inception
-from unlearning.job import run
-from unlearning.metrics import Evidence, Value
-from unlearning.provenance import run_record
-from unlearning.seeding import stream
-from unlearning.tensors import read_tensors
+from unlearning.data.dataset import Dataset
+from unlearning.data.forget_set import ForgetSet
+from unlearning.evaluation.collect import evaluate_completions, evaluate_samples, group_losses
+from unlearning.evaluation.description import describe_metrics
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.io.files import atomic_path, read_columns, read_json, sha256_of, sha256_of_file, write_json
+from unlearning.io.hub import weights_file
+from unlearning.io.tensors import read_tensors
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier
+from unlearning.networks.clip import Clip
+from unlearning.networks.inception import Inception
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.device import explain_out_of_memory, prepare_device
+from unlearning.runtime.job import run
+from unlearning.runtime.provenance import run_record
+from unlearning.runtime.seeding import stream
 
 # Of the run's record, for the manifest.
 REPEATED = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
@@ -31,8 +33,8 @@ def main(
     method: str,
     seed: int,
     settings: dict,
-    made_with: dict,
-    compare_with: int | None,
+    expected_settings: dict,
+    other_seed: int | None,
     attribute: str | None,
     device: str,
     code: str,
@@ -56,9 +58,9 @@ def main(
         method: name of the method or reference.
         seed: of the run.
         settings: the key `evaluation` of the experiment's configuration.
-        made_with: settings that the run must have had; a job that ended while no Snakemake watched may
+        expected_settings: settings that the run must have had; a job that ended while no Snakemake watched may
             have had those of before.
-        compare_with: seed of the retrained model to compare with, another than the run's own so that
+        other_seed: seed of the retrained model to compare with, another than the run's own so that
             `retrain` itself gets a fair value; None where there is no other.
         attribute: that is forgotten, whose two sides are the classes; None for the data set's classes.
         device: 'cpu', 'cuda' or 'auto'.
@@ -87,14 +89,14 @@ def main(
         data = Dataset.load(dataset).labelled(attribute)
         groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
         ran = read_json(record)
-        if ran["config_sha256"] != sha256_of(made_with):
+        if ran["config_sha256"] != sha256_of(expected_settings):
             raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
         diverged = ran["status"] == "diverged"
         compared, header = read_tensors(reference)
         for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
             if path and header["classifiers"].get(name) != sha256_of_file(path):
                 raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
-        network, *_ = models.load(model, target)
+        network, *_ = generative.load(model, target)
         network.eval()
         pixels = torch.from_numpy(data.images).to(target)
         inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
@@ -102,10 +104,10 @@ def main(
         stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
         if diverged:
             pass
-        elif models.completes(network):
+        elif generative.completes(network):
             embedding = settings.get("embedding")
             clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
-            seen, stored = see_completions(
+            seen, stored = evaluate_completions(
                 network,
                 classifier,
                 pixels,
@@ -113,25 +115,25 @@ def main(
                 groups.groups(),
                 settings["samples"],
                 compared,
-                compare_with,
+                other_seed,
                 inception,
                 clip,
             )
         else:
-            seen, stored = see_samples(
+            seen, stored = evaluate_samples(
                 network,
                 classifier,
                 Classifier.load(guide, target) if guide else None,
                 network.latents(settings["samples"], stream(seed, "evaluation samples", target)),
                 compared,
-                compare_with,
+                other_seed,
                 inception,
                 samples.with_name("inception.safetensors"),
                 unlearned=steps is not None,
             )
         if not diverged and "elbo_draws" in settings:
             losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    with_losses = compared.keys() & {f"{compare_with}.losses.forget"}
+    with_losses = compared.keys() & {f"{other_seed}.losses.forget"}
     others = [other for other in header["seeds"] if other != seed] if with_losses else []
     unseen = [group for group in groups.groups() if group != "retain"]
     evidence = Evidence(
@@ -153,9 +155,9 @@ def main(
     )
     values = {}
     for name in settings["metrics"]:
-        metric = plugins.load("metrics", name)
+        metric = load_plugin("metrics", name)
         computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
-        values |= {key: computed.get(key, Value(None)) for key in plugins.describe("metrics", name)}
+        values |= {key: computed.get(key, Value(None)) for key in describe_metrics(name)}
 
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **stored)

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from unlearning import plugins
-from unlearning.datasets import SOURCE_VARIABLE
-from unlearning.files import explain_full_disk, write_json
-from unlearning.job import run
+from unlearning.data.description import describe_dataset
+from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.files import explain_full_disk, write_json
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.job import run
 
 
 def main(*, dataset: str, looked_up: str, fetched: Path) -> None:
@@ -25,8 +26,8 @@ def main(*, dataset: str, looked_up: str, fetched: Path) -> None:
     if raw.is_symlink():
         raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
     with explain_full_disk(raw):
-        plugins.load("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
-    described = plugins.describe("datasets", dataset)
+        load_plugin("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
+    described = describe_dataset(dataset)
     keys = ("files", "classes", "train_images", "heldout_images")
     write_json(fetched, {"dataset": dataset, **{key: described[key] for key in keys}, "looked_up": looked_up})
 

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from unlearning import weights
-from unlearning.datasets import SOURCE_VARIABLE
-from unlearning.files import write_json
-from unlearning.job import run
+from unlearning.io import inception_weights
+from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.files import write_json
+from unlearning.runtime.job import run
 
 
 def main(*, fetched: Path) -> None:
@@ -18,8 +18,8 @@ def main(*, fetched: Path) -> None:
     Raises:
         ValueError: they cannot be had with their published checksum.
     """
-    weights.fetch(fetched.parent / "checkpoints", os.environ.get(SOURCE_VARIABLE))
-    write_json(fetched, weights.INCEPTION)
+    inception_weights.fetch(fetched.parent / "checkpoints", os.environ.get(SOURCE_VARIABLE))
+    write_json(fetched, inception_weights.INCEPTION)
 
 
 if "snakemake" in globals():

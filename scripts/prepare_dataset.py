@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning import plugins
-from unlearning.datasets import CHUNKS, verify_files
-from unlearning.files import sha256_of_file, write_json
-from unlearning.job import run
+from unlearning.data.decoding import CHUNKS
+from unlearning.data.description import describe_dataset
+from unlearning.io.checksums import verify_files
+from unlearning.io.files import sha256_of_file, write_json
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.job import run
 
 
 def main(*, dataset: str, fetched: Path, prepared: Path, manifest: Path) -> None:
@@ -17,17 +19,17 @@ def main(*, dataset: str, fetched: Path, prepared: Path, manifest: Path) -> None
     Args:
         dataset: name of the data set.
         fetched: says that the original files are there.
-        prepared: safetensors file, see `unlearning.datasets.Dataset`.
+        prepared: safetensors file, see `unlearning.data.dataset.Dataset`.
         manifest: JSON file with source, licence, checksums and class counts.
 
     Raises:
         ValueError: an original file changed since it was fetched, or the images are not as described.
     """
-    described = plugins.describe("datasets", dataset)
+    described = describe_dataset(dataset)
     raw = fetched.parent / "raw"
     try:
         verify_files(raw, described["files"])
-        images = plugins.load("datasets", dataset).read(raw)
+        images = load_plugin("datasets", dataset).read(raw)
     except ValueError as error:
         # Not deleted here: a retry on SLURM would lack its input.
         error.add_note(f"What is put right in the data source is fetched again once {fetched} and {raw} are deleted.")

@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from unlearning.datasets import Dataset
-from unlearning.forget_set import select
-from unlearning.job import run
+from unlearning.data.dataset import Dataset
+from unlearning.data.forget_set import select
+from unlearning.runtime.job import run
 
 
 def main(
@@ -16,10 +16,10 @@ def main(
     Args:
         experiment: name of the experiment.
         selection: the key `forget_set` of its configuration.
-        least: how many images groups must have, see `unlearning.checks.least_images`; of an attribute, only the images
-            tell.
+        least: how many images groups must have, see `unlearning.config.checks.least_images`; only the
+            images themselves tell how many have an attribute.
         dataset: prepared data set.
-        forget_set: JSON file of indices with their hash, see `unlearning.forget_set.ForgetSet`.
+        forget_set: JSON file of indices with their hash, see `unlearning.data.forget_set.ForgetSet`.
 
     Raises:
         ValueError: the images do not allow this selection, or leave too few of a group; names the configuration file.

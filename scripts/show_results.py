@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from unlearning.config import load_settings
+from unlearning.config.load import load_settings
 
 
 def main(*, report: Path) -> None:

@@ -5,21 +5,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unlearning import models
-from unlearning.checkpoint import Checkpoint
-from unlearning.datasets import Dataset
-from unlearning.device import (
-    describe_device,
-    explain_out_of_memory,
-    peak_memory_mib,
-    prepare_device,
-)
-from unlearning.files import sha256_of, write_csv, write_json
-from unlearning.forget_set import ForgetSet
-from unlearning.job import run
-from unlearning.provenance import run_record
-from unlearning.tensors import write_tensors
-from unlearning.training import losses_of_images, train
+from unlearning.data.dataset import Dataset
+from unlearning.data.forget_set import ForgetSet
+from unlearning.io.files import sha256_of, write_csv, write_json
+from unlearning.io.tensors import write_tensors
+from unlearning.networks import generative
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
+from unlearning.runtime.job import run
+from unlearning.runtime.provenance import run_record
+from unlearning.training.train import losses_of_images, train
 
 
 def main(
@@ -68,7 +63,7 @@ def main(
     )
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
         images = torch.from_numpy(data.images).to(target)
-        network = models.build(architecture, image_shape, seed).to(target)
+        network = generative.build(architecture, image_shape, seed).to(target)
         trained = train(
             network,
             losses_of_images(
@@ -83,7 +78,7 @@ def main(
             checkpoint=checkpoint,
         )
 
-    models.save(network, architecture, image_shape, model)
+    generative.save(network, architecture, image_shape, model)
     write_tensors(optimizer, trained.adam)
     write_csv(losses, ("epoch", "loss"), enumerate(trained.losses, start=1))
     write_json(

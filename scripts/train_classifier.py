@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unlearning.checkpoint import Checkpoint
-from unlearning.classifier import NOISE, Classifier, classifier_losses, look_at
-from unlearning.datasets import Dataset
-from unlearning.device import explain_out_of_memory, prepare_device
-from unlearning.files import sha256_of, sha256_of_file, write_csv, write_json
-from unlearning.images import as_float
-from unlearning.job import run
-from unlearning.seeding import stream_seed
-from unlearning.training import train
+from unlearning.data.dataset import Dataset
+from unlearning.io.files import sha256_of, sha256_of_file, write_csv, write_json
+from unlearning.networks.classifier import NOISE, Classifier, classifier_losses, classify
+from unlearning.networks.images import as_float
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.device import explain_out_of_memory, prepare_device
+from unlearning.runtime.job import run
+from unlearning.runtime.seeding import stream_seed
+from unlearning.training.train import train
 
 
 def main(
@@ -67,7 +67,7 @@ def main(
             seed=seed,
             checkpoint=checkpoint,
         )
-        _, predicted = look_at(network, images[torch.from_numpy(~data.train)])
+        _, predicted = classify(network, images[torch.from_numpy(~data.train)])
     confusion = np.zeros((len(data.classes),) * 2, dtype=int)
     np.add.at(confusion, (data.labels[~data.train], predicted.cpu().numpy()), 1)
 

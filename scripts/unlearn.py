@@ -6,17 +6,19 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from unlearning import models, plugins
-from unlearning.checkpoint import Checkpoint
-from unlearning.classifier import Classifier
-from unlearning.datasets import Dataset
-from unlearning.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
-from unlearning.files import sha256_of, write_csv, write_json
-from unlearning.forget_set import ForgetSet, of_classes
-from unlearning.job import run
-from unlearning.provenance import run_record
-from unlearning.tensors import read_tensors
-from unlearning.unlearning_run import STEP_COLUMNS, unlearn
+from unlearning.data.dataset import Dataset
+from unlearning.data.forget_set import ForgetSet, of_classes
+from unlearning.io.files import sha256_of, write_csv, write_json
+from unlearning.io.tensors import read_tensors
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
+from unlearning.runtime.job import run
+from unlearning.runtime.provenance import run_record
+from unlearning.training.monitoring import STEP_COLUMNS
+from unlearning.training.unlearn import unlearn
 
 
 def main(
@@ -45,7 +47,7 @@ def main(
         experiment: name of the experiment.
         method: name of the row; the settings name the file in `unlearning/methods`.
         seed: of the run, and of the original that it starts from.
-        settings: see `unlearning.experiment.method_settings`.
+        settings: see `unlearning.config.experiment.method_settings`.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs, the method's file included.
         dataset: prepared data set.
@@ -78,12 +80,12 @@ def main(
         model.with_suffix(".resume"),
         sha256_of([method, seed, settings, code, target.type, provenance["inputs_sha256"]]),
     )
-    rule = plugins.load("methods", settings["rule"])
+    rule = load_plugin("methods", settings["algorithm"])
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
         forget, heldout_forget = (
             torch.from_numpy(data.images[part]).to(target) for part in (chosen.forget, chosen.heldout_forget)
         )
-        network, configuration, image_shape = models.load(original, target)
+        network, configuration, image_shape = generative.load(original, target)
         before = {name: value.clone() for name, value in network.state_dict().items()}
         done = unlearn(
             network,
@@ -100,8 +102,8 @@ def main(
             checkpoint=checkpoint,
         )
 
-    models.save(network, configuration, image_shape, model)
-    columns = ("step", *STEP_COLUMNS, "seconds", "pace_seconds")
+    generative.save(network, configuration, image_shape, model)
+    columns = ("step", *STEP_COLUMNS, "seconds", "finetune_step_seconds")
     write_csv(steps, columns, ([row[column] for column in columns] for row in done.steps))
     columns = ("step", "forgotten", "samples")
     write_csv(measurements, columns, ([row[column] for column in columns] for row in done.measurements))
@@ -116,7 +118,7 @@ def main(
             "preparation_seconds": done.preparation_seconds,
             "seconds": done.preparation_seconds + sum(row["seconds"] for row in done.steps),
             "peak_memory_mib": peak_memory_mib(target),
-            **(drift(before, network, rule, done.status) if models.completes(network) else {}),
+            **(drift(before, network, rule, done.status) if generative.completes(network) else {}),
             **describe_device(target),
             **provenance,
         },

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from unlearning.config import ROOT, load_settings
+from unlearning.config.load import ROOT, load_settings
 from unlearning.figures import sensitivity
-from unlearning.files import read_json
-from unlearning.published import YARDSTICKS
-from unlearning.results import Results
-from unlearning.summary import main_table
+from unlearning.io.files import read_json
+from unlearning.reporting.published import YARDSTICKS
+from unlearning.reporting.results import Results
+from unlearning.reporting.summary import main_table
 
 WHOLE = r"(<!-- ([\w-]+)/(\w+): begin -->\n).*?(<!-- whole: end -->)"
 MARKS = r"(<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->\n).*?(<!-- results: end -->)"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from unlearning.files import read_json, sha256_of, write_json
-from unlearning.job import run
-from unlearning.plugins import GROUPS
-from unlearning.provenance import command, environment
-from unlearning.results import Results
+from unlearning.data.forget_set import GROUPS
+from unlearning.io.files import read_json, sha256_of, write_json
+from unlearning.reporting.results import Results
+from unlearning.runtime.job import run
+from unlearning.runtime.provenance import command, environment
 
 
 def main(

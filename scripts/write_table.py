@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from unlearning import comparisons, published, summary
-from unlearning.job import run
-from unlearning.results import Results
-from unlearning.tables import write_table
+from unlearning.reporting import comparisons, published, summary
+from unlearning.reporting.results import Results
+from unlearning.reporting.tables import write_table
+from unlearning.runtime.job import run
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
         accuracy: of the judge and, where there is one, of the guide.
         forget_set: as selected.
         published_numbers: for verdicts, CSV file, see published/README.md.
-        markdown, csv, latex, html, caption_file: see `unlearning.tables.write_table`; numbers to compute with
+        markdown, csv, latex, html, caption_file: see `unlearning.reporting.tables.write_table`; numbers to compute with
             are in `metrics.csv`.
     """
     results, numbers = Results.read(configuration, metrics, accuracy, forget_set), ()

@@ -5,6 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+from unlearning.plugins.load import load_plugin
+
 # Before torch is imported: two processes run tests, and each with threads for all cores is seven times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -24,8 +26,8 @@ def root(tmp_path_factory, worker_id):
 @pytest.fixture(scope="session")
 def mnist_source(root):
     """The folder that holds mnist/ with the official files: a given one, or one they are fetched to."""
-    from unlearning import downloads, plugins
-    from unlearning.datasets import SOURCE_VARIABLE
+    from unlearning.io import downloads
+    from unlearning.io.downloads import SOURCE_VARIABLE
 
     named = os.environ.get(SOURCE_VARIABLE)
     given = Path(named or ROOT.parent / "shared" / "data")
@@ -36,7 +38,7 @@ def mnist_source(root):
     with FileLock(root / "mnist.lock"), pytest.MonkeyPatch.context() as patched:
         patched.setattr(downloads, "PATIENCE", 10)
         try:
-            plugins.load("datasets", "mnist").fetch(root / "fetched" / "mnist", None)
+            load_plugin("datasets", "mnist").fetch(root / "fetched" / "mnist", None)
         except ValueError as error:
             pytest.skip(reason=f"MNIST is neither here nor to be fetched: {error}")
     return root / "fetched"

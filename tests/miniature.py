@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from PIL import Image
 
-from unlearning import image_folder
+from unlearning.data import attribute_table
 from unlearning.datasets.celeba import DATASET
 
 WIDTH, HEIGHT = 178, 218
@@ -89,7 +89,7 @@ def write_flowers(folder, train, heldout):
         rows.append(f"{name},{'train' if number < train else 'heldout'},{int(number % 3 == 0)}")
     table = folder / "attributes.csv"
     table.write_text("\n".join(rows) + "\n")
-    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", image_folder.__doc__, re.DOTALL).group(0))
+    code = textwrap.dedent(re.search(r"    '''Flowers.*DATASET\)\n", attribute_table.__doc__, re.DOTALL).group(0))
     checksum = f"sha256:{hashlib.sha256(table.read_bytes()).hexdigest()}"
     return code.replace("sha256:…", checksum).replace("[900]", f"[{train}]").replace("[100]", f"[{heldout}]")
 

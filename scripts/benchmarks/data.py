@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unlearning import pictures
+from unlearning.data.decoding import decode_all
 from unlearning.datasets.celeba import DATASET
-from unlearning.tensors import read_tensors, write_tensors
+from unlearning.io.tensors import read_tensors, write_tensors
 
 DISTINCT = 256
 
@@ -48,7 +48,7 @@ def decoding(count: int, workers: int) -> dict[str, float]:
         names = write_pictures(folder / "pictures", count)
         size = np.mean([(folder / "pictures" / name).stat().st_size for name in names[:DISTINCT]])
         started, used = time.perf_counter(), _processor_seconds()
-        images, readable = pictures.decode_all(
+        images, readable = decode_all(
             folder / "pictures", names, DATASET["image_shape"], DATASET["pictures"]["crop"], 0.0, folder / "chunks"
         )
         seconds, used = time.perf_counter() - started, _processor_seconds() - used

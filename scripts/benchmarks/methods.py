@@ -19,21 +19,25 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from unlearning import models, plugins
-from unlearning.adam import Adam
-from unlearning.batch_norm import BatchNorm2d
-from unlearning.checkpoint import Checkpoint
-from unlearning.classifier import Classifier
-from unlearning.config import load_experiment, load_settings
-from unlearning.datasets import class_names
-from unlearning.device import describe_device, peak_memory_mib, prepare_device
-from unlearning.experiment import method_settings
-from unlearning.files import write_json
-from unlearning.gradients import BatchLoss, Loss, Start, Step, hessian_products
-from unlearning.provenance import environment
-from unlearning.training import losses_of_images, train
-from unlearning.unlearning_run import histogram_loss, make_optimizer, now
-from unlearning.vectors import flatten, trainable, unflatten
+from unlearning.config.experiment import method_settings
+from unlearning.config.load import load_experiment, load_settings
+from unlearning.data.dataset import class_names
+from unlearning.data.description import describe_dataset
+from unlearning.io.files import write_json
+from unlearning.networks import generative
+from unlearning.networks.batch_norm import BatchNorm2d
+from unlearning.networks.classifier import Classifier
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.device import describe_device, peak_memory_mib, prepare_device
+from unlearning.runtime.provenance import environment
+from unlearning.training.gradients import BatchLoss, Loss, hessian_products
+from unlearning.training.losses import histogram_loss
+from unlearning.training.monitoring import now
+from unlearning.training.optimisers import Adam, make_optimizer
+from unlearning.training.step import Setup, Step
+from unlearning.training.train import losses_of_images, train
+from unlearning.training.vectors import flatten, trainable, unflatten
 
 IMAGES, ROUNDS, LOOP_STEPS = 1000, 15, 100
 RELEASED = "uno as released"
@@ -46,11 +50,11 @@ class Bench:
     """One method on a model of its own, which takes a step whenever asked."""
 
     def __init__(self, name: str, settings: dict, experiment: dict, device: torch.device):
-        described = plugins.describe("datasets", experiment["dataset"])
+        described = describe_dataset(experiment["dataset"])
         shape, classes = described["image_shape"], len(class_names(experiment["forget_set"], described))
-        self._method = plugins.load("methods", settings["rule"])
+        self._method = load_plugin("methods", settings["algorithm"])
         self._settings, self._device = settings, device
-        self._model = models.build(experiment["model"], shape, seed=0).to(device).train()
+        self._model = generative.build(experiment["model"], shape, seed=0).to(device).train()
         torch.manual_seed(0)
         layers = {
             key: experiment["guide"][key] for key in ("hidden_units", "convolutions") if key in experiment["guide"]
@@ -60,7 +64,7 @@ class Bench:
         images = (torch.rand(IMAGES, *shape, generator=self._generator, device=device) * 255).to(torch.uint8)
         self._images, self._prepared, self.seconds, self.name = images.float() / 255, None, [], name
         if hasattr(self._method, "prepare"):
-            start = Start(
+            start = Setup(
                 teacher=copy.deepcopy(self._model).eval().requires_grad_(False),
                 retain=images,
                 forget=images[:200],
@@ -173,8 +177,8 @@ def _take_product(way: Callable, compiled: bool, experiment: dict, device: torch
 
 def _product(experiment: dict, device: torch.device) -> tuple[torch.nn.Module, tuple, torch.Tensor]:
     """A fresh model, a batch of random images and noise, and a vector as UNO's are: a gradient, on other images."""
-    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
-    model = models.build(experiment["model"], shape, seed=0).to(device)
+    shape = describe_dataset(experiment["dataset"])["image_shape"]
+    model = generative.build(experiment["model"], shape, seed=0).to(device)
     generator = torch.Generator(device).manual_seed(0)
     batch, other = (
         (torch.rand(128, *shape, generator=generator, device=device), model.loss_noise(128, generator))
@@ -251,14 +255,14 @@ def product_errors(experiment: dict, device: torch.device) -> dict[str, dict[str
 
 def loop_overhead(experiment: dict, device: torch.device) -> float:
     """Time of `training.train`, from start to end, over that of its arithmetic alone: median of runs in turn."""
-    shape = plugins.describe("datasets", experiment["dataset"])["image_shape"]
+    shape = describe_dataset(experiment["dataset"])["image_shape"]
     settings = experiment["training"]
     count = settings["batch_size"] * LOOP_STEPS
     images = torch.rand(count, *shape, device=device)
     generator = torch.Generator(device).manual_seed(0)
     ratios = []
     for _ in range(ROUNDS):
-        model = models.build(experiment["model"], shape, seed=0).to(device)
+        model = generative.build(experiment["model"], shape, seed=0).to(device)
         with TemporaryDirectory() as folder:
             started = now(device)
             train(
@@ -272,7 +276,7 @@ def loop_overhead(experiment: dict, device: torch.device) -> float:
                 checkpoint=Checkpoint(Path(folder) / "resume", ""),
             )
             whole = now(device) - started
-        model = models.build(experiment["model"], shape, seed=0).to(device).train()
+        model = generative.build(experiment["model"], shape, seed=0).to(device).train()
         parameters, optimizer = trainable(model), Adam(model, settings["learning_rate"])
         started = now(device)
         for batch in images.split(settings["batch_size"]):
@@ -285,10 +289,10 @@ def loop_overhead(experiment: dict, device: torch.device) -> float:
 def compiled_training(experiment: dict, device: torch.device, rounds: int) -> dict[str, float]:
     """Seconds until the training loss is compiled, and a step with it over one without: median of steps in turn."""
     shape, size = (
-        plugins.describe("datasets", experiment["dataset"])["image_shape"],
+        describe_dataset(experiment["dataset"])["image_shape"],
         experiment["training"]["batch_size"],
     )
-    model = models.build(experiment["model"], shape, seed=0).to(device).train()
+    model = generative.build(experiment["model"], shape, seed=0).to(device).train()
     generator = torch.Generator(device).manual_seed(0)
     images = torch.randint(0, 256, (size, *shape), generator=generator, device=device, dtype=torch.uint8)
     chosen = torch.arange(size, device=device)

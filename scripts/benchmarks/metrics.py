@@ -19,13 +19,13 @@ import torch
 from pytorch_fid import inception as pytorch_fid
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from unlearning import weights
-from unlearning.device import describe_device, prepare_device
-from unlearning.files import sha256_of_file
-from unlearning.inception import Inception
+from unlearning.evaluation.statistics import moments
+from unlearning.io import inception_weights
+from unlearning.io.files import sha256_of_file
 from unlearning.metrics.fid import frechet_distance
-from unlearning.statistics import moments
-from unlearning.unlearning_run import now
+from unlearning.networks.inception import Inception
+from unlearning.runtime.device import describe_device, prepare_device
+from unlearning.training.monitoring import now
 
 REPETITIONS = 3
 
@@ -41,9 +41,9 @@ def random_inception(device: torch.device) -> Inception:
             mock.patch.object(torch.nn.Module, "load_state_dict"),
         ):
             state = pytorch_fid.fid_inception_v3().state_dict()
-        torch.save(state, folder / weights.FILE)
-        checksum = f"sha256:{sha256_of_file(folder / weights.FILE)}"
-        with mock.patch.dict(weights.INCEPTION["files"], {weights.FILE: checksum}):
+        torch.save(state, folder / inception_weights.FILE)
+        checksum = f"sha256:{sha256_of_file(folder / inception_weights.FILE)}"
+        with mock.patch.dict(inception_weights.INCEPTION["files"], {inception_weights.FILE: checksum}):
             return Inception(folder, device)
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     measured = {
         "device": describe_device(device),
         "inception": throughput(images, device),
-        "frechet_distance_by_features": {size: distances(size) for size in (256, weights.FEATURES)},
+        "frechet_distance_by_features": {size: distances(size) for size in (256, inception_weights.FEATURES)},
     }
     print(json.dumps(measured, indent=2))
 

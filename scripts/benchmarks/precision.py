@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from sklearn.datasets import load_sample_images
 
-from unlearning import models, plotting, plugins
-from unlearning.checkpoint import Checkpoint
-from unlearning.config import load_experiment, load_settings
-from unlearning.device import describe_device, prepare_device
-from unlearning.files import atomic_path
-from unlearning.training import losses_of_images, train
+from unlearning.config.load import load_experiment, load_settings
+from unlearning.data.description import describe_dataset
+from unlearning.io.files import atomic_path
+from unlearning.networks import generative
+from unlearning.reporting import plotting
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.device import describe_device, prepare_device
+from unlearning.training.train import losses_of_images, train
 
 SEEDS = (0, 1)
 
@@ -40,7 +42,7 @@ def cuttings(count: int, shape: list[int]) -> torch.Tensor:
 
 def loss_curve(experiment: dict, precision: str, seed: int, images: torch.Tensor, epochs: int) -> dict:
     """Mean loss of each epoch in nats per image, and the seconds of training."""
-    model = models.build(experiment["model"], list(images.shape[1:]), seed).to(images.device)
+    model = generative.build(experiment["model"], list(images.shape[1:]), seed).to(images.device)
     with TemporaryDirectory() as folder:
         trained = train(
             model,
@@ -64,7 +66,7 @@ def distance(curve: dict, reference: dict) -> float:
 def compare(name: str, precisions: list[str], device: torch.device, pictures: int, epochs: int) -> dict:
     """The curves of an experiment's model by precision, and how far they lie from float32's."""
     experiment = load_experiment(name)
-    images = cuttings(pictures, plugins.describe("datasets", experiment["dataset"])["image_shape"]).to(device)
+    images = cuttings(pictures, describe_dataset(experiment["dataset"])["image_shape"]).to(device)
     curves = {
         precision: [loss_curve(experiment, precision, seed, images, epochs) for seed in SEEDS]
         for precision in precisions

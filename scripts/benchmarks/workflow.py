@@ -21,12 +21,12 @@ import pandas as pd
 import psutil
 import yaml
 
-from unlearning.config import load_experiment, load_settings
+from unlearning.config.load import load_experiment, load_settings
+from unlearning.config.strict_yaml import read_yaml
 from unlearning.figures import normalised
-from unlearning.files import write_json
-from unlearning.results import Results
-from unlearning.strict_yaml import ROOT, read_yaml
-from unlearning.summary import main_table, tidy
+from unlearning.io.files import ROOT, write_json
+from unlearning.reporting.results import Results
+from unlearning.reporting.summary import main_table, tidy
 
 SCRIPTS = ("train", "unlearn", "evaluate", "aggregate", "draw_figure")  # one per kind of imports
 REPETITIONS = 5

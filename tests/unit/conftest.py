@@ -11,10 +11,13 @@ import pytest
 import torch
 from hypothesis import settings
 
-from unlearning import models, plugins
-from unlearning.classifier import Classifier
-from unlearning.gradients import BatchLoss, Start, Step
-from unlearning.unlearning_run import histogram_loss
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier
+from unlearning.plugins.describe import describe_plugin
+from unlearning.plugins.load import load_plugin
+from unlearning.training.gradients import BatchLoss
+from unlearning.training.losses import histogram_loss
+from unlearning.training.step import Setup, Step
 
 # A busy machine is no fault of the code. With CI in the environment, hypothesis draws the same examples every time.
 settings.register_profile("patient", settings(), deadline=None)
@@ -32,7 +35,7 @@ def figures_are_closed():
 @pytest.fixture
 def model():
     """A VAE small enough to differentiate by hand: 4×4 pixels, 5 hidden units, 2 latent dimensions."""
-    network = models.build({"vae": {"hidden_units": 5, "latent_dimensions": 2}}, [1, 4, 4], seed=3)
+    network = generative.build({"vae": {"hidden_units": 5, "latent_dimensions": 2}}, [1, 4, 4], seed=3)
     return network.double().train()
 
 
@@ -65,11 +68,11 @@ def make_step(model, batches, guide, monkeypatch):
 
     def make(number=1, method=None):
         prepared = None
-        if method and hasattr(plugins.load("methods", method), "as_float"):
-            monkeypatch.setattr(plugins.load("methods", method), "as_float", lambda images: images.double() / 255)
-        if hasattr(method and plugins.load("methods", method), "prepare"):
+        if method and hasattr(load_plugin("methods", method), "as_float"):
+            monkeypatch.setattr(load_plugin("methods", method), "as_float", lambda images: images.double() / 255)
+        if hasattr(method and load_plugin("methods", method), "prepare"):
             pixels = {name: (images * 255).to(torch.uint8) for name, (images, _) in batches.items()}
-            start = Start(
+            start = Setup(
                 teacher=copy.deepcopy(model).eval().requires_grad_(False),
                 **pixels,
                 batch_size=6,
@@ -78,7 +81,7 @@ def make_step(model, batches, guide, monkeypatch):
                 forgotten_classes=[1],
                 generator=torch.Generator().manual_seed(5),
             )
-            prepared = plugins.load("methods", method).prepare(start, **parameters_of(method))
+            prepared = load_plugin("methods", method).prepare(start, **parameters_of(method))
         return Step(
             number,
             *(BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget")),
@@ -111,5 +114,5 @@ def full_disk(monkeypatch):
 
 def parameters_of(method):
     """Some value for every parameter that a method declares."""
-    described = plugins.describe("methods", method)
+    described = describe_plugin("methods", method)
     return {name: schema["enum"][0] if "enum" in schema else 10 for name, schema in described.items()}

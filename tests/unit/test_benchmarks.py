@@ -5,13 +5,13 @@ import torch
 
 import update_readme
 from benchmarks import methods, precision
-from unlearning.config import load_experiment
-from unlearning.device import prepare_device
-from unlearning.experiment import method_settings
-from unlearning.files import write_json
-from unlearning.gradients import Step
+from unlearning.config.experiment import method_settings
+from unlearning.config.load import load_experiment
+from unlearning.io.files import write_json
 from unlearning.methods import uno
-from unlearning.vectors import flatten, trainable
+from unlearning.runtime.device import prepare_device
+from unlearning.training.step import Step
+from unlearning.training.vectors import flatten, trainable
 
 
 @pytest.fixture(scope="module")

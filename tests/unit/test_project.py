@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from unlearning import plugins
-from unlearning.strict_yaml import read_yaml
-from unlearning.tables import to_latex
+from unlearning.config.strict_yaml import read_yaml
+from unlearning.evaluation.description import describe_metrics
+from unlearning.plugins.describe import plugin_names
+from unlearning.reporting.tables import to_latex
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,7 +136,7 @@ def test_results_are_of_experiments_and_metrics_that_exist(page):
     assert marks
     for names, metrics in marks:
         measured = [read_yaml(f"configs/{name}.yaml")["evaluation"]["metrics"] for name in names.split(", ")]
-        described = [{key for name in each for key in plugins.describe("metrics", name)} for each in measured]
+        described = [{key for name in each for key in describe_metrics(name)} for each in measured]
         assert set(filter(None, metrics.split(", "))) <= set.intersection(*described)
 
 
@@ -149,7 +150,7 @@ def test_files_for_others_are_there():
 def test_latex_table_compiles_and_fits_the_page(tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("reason: pdflatex is not installed (Debian: apt install texlive-latex-recommended)")
-    described = [entry for name in plugins.names("metrics") for entry in plugins.describe("metrics", name).values()]
+    described = [entry for name in plugin_names("metrics") for entry in describe_metrics(name).values()]
     columns = {f"{entry['label']} ({entry['unit']})": ["142.1 ± 10.2", "> 530 (0/10)", "– ∞ −"] for entry in described}
     columns |= {"Signs": ["earlier 10, later 0, undecided 0 *", "+1.2e+05 [-1.1e+05, +1.3e+05] (2 of 3 seeds) *", "–"]}
     columns |= {"Reason": ["a reason in very many words " * 5, "* not a star form", "[not an option] " * 9]}

@@ -9,16 +9,21 @@ import torch
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from unlearning import models
-from unlearning.datasets import Dataset
+from unlearning.data.dataset import Dataset
 from unlearning.datasets.celeba import DATASET
-from unlearning.evaluation import group_losses
+from unlearning.evaluation.collect import group_losses
+from unlearning.networks import generative
 
 from ..clone import ROOT, Clone
 from ..miniature import write_celeba
 
 METRICS = [*yaml.safe_load((ROOT / "configs" / "celeba.yaml").read_text())["evaluation"]["metrics"], "elbo_rank"]
-SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
+SWAPPED = {
+    "algorithm": "uno_histogram",
+    "orthogonality_weight": 0,
+    "histogram_weight": 1e3,
+    "hessian_products": "exact",
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +105,7 @@ def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(chec
     images = torch.from_numpy(Dataset.load(checked[0].path / "data" / "celeba" / "prepared.safetensors").images)
     groups = json.loads((results / "forget_set.json").read_text())
     compared = {name: groups[name] for name in ("forget", "heldout_forget")}
-    network, *_ = models.load(results / "seed0" / "original" / "model.safetensors")
+    network, *_ = generative.load(results / "seed0" / "original" / "model.safetensors")
     with torch.no_grad():
         losses = group_losses(network.eval(), images, compared, 2, seed=0)
     truth = np.repeat([0, 1], [len(losses["forget"]), len(losses["heldout_forget"])])

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from unlearning.datasets import Dataset
-from unlearning.files import sha256_of_file
+from unlearning.data.dataset import Dataset
+from unlearning.io.files import sha256_of_file
 
 from ..clip import publish_clip
 from ..clone import ROOT, Clone
 from ..miniature import write_class_folders
 
 GROUPS = ("forget", "retain", "heldout_forget", "heldout_retain")
-I2I = {"rule": "i2i", "retain_images": "others", "forget_weight": 0.2, "forget_target": "full_noise"}
+I2I = {"algorithm": "i2i", "retain_images": "others", "forget_weight": 0.2, "forget_target": "full_noise"}
 SMALL = {
     "device": "cpu",
     "seeds": [0],
@@ -68,7 +68,7 @@ def checked(tmp_path_factory):
             "finetune": {},
             "i2i_proxy": I2I,
             "i2i_elsewhere": I2I | {"retain_images": "elsewhere"},
-            "lost": {"rule": "ascent", "learning_rate": 1e39},  # float32 ends before
+            "lost": {"algorithm": "ascent", "learning_rate": 1e39},  # float32 ends before
         },
         evaluation__embedding={
             "source": str(published.parent),

@@ -56,7 +56,7 @@ def test_a_damaged_result_is_named_and_made_again(copy, finished, file, damage, 
 
 def test_features_of_another_judge_are_refused(copy):
     """As if somebody had copied a cached reference from an experiment with another judge."""
-    from unlearning.tensors import read_tensors, write_tensors
+    from unlearning.io.tensors import read_tensors, write_tensors
 
     reference = copy.path / "results/tiny/reference.safetensors"
     tensors, header = read_tensors(reference)

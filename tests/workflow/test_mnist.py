@@ -9,14 +9,19 @@ import pytest
 import aggregate
 import evaluate
 import unlearn
-from unlearning import published
-from unlearning.config import load_experiment
-from unlearning.experiment import REFERENCES, method_settings
-from unlearning.results import Results
+from unlearning.config.experiment import REFERENCES, method_settings
+from unlearning.config.load import load_experiment
+from unlearning.reporting import published
+from unlearning.reporting.results import Results
 
 from ..clone import ROOT, UNO, Clone, trajectory
 
-SWAPPED = {"rule": "uno_histogram", "orthogonality_weight": 0, "histogram_weight": 1e3, "hessian_products": "exact"}
+SWAPPED = {
+    "algorithm": "uno_histogram",
+    "orthogonality_weight": 0,
+    "histogram_weight": 1e3,
+    "hessian_products": "exact",
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +110,8 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
         evaluate.main(
             method=method,
             settings=experiment["evaluation"],
-            made_with=settings,
-            compare_with=None,
+            expected_settings=settings,
+            other_seed=None,
             attribute=None,
             weights=None,
             reference=results / "reference.safetensors",

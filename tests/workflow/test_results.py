@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from unlearning.files import sha256_of, sha256_of_file
+from unlearning.io.files import sha256_of, sha256_of_file
 
 from ..clone import FIGURES
 

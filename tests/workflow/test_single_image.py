@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from unlearning import weights
+from unlearning.io import inception_weights
 
 from ..clone import Clone
 
@@ -54,9 +54,13 @@ def test_weights_that_cannot_be_had_are_named_before_any_job(tmp_path):
     clone.write_experiment(evaluation__features="inception", evaluation__metrics=["kid"])
     assert clone.pending()["fetch_weights"] == 1
     (tmp_path / "source" / "inception").mkdir(parents=True)
-    (tmp_path / "source" / "inception" / weights.FILE).write_bytes(b"altered")
+    (tmp_path / "source" / "inception" / inception_weights.FILE).write_bytes(b"altered")
     done = clone.snakemake("--cores", "2", "--config", f"data_source={tmp_path / 'source'}")
     assert done.returncode != 0
-    for part in (f"inception: {weights.FILE} could not be had", "truncated or altered", "Put a whole copy there"):
+    for part in (
+        f"inception: {inception_weights.FILE} could not be had",
+        "truncated or altered",
+        "Put a whole copy there",
+    ):
         assert part in done.stdout + done.stderr
     assert not (clone.path / "data" / "digits").exists()

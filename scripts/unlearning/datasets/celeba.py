@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning import downloads, image_folder
-from unlearning.datasets import SOURCE_VARIABLE, Dataset
-from unlearning.files import OF_THIS_DISK, temporary_folder
+from unlearning.data import attribute_table
+from unlearning.data.dataset import Dataset
+from unlearning.io import downloads
+from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.files import OF_THIS_DISK, temporary_folder
 
 DATASET = {
     "name": "celeba",
@@ -88,7 +90,7 @@ def fetch(raw: Path, source: str | None) -> None:
         downloads.fetch(raw, DATASET, downloads.mirrors_of("celeba", source, []))
     unpacked = Path(source or "") / "celeba" / "img_align_celeba"
     if source and unpacked.is_dir():
-        image_folder.place(unpacked, raw / "img_align_celeba")
+        attribute_table.place(unpacked, raw / "img_align_celeba")
     elif not (raw / "img_align_celeba").is_dir():
         downloads.fetch(raw, DATASET | {"files": ARCHIVE}, downloads.mirrors_of("celeba", source, []))
         _unpack(raw)
@@ -119,7 +121,7 @@ def read(raw: Path) -> Dataset:
             f"{attributes}: states {count} pictures, has rows for {len(names)}, and {parts.name} for {len(partition)}; "
             "these must be the same pictures in the same order, each of part 0, 1 or 2"
         )
-    return image_folder.assemble(
+    return attribute_table.assemble(
         raw,
         DATASET,
         names=names,

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning import strokes
-from unlearning.datasets import Dataset, verify_files
-from unlearning.files import atomic_path
+from unlearning.data import handwriting
+from unlearning.data.dataset import Dataset
+from unlearning.io.checksums import verify_files
+from unlearning.io.files import atomic_path
 
 DATASET = {
     "name": "digits",
@@ -49,4 +50,4 @@ def read(raw: Path) -> Dataset:
         classes=DATASET["classes"],
         attribute_names=[],
     )
-    return strokes.with_attributes(dataset)
+    return handwriting.with_attributes(dataset)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from unlearning import downloads, idx
-from unlearning.datasets import Dataset
+from unlearning.data import idx
+from unlearning.data.dataset import Dataset
+from unlearning.io import downloads
 
 DATASET = {
     "name": "fashion_mnist",

@@ -7,8 +7,8 @@ The short side is resized to 224 pixels, as ViT-MAE's published weights expect, 
 
 from pathlib import Path
 
-from unlearning import class_folders
-from unlearning.datasets import Dataset
+from unlearning.data import class_folders
+from unlearning.data.dataset import Dataset
 
 DATASET = {
     "name": "imagenet",

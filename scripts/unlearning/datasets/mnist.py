@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from unlearning import downloads, idx, strokes
-from unlearning.datasets import Dataset
+from unlearning.data import handwriting, idx
+from unlearning.data.dataset import Dataset
+from unlearning.io import downloads
 
 DATASET = {
     "name": "mnist",
@@ -33,4 +34,4 @@ def fetch(raw: Path, source: str | None) -> None:
 
 def read(raw: Path) -> Dataset:
     """As published: 60,000 images to train with and 10,000 held out; attributes are measured."""
-    return strokes.with_attributes(idx.read(raw, DATASET))
+    return handwriting.with_attributes(idx.read(raw, DATASET))

@@ -7,8 +7,8 @@ it is the first 250 of each class by name, and all 36,500 validation images, whi
 
 from pathlib import Path
 
-from unlearning import class_folders
-from unlearning.datasets import Dataset
+from unlearning.data import class_folders
+from unlearning.data.dataset import Dataset
 
 DATASET = {
     "name": "places",

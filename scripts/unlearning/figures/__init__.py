@@ -1,6 +1,6 @@
 """Figures, one file each.
 
-A figure's file holds a function `draw(results)` that takes `unlearning.results.Results` and returns a
+A figure's file holds a function `draw(results)` that takes `unlearning.reporting.results.Results` and returns a
 matplotlib figure and its caption, one paragraph of reStructuredText. What it cannot be drawn without stands in
 literals, which are read before any job:
 

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unlearning.plotting import colors, panels
-from unlearning.results import Results
+from unlearning.reporting.plotting import colors, panels
+from unlearning.reporting.results import Results
 
 MODELS = "generating"
 

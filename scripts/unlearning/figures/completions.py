@@ -5,8 +5,8 @@ from itertools import zip_longest
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unlearning.plugins import GROUPS
-from unlearning.results import Results
+from unlearning.data.forget_set import GROUPS
+from unlearning.reporting.results import Results
 
 MODELS = "completing"
 SHOWN = 8  # images of each group

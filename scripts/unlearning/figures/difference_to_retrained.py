@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.plotting import REFERENCE_COLORS, colors, markers
-from unlearning.plugins import GROUPS
-from unlearning.results import Results
+from unlearning.data.forget_set import GROUPS
+from unlearning.reporting.plotting import REFERENCE_COLORS, colors, markers
+from unlearning.reporting.results import Results
 
 MODELS = "completing"
 NEEDS = {

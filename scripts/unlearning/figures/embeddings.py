@@ -5,10 +5,9 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from unlearning.forget_set import spread_out
-from unlearning.plotting import panels
-from unlearning.plugins import GROUPS
-from unlearning.results import Results
+from unlearning.data.forget_set import GROUPS, spread_out
+from unlearning.reporting.plotting import panels
+from unlearning.reporting.results import Results
 
 MODELS = "completing"
 POINTS = 50  # images of each group: t-SNE of 2,000 points takes some ten seconds

@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.plotting import colors, panels
-from unlearning.protocol import PUBLISHED_LATENTS
-from unlearning.results import Results
+from unlearning.config.protocol import PUBLISHED_LATENTS
+from unlearning.reporting.plotting import colors, panels
+from unlearning.reporting.results import Results
 
 NEEDS = {"evaluation.threshold": {}}
 

@@ -2,10 +2,10 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.experiment import REFERENCES, rows_alike_but_for
-from unlearning.plotting import colors, markers, over_seeds, reference_bands
-from unlearning.plugins import GROUPS
-from unlearning.results import Results, with_unit
+from unlearning.config.experiment import REFERENCES, rows_alike_but_for
+from unlearning.data.forget_set import GROUPS
+from unlearning.reporting.plotting import colors, markers, over_seeds, reference_bands
+from unlearning.reporting.results import Results, with_unit
 
 MODELS = "completing"
 NEEDS = {

@@ -2,8 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.plotting import colors, panels
-from unlearning.results import Results
+from unlearning.reporting.plotting import colors, panels
+from unlearning.reporting.results import Results
 
 WINDOW = 3
 

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unlearning.plotting import panels
-from unlearning.results import Results
+from unlearning.reporting.plotting import panels
+from unlearning.reporting.results import Results
 
 MODELS = "generating"
 NEEDS = {"model": {"additionalProperties": {"properties": {"latent_dimensions": {"const": 2}}}}}

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unlearning.plotting import colors, markers
-from unlearning.results import Results
+from unlearning.reporting.plotting import colors, markers
+from unlearning.reporting.results import Results
 
 LIMITS = (-1.0, 3.0)
 

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullFormatter
 
-from unlearning.plotting import colors, markers
-from unlearning.published import QUANTITIES
-from unlearning.results import Results
+from unlearning.reporting.plotting import colors, markers
+from unlearning.reporting.published import QUANTITIES
+from unlearning.reporting.results import Results
 
 NEEDS = {"published": {}}
 

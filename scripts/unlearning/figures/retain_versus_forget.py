@@ -2,8 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.plotting import REFERENCE_COLORS, colors, logarithmic, markers, mean_and_range
-from unlearning.results import Results, with_unit
+from unlearning.reporting.plotting import REFERENCE_COLORS, colors, logarithmic, markers, mean_and_range
+from unlearning.reporting.results import Results, with_unit
 
 MODELS = "completing"
 COLUMNS = 3

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unlearning.results import Results
+from unlearning.reporting.results import Results
 
 MODELS = "generating"
 SHOWN = 16

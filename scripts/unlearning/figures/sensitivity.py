@@ -6,12 +6,11 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning import plugins
-from unlearning.evaluation import read_columns
-from unlearning.experiment import REFERENCES, rows_alike_but_for
-from unlearning.files import read_json
-from unlearning.plotting import colors, markers, over_seeds, reference_bands
-from unlearning.results import Results, with_unit
+from unlearning.config.experiment import REFERENCES, rows_alike_but_for
+from unlearning.io.files import read_columns, read_json
+from unlearning.plugins.load import load_plugin
+from unlearning.reporting.plotting import colors, markers, over_seeds, reference_bands
+from unlearning.reporting.results import Results, with_unit
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
 SWEPT = ("optimizer", "orthogonality_weight", "batch_normalisation", "loss_reduction", "batch_size", "learning_rate")
@@ -108,7 +107,7 @@ def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
             published_features=None,
         )
         for file in set(CROSSINGS) & set(results.experiment["evaluation"]["metrics"]):
-            values = plugins.load("metrics", file).compute(evidence)
+            values = load_plugin("metrics", file).compute(evidence)
             status = evidence.record["status"]
             found += [{"metric": name, "status": status, **asdict(value)} for name, value in values.items()]
     return pd.DataFrame(found, columns=["metric", "status", "value", "low", "high", "censored"])

@@ -5,9 +5,16 @@ import itertools
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.experiment import REFERENCES
-from unlearning.plotting import colors, logarithmic, markers, mean_and_range, median_and_range, reference_bands
-from unlearning.results import Results
+from unlearning.config.experiment import REFERENCES
+from unlearning.reporting.plotting import (
+    colors,
+    logarithmic,
+    markers,
+    mean_and_range,
+    median_and_range,
+    reference_bands,
+)
+from unlearning.reporting.results import Results
 
 MODELS = "generating"
 NEEDS = {"evaluation.threshold": {}}

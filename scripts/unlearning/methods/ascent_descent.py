@@ -5,7 +5,7 @@ The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712).
 
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unlearning.gradients import Start, Step
-from unlearning.images import CHUNK, as_float
+from unlearning.networks.images import CHUNK, as_float
+from unlearning.training.step import Setup, Step
 
 MODELS = "generating"
 PARAMETERS = {
@@ -40,7 +40,7 @@ class Feature:
 
 
 @torch.no_grad()
-def prepare(start: Start, forget_weight: float) -> Feature:
+def prepare(start: Setup, forget_weight: float) -> Feature:
     """Find the feature in the latents of all training images."""
     means = []
     for images in (start.retain, start.forget):

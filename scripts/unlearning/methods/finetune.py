@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

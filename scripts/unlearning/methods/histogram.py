@@ -7,8 +7,8 @@ retained classes, and 1e-8 on each forgotten one, as in the code, or the diverge
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods import finetune
+from unlearning.training.step import Step
 
 NEEDS_GUIDE = True
 MODELS = "generating"

@@ -13,7 +13,7 @@ encoder sees visible pixels alone has nothing to forget.
 import torch
 from torch import Tensor, nn
 
-from unlearning.gradients import Start, Step
+from unlearning.training.step import Setup, Step
 
 PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the forget images' embeddings"},
@@ -26,7 +26,7 @@ ENCODER_ONLY = True
 MODELS = "completing"
 
 
-def prepare(start: Start, forget_weight: float, forget_target: str) -> nn.Module:
+def prepare(start: Setup, forget_weight: float, forget_target: str) -> nn.Module:
     """The frozen original."""
     return start.teacher
 

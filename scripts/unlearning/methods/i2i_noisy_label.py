@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods.i2i import noise_images
+from unlearning.training.step import Step
 
 PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the noisy forget loss"}}
 MODELS = "completing"
@@ -13,4 +13,4 @@ def direction(step: Step, forget_weight: float) -> Tensor:
     """∇(L_r + α L(x_f; target n)), n a noise image with the mean and deviation of the batch."""
     images, _ = step.forget.batch
     target = noise_images(images, step.generator)
-    return step.retain.plus(forget_weight, step.forget.towards(target)).gradient
+    return step.retain.add(forget_weight, step.forget.with_target(target)).gradient

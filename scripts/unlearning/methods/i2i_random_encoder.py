@@ -9,16 +9,16 @@ copied, not its retain term, the distance to the frozen original's embeddings.
 import torch
 from torch import Tensor, nn
 
-from unlearning.gradients import Start, Step
 from unlearning.methods import i2i_retain_label
 from unlearning.methods.i2i import embedding_distance
+from unlearning.training.step import Setup, Step
 
 PARAMETERS = i2i_retain_label.PARAMETERS
 ENCODER_ONLY = True
 MODELS = "completing"
 
 
-def prepare(start: Start, forget_weight: float, pushed_images: str) -> nn.Module:
+def prepare(start: Setup, forget_weight: float, pushed_images: str) -> nn.Module:
     """The frozen original."""
     return start.teacher
 
@@ -30,7 +30,7 @@ def direction(step: Step, forget_weight: float, pushed_images: str) -> Tensor:
         embeddings = step.prepared.embedding(images, noise)
         wanted = tuple(part.mean() + part.std() * random_like(part, step.generator) for part in embeddings)
     pushed = step.loss(lambda: embedding_distance(step.model.embedding(images, noise), wanted))
-    return step.retain.plus(forget_weight, pushed).gradient
+    return step.retain.add(forget_weight, pushed).gradient
 
 
 def random_like(tensor: Tensor, generator: torch.Generator) -> Tensor:

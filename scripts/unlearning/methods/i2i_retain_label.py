@@ -9,8 +9,8 @@ pushed to the wrong target. Of that code the mask is copied, not its losses, dis
 import torch
 from torch import Tensor
 
-from unlearning.gradients import Start, Step
-from unlearning.images import as_float
+from unlearning.networks.images import as_float
+from unlearning.training.step import Setup, Step
 
 PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the loss with the wrong target"},
@@ -21,7 +21,7 @@ LABELS = 256  # completions by the original, made once; one per step would cost 
 
 
 @torch.no_grad()
-def prepare(start: Start, forget_weight: float, pushed_images: str) -> Tensor:
+def prepare(start: Setup, forget_weight: float, pushed_images: str) -> Tensor:
     """Completions (LABELS, C, H, W) of random retain images by the frozen original."""
     chosen = torch.randint(len(start.retain), (LABELS,), generator=start.generator, device=start.retain.device)
     noise = start.teacher.completion_noise(LABELS, start.generator)
@@ -33,4 +33,4 @@ def direction(step: Step, forget_weight: float, pushed_images: str) -> Tensor:
     pushed = getattr(step, pushed_images)
     count, labels = len(pushed.batch[0]), step.prepared
     chosen = torch.randint(len(labels), (count,), generator=step.generator, device=labels.device)
-    return step.retain.plus(forget_weight, pushed.towards(labels[chosen])).gradient
+    return step.retain.add(forget_weight, pushed.with_target(labels[chosen])).gradient

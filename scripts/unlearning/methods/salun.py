@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unlearning.gradients import BatchLoss, Start, Step
-from unlearning.images import as_float
+from unlearning.networks.images import as_float
+from unlearning.training.gradients import BatchLoss
+from unlearning.training.step import Setup, Step
 
 MODELS = "generating"
 PARAMETERS = {
@@ -35,7 +36,7 @@ class Saliency:
     reduction: str
 
 
-def prepare(start: Start, forget_weight: float) -> Saliency:
+def prepare(start: Setup, forget_weight: float) -> Saliency:
     """Find the weights whose forget gradient, over the whole forget set, is above the median."""
     model = start.teacher.requires_grad_(True)
     total = torch.zeros((), device=start.forget.device)
@@ -58,7 +59,7 @@ def direction(step: Step, forget_weight: float) -> Tensor:
     def divergence() -> Tensor:
         return getattr(gaussian_divergence(*step.model.posterior(images), *wanted), saliency.reduction)()
 
-    return saliency.salient * step.retain.plus(forget_weight, step.loss(divergence)).gradient
+    return saliency.salient * step.retain.add(forget_weight, step.loss(divergence)).gradient
 
 
 def gaussian_divergence(mean: Tensor, log_variance: Tensor, other_mean: Tensor, other_log_variance: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unlearning.gradients import BatchLoss, Start, Step
-from unlearning.images import as_float
-from unlearning.models import draw_samples
-from unlearning.vectors import flatten, trainable
+from unlearning.networks.generative import draw_samples
+from unlearning.networks.images import as_float
+from unlearning.training.gradients import BatchLoss
+from unlearning.training.step import Setup, Step
+from unlearning.training.vectors import flatten, trainable
 
 NEEDS_GUIDE = True
 MODELS = "generating"
@@ -50,7 +51,7 @@ class Memory:
     reduction: str
 
 
-def prepare(start: Start, elasticity_weight: float, fisher_samples: int) -> Memory:
+def prepare(start: Setup, elasticity_weight: float, fisher_samples: int) -> Memory:
     """Estimate the Fisher diagonal: the mean square of each weight's gradient, image by image, on samples."""
     model = start.teacher.requires_grad_(True)
     point = flatten([parameter.detach() for parameter in trainable(model)])

@@ -8,7 +8,7 @@ ascent direction harms the retain loss where c > 0. Whether Bae et al. 2023 proj
 import torch
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

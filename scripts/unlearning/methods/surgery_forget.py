@@ -7,7 +7,7 @@ et al. was not at hand: this is one *reading*; `surgery_retain` and `surgery_con
 
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods import histogram, surgery_forget
+from unlearning.training.step import Step
 
 NEEDS_GUIDE = True
 MODELS = "generating"

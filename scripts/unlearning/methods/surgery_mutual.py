@@ -8,7 +8,7 @@ gradient −g_f, and "retain", with gradient g_r. They conflict where c > 0.
 import torch
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

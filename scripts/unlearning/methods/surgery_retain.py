@@ -6,7 +6,7 @@ released code); compare `surgery_forget`, which projects the other gradient.
 
 from torch import Tensor
 
-from unlearning.gradients import Step
+from unlearning.training.step import Step
 
 PARAMETERS = {}
 

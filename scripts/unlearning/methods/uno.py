@@ -11,7 +11,8 @@ the paper defines it; the published runs are the row `uno_as_run` of configs/mni
 import torch
 from torch import Tensor
 
-from unlearning.gradients import Step, hessian_products
+from unlearning.training.gradients import hessian_products
+from unlearning.training.step import Step
 
 PARAMETERS = {
     "orthogonality_weight": {

@@ -6,8 +6,8 @@ configs/mnist.yaml; with κ = 0 it is `uno`.
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods import histogram, uno
+from unlearning.training.step import Step
 
 NEEDS_GUIDE = True
 MODELS = "generating"

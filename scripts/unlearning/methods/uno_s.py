@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods import surgery_retain, uno
+from unlearning.training.step import Step
 
 PARAMETERS = uno.PARAMETERS
 

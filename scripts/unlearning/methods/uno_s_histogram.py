@@ -7,8 +7,8 @@ row `uno_s_as_run` of configs/mnist.yaml.
 
 from torch import Tensor
 
-from unlearning.gradients import Step
 from unlearning.methods import uno_histogram, uno_s
+from unlearning.training.step import Step
 
 NEEDS_GUIDE = True
 MODELS = "generating"

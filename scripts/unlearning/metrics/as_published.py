@@ -16,9 +16,10 @@ images otherwise than samples; here they are treated alike, so that a ratio of C
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value, step_time
-from unlearning.protocol import PUBLISHED_LATENTS
-from unlearning.statistics import moments
+from unlearning.config.protocol import PUBLISHED_LATENTS
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import moments
+from unlearning.metrics import step_time
 
 METRICS = {
     "published_steps": {
@@ -72,7 +73,7 @@ def compute(evidence: Evidence) -> dict[str, Value]:
     counts = evidence.steps.get("published_forgotten", np.array([np.nan]))
     if not np.isnan(counts).any():
         shares, seconds = counts / PUBLISHED_LATENTS, evidence.steps["seconds"]
-        if evidence.record["settings"]["rule"] in DECODED_AFTER_UPDATE:  # step 1 is what is seen before the second
+        if evidence.record["settings"]["algorithm"] in DECODED_AFTER_UPDATE:  # step 1 is what is seen before the second
             shares = shares[1:]
         below = shares <= evidence.threshold
         never = not below.any()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "class_histogram_kl": {

@@ -1,8 +1,8 @@
 """Fréchet distance (Heusel et al. 2017) from completed images to the true ones of the same group."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import moments
 from unlearning.metrics.fid import check_count, frechet_distance
-from unlearning.statistics import moments
 
 METRICS = {
     "completion_fid": {

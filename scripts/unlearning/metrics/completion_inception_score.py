@@ -1,6 +1,6 @@
 """Inception score (Salimans et al. 2016) of completed images."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 from unlearning.metrics.inception_score import inception_score
 
 METRICS = {

@@ -1,6 +1,6 @@
 """What a whole run costs: the time of its training or unlearning, and its peak memory."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "total_seconds": {

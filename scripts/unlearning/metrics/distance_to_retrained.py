@@ -1,6 +1,6 @@
 """How far completions are from those that a model never trained on the forget set gives for the same input."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 from unlearning.metrics.hole_error import hole_rmse
 
 METRICS = {

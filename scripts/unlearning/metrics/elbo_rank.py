@@ -5,8 +5,8 @@ loss-threshold membership attack (Yeom et al. 2018), within each class. Around 0
 for a single image only the retrained models' rank says what never having seen it means.
 """
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import share_below
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import share_below
 
 METRICS = {
     "elbo_rank": {

@@ -5,7 +5,7 @@ The paper embeds by CLIP. Where an experiment names no weights of one, the featu
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "embedding_cosine": {

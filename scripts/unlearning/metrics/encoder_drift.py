@@ -1,6 +1,6 @@
 """How far a run moved the encoder, and the rest, of a model that completes images."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "encoder_drift": {

@@ -6,8 +6,8 @@ samples; on the judge's they compare within one experiment only.
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import moments
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import moments
 
 METRICS = {
     "fid_retain": {

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import wilson_interval
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import wilson_interval
 
 METRICS = {
     "forget_fraction": {

@@ -7,7 +7,7 @@ All samples count at once; the mean over ten parts of the original code depends 
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "inception_score": {

@@ -6,8 +6,8 @@ published protocol averages the same estimate over subsets of 1,000; over all sa
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import at_most
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import at_most
 
 METRICS = {
     "kid_retain": {

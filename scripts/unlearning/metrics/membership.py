@@ -9,8 +9,8 @@ for few models: that between the models, averaged over the held-out images.
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import share_below
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import share_below
 
 METRICS = {
     "membership_auc": {

@@ -6,8 +6,8 @@ Security 2023), relative to that of images the model was never trained on.
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import at_most, squared_distances
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import at_most, squared_distances
 
 METRICS = {
     "nearest_sample": {

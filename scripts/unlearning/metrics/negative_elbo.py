@@ -1,6 +1,6 @@
 """Mean loss of the model on each group of real images; for a VAE, the negative ELBO."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "negative_elbo": {

@@ -8,8 +8,8 @@ fifth neighbours: the same with outliers counting less.
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import at_most, squared_distances
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import at_most, squared_distances
 
 METRICS = {
     "precision": {

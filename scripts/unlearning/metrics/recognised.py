@@ -1,6 +1,6 @@
 """How often the judge recognises the true class in a completed image."""
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "recognised": {

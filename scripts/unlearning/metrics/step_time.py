@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
-from unlearning.statistics import trimmed_mean
+from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import trimmed_mean
 
 METRICS = {
     "ms_per_step": {
@@ -24,7 +24,7 @@ NEEDS = "trajectory"
 
 def compute(evidence: Evidence) -> dict[str, Value]:
     """Both from the run's own clock; no ratio for a run too short to have timed a plain step."""
-    seconds, pace = evidence.steps["seconds"], evidence.steps["pace_seconds"]
+    seconds, pace = evidence.steps["seconds"], evidence.steps["finetune_step_seconds"]
     pace = pace[~np.isnan(pace)]
     return {
         "ms_per_step": Value(1000 * trimmed_mean(seconds)),

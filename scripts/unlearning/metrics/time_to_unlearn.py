@@ -6,7 +6,7 @@ figures treat it as one (Kaplan–Meier), where the papers average the last step
 
 import numpy as np
 
-from unlearning.metrics import Evidence, Value
+from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "first_crossing_steps": {

@@ -13,8 +13,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from unlearning.batch_norm import BatchNorm2d
-from unlearning.convolutional import check_halvings
+from unlearning.networks.batch_norm import BatchNorm2d
+from unlearning.networks.layers import check_halvings
 
 PARAMETERS = {
     "channels": {

@@ -11,8 +11,8 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
-from unlearning import masks
-from unlearning.convolutional import check_sizes, use_plain_attention
+from unlearning.networks import masks
+from unlearning.networks.layers import check_sizes, use_plain_attention
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden"},

@@ -14,7 +14,8 @@ from transformers.models.vit_mae.modeling_vit_mae import (
     build_2d_sinusoidal_position_embedding,
 )
 
-from unlearning import hub, masks
+from unlearning.io import hub
+from unlearning.networks import masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between patches"},

@@ -9,8 +9,8 @@ import torch
 from diffusers.models.autoencoders.vq_model import VQModel
 from torch import Tensor, nn
 
-from unlearning import masks
-from unlearning.convolutional import check_sizes, use_plain_attention
+from unlearning.networks import masks
+from unlearning.networks.layers import check_sizes, use_plain_attention
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden"},

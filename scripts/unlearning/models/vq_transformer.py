@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAELayer, build_2d_sinusoidal_position_embedding
 
-from unlearning import masks
 from unlearning.models import vq
+from unlearning.networks import masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between codes"},

@@ -1,0 +1,4 @@
+"""Reading, checking and explaining the configuration, before any job starts.
+
+Start with `load.load_experiment`. Nothing in this package imports torch.
+"""

@@ -1,0 +1,70 @@
+"""How a script runs as a Snakemake job: its keywords, its log file, its end."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+
+import psutil
+
+from unlearning.runtime import stop
+
+GRACE = 5  # seconds for an orphan to save its state
+
+
+def run(main: Callable, snakemake) -> None:
+    """Call `main` with the rule's named inputs and outputs (as paths), and with the params and wildcards that it takes.
+
+    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A param that `main` does
+    not take, such as the hash of the code, only makes the job run again. A file that it does not take, or anything
+    that the rule does not give, is a TypeError.
+
+    Args:
+        main: the script's function, keyword-only.
+        snakemake: the object that Snakemake puts into a script.
+    """
+    _write_everything_to(Path(snakemake.log[0]))
+    end_with_parents()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    files = {name: _paths(value) for part in (snakemake.input, snakemake.output) for name, value in part.items()}
+    wildcards = {name: int(value) if value.isdigit() else value for name, value in snakemake.wildcards.items()}
+    others = {**dict(snakemake.params.items()), **wildcards}
+    main(**files, **{name: value for name, value in others.items() if name in signature(main).parameters})
+
+
+def _paths(value) -> Path | list[Path] | None:
+    if isinstance(value, str):
+        return Path(value)
+    return [Path(item) for item in value] or None
+
+
+def _write_everything_to(log: Path) -> None:
+    # The descriptors and not sys.stdout: that catches child processes and C libraries too.
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def end_with_parents() -> None:
+    """End when the Snakemake process that waits for this job is killed.
+
+    Otherwise an orphan would go on computing beside the job that the next Snakemake starts. The
+    shell between the two would survive, so both nearest ancestors are watched.
+    """
+    ancestors = psutil.Process().parents()[:2]
+
+    def watch() -> None:
+        while all(ancestor.is_running() for ancestor in ancestors):
+            time.sleep(0.5)
+        stop.requested.set()
+        time.sleep(GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,128 @@
+"""The training loop: it learns, it resumes bit for bit, it says when it diverges."""
+
+import numpy as np
+import pytest
+import torch
+
+from unlearning.networks import generative
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.training.train import train
+
+CONFIGURATION = {"vae": {"hidden_units": 16, "latent_dimensions": 2}}
+
+
+@pytest.fixture
+def images():
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.rand(4, 1, 4, 4, generator=generator)
+    return centres[torch.arange(50) % 4].clamp(0.05, 0.95)
+
+
+def run(images, checkpoint, epochs=20, seed=0, learning_rate=1e-2, batch_size=16):
+    model = generative.build(CONFIGURATION, [1, 4, 4], seed)
+
+    def losses(chosen, generator):
+        return model.losses(images[chosen], model.loss_noise(len(chosen), generator))
+
+    trained = train(
+        model,
+        losses,
+        torch.arange(len(images)),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    return model, trained
+
+
+class Every(Checkpoint):
+    """Saves after every step, and interrupts after some of them."""
+
+    def __init__(self, path, interrupt_after=None):
+        super().__init__(path, "key")
+        self.left = interrupt_after
+
+    def due(self):
+        return True
+
+    def save(self, state):
+        super().save(state)
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+def test_training_lowers_the_loss_and_leaves_adams_moments(images, tmp_path):
+    model, trained = run(images, Checkpoint(tmp_path / "state", "key"))
+    assert len(trained.losses) == 20
+    assert trained.losses[-1] < trained.losses[0] - 0.5  # nats
+    assert not model.training
+    for name, parameter in model.named_parameters():
+        assert trained.adam[f"{name}.exp_avg"].shape == parameter.shape
+        assert trained.adam[f"{name}.exp_avg_sq"].min() >= 0
+    assert trained.adam["step"] == 20 * 3
+
+
+@pytest.mark.parametrize("interrupted_after", [1, 3, 17, 59])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one_bit_for_bit(images, tmp_path, interrupted_after):
+    whole, trained = run(images, Checkpoint(tmp_path / "whole", "key"))
+    with pytest.raises(KeyboardInterrupt):
+        run(images, Every(tmp_path / "state", interrupted_after))
+    resumed, again = run(images, Every(tmp_path / "state"))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert trained.losses == again.losses
+    assert all(torch.equal(trained.adam[name], again.adam[name]) for name in trained.adam)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(images, tmp_path):
+    models_ = [run(images, Checkpoint(tmp_path / "state", "key"), seed=seed)[0] for seed in (0, 0, 1)]
+    first, same, other = (model.mean.weight for model in models_)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_every_image_is_seen_at_most_once_an_epoch_and_batches_are_full(images, tmp_path):
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    spy = Spy()
+
+    def losses(chosen, generator):
+        seen.append(chosen.tolist())
+        return spy.weight.expand(len(chosen))
+
+    settings = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "seed": 0}
+    train(spy, losses, torch.arange(100, 150), **settings, checkpoint=Checkpoint(tmp_path / "state", "key"))
+    assert [len(batch) for batch in seen] == [16] * 9
+    epochs = [[*seen[i], *seen[i + 1], *seen[i + 2]] for i in (0, 3, 6)]
+    assert all(len(set(epoch)) == 48 and set(epoch) <= set(range(100, 150)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_fewer_images_than_a_batch_make_one_batch(images, tmp_path):
+    _, trained = run(images[:5], Checkpoint(tmp_path / "state", "key"), epochs=2, batch_size=128)
+    assert np.isfinite(trained.losses).all()
+
+
+def test_a_diverging_training_stops_with_its_epoch(images, tmp_path):
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1: lower the learning rate"):
+        run(images, Checkpoint(tmp_path / "state", "key"), learning_rate=1e30)
+
+
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_not_used(tmp_path):
+    path = tmp_path / "state"
+    Checkpoint(path, "one").save({"steps": 3})
+    assert Checkpoint(path, "one").load() == {"steps": 3}
+    assert Checkpoint(path, "two").load() is None
+    path.write_bytes(path.read_bytes()[:-20])
+    assert Checkpoint(path, "one").load() is None
+    Checkpoint(path, "one").remove()
+    assert not list(tmp_path.iterdir())

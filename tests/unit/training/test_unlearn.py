@@ -1,0 +1,331 @@
+"""The loop that methods run on: what it logs, when it measures, how it stops and resumes."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.generative import draw_samples
+from unlearning.plugins.describe import plugin_constant, plugin_names
+from unlearning.plugins.load import load_plugin
+from unlearning.runtime.checkpoint import Checkpoint
+from unlearning.runtime.seeding import stream
+from unlearning.training import losses, monitoring
+from unlearning.training import unlearn as loop
+from unlearning.training.losses import TINY_SHARE, histogram_loss
+from unlearning.training.monitoring import INSPECTED, measured_steps
+from unlearning.training.unlearn import unlearn
+from unlearning.training.vectors import trainable
+
+from ..conftest import parameters_of
+
+SETTINGS = {
+    "steps": 12,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "optimizer": "adam",
+    "batch_normalisation": "batch",
+    "loss_reduction": "sum",
+    "samples": 50,
+    "measure": [{"until": 4, "every": 1}, {"until": 12, "every": 3}],
+}
+
+# A bias before batch normalisation has no effect: its gradient is rounding noise, which differs from processor
+# to processor, and which Adam scales up to the size of any other step.
+WITHOUT_EFFECT = {"encoder.1.bias", "encoder.2.running_mean", "decoder.0.bias", "decoder.1.running_mean"}
+
+
+@pytest.fixture
+def parts():
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "retain": (torch.rand(40, 1, 4, 4, generator=generator) * 255).to(torch.uint8),
+        "forget": (torch.rand(10, 1, 4, 4, generator=generator) * 128).to(torch.uint8),
+        "judge": Classifier([1, 4, 4], 3, [16, 8]).eval().requires_grad_(False),
+        "guide": Classifier([1, 4, 4], 3, [12]).eval().requires_grad_(False),
+    }
+
+
+def build():
+    return generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 4, 4], seed=0)
+
+
+def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), rule=None, moments=None, **changes):
+    model = build()
+    parameters = {} if rule else parameters_of(method)
+    run = unlearn(
+        model,
+        SimpleNamespace(direction=rule) if rule else load_plugin("methods", method),
+        parts["retain"],
+        parts["forget"],
+        judge=parts["judge"],
+        guide=parts["guide"],
+        forgotten_classes=list(forgotten),
+        settings=SETTINGS | {"parameters": parameters} | changes,
+        moments=moments,
+        seed=5,
+        checkpoint=checkpoint or Checkpoint(tmp_path / "state", "key"),
+    )
+    return model, run
+
+
+def test_measured_steps_are_dense_at_first_and_end_with_the_last():
+    schedule = [{"until": 4, "every": 1}, {"until": 10, "every": 3}, {"until": 100, "every": 50}]
+    assert sorted(measured_steps(schedule, 99)) == [1, 2, 3, 4, 7, 10, 60, 99]
+
+
+GENERATING = [
+    name for name in plugin_names("methods") if plugin_constant("methods", name, "MODELS") in (None, "generating")
+]
+
+
+@pytest.mark.parametrize("method", GENERATING)
+def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_path, method):
+    _, run = start(parts, tmp_path, method)
+    assert run.status == "finished"
+    assert [row["step"] for row in run.steps] == list(range(1, 13))
+    scheduled = [1, 2, 3, 4, 7, 10, 12]
+    for row in run.steps:
+        assert row["seconds"] > 0
+        assert 0 <= row["published_forgotten"] <= 128
+        for column in INSPECTED:
+            assert np.isfinite(row[column]) if row["step"] in scheduled else row[column] is None
+    assert all(-1.0001 <= row["cosine_after"] <= 1.0001 for row in inspected(run))
+    assert [row["step"] for row in run.steps if row["finetune_step_seconds"]] == [5, 10]
+    assert [row["step"] for row in run.measurements] == [0, *scheduled]
+    assert (run.preparation_seconds > 0) == hasattr(load_plugin("methods", method), "prepare")
+
+
+def inspected(run):
+    """The steps whose gradients were looked at."""
+    return [row for row in run.steps if row["cosine"] is not None]
+
+
+def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
+    _, run = start(parts, tmp_path, "surgery_retain")
+    assert max(abs(row["direction_forget_cosine"]) for row in inspected(run)) < 1e-4
+    _, run = start(parts, tmp_path, "surgery_forget")
+    assert max(abs(row["direction_retain_cosine"]) for row in inspected(run)) < 1e-4
+    _, run = start(parts, tmp_path, "finetune")
+    assert min(row["direction_retain_cosine"] for row in inspected(run)) > 0.9999
+    for row in inspected(run):
+        assert row["direction_forget_cosine"] == pytest.approx(row["cosine"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "made"),
+    [
+        ({}, lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
+        ({"optimizer": "sgd", "learning_rate": 1e-4}, lambda parameters: torch.optim.SGD(parameters, lr=1e-4)),
+        (
+            {"optimizer": "adamw", "adamw": {"second_moment": 0.9, "weight_decay": 0, "warm_up": 0, "clip": 1e9}},
+            lambda parameters: torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.9), weight_decay=0),
+        ),
+    ],
+    ids=["adam", "sgd", "adamw"],
+)
+def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path, changes, made):
+    """The loop's watching (gradients of the forget loss, measurements, the reference_timer) changes nothing."""
+    ours, _ = start(parts, tmp_path, **changes)
+    model = build().train()
+    optimizer = made(model.parameters())
+    generator = stream(5, "unlearning retain")
+    for _ in range(12):
+        chosen = torch.randint(40, (8,), generator=generator)
+        noise = torch.randn(8, 2, generator=generator)
+        optimizer.zero_grad()
+        model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
+        optimizer.step()
+    for name in model.state_dict().keys() - WITHOUT_EFFECT:
+        torch.testing.assert_close(ours.state_dict()[name], model.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+def test_all_methods_see_the_same_batches(parts, tmp_path):
+    """Without a step size all losses are those of one model: they tell batches apart."""
+    methods = ("finetune", "ascent", "ascent_descent", "uno_s")
+    runs = [start(parts, tmp_path, method, optimizer="sgd", learning_rate=0.0)[1] for method in methods]
+    for column in ("retain_loss", "forget_loss", "cosine"):
+        first, *others = [[row[column] for row in inspected(run)] for run in runs]
+        assert len(set(first)) == len(first)
+        for other in others:
+            assert other == pytest.approx(first)
+
+
+@pytest.mark.parametrize("method", ["uno", "ascent_descent"])
+def test_how_often_is_measured_changes_nothing_else(parts, tmp_path, method):
+    often, _ = start(parts, tmp_path, method)
+    seldom, run = start(parts, tmp_path, method, measure=[{"until": 12, "every": 12}])
+    assert [row["step"] for row in run.measurements] == [0, 12]
+    assert all(
+        torch.equal(a, b) for a, b in zip(often.state_dict().values(), seldom.state_dict().values(), strict=True)
+    )
+
+
+def test_measurements_count_the_judges_classes_of_fresh_samples(parts, tmp_path):
+    _, run = start(parts, tmp_path)
+    model = build().eval()
+    _, classes = classify(parts["judge"], draw_samples(model, 50, stream(5, "unlearning samples")))
+    assert run.measurements[0]["forgotten"] == (classes == 1).sum()
+
+
+def test_nothing_is_measured_where_no_class_is_forgotten(parts, tmp_path):
+    assert start(parts, tmp_path, forgotten=())[1].measurements == []
+
+
+def test_a_run_that_diverges_stops_and_says_at_which_step(parts, tmp_path):
+    model, run = start(parts, tmp_path, "ascent", learning_rate=1e30)
+    assert run.status == "diverged"
+    assert len(run.steps) < 12
+    assert run.steps[-1]["step"] == len(run.steps)
+    last = [run.steps[-1][column] for column in INSPECTED]
+    assert not (np.isfinite(last).all() and all(torch.isfinite(p).all() for p in trainable(model)))
+    assert all(np.isfinite([row[column] for column in INSPECTED]).all() for row in run.steps[:-1])
+
+
+def test_a_direction_that_is_not_finite_counts_as_divergence(parts, tmp_path):
+    _, run = start(parts, tmp_path, rule=lambda step: step.retain.gradient * float("nan"))
+    assert (run.status, len(run.steps)) == ("diverged", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (torch.zeros(3), r"torch.float32 \(3,\)"),
+        (None, "None"),
+        (torch.zeros(3, dtype=torch.double), r"torch.float64 \(3,\)"),
+    ],
+)
+def test_a_direction_that_is_none_is_an_error_that_says_so(parts, tmp_path, given, said):
+    with pytest.raises(ValueError, match=rf"direction must be torch.float32 \(\d+,\), but is {said}"):
+        start(parts, tmp_path, rule=lambda step: given)
+
+
+@pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram"])
+@pytest.mark.parametrize("interrupted_after", [1, 5, 11])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(parts, tmp_path, method, interrupted_after):
+    class Interrupting(Checkpoint):
+        left = interrupted_after
+
+        def due(self):
+            return True
+
+        def save(self, state):
+            super().save(state)
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+    whole, expected = start(parts, tmp_path, method)
+    with pytest.raises(KeyboardInterrupt):
+        start(parts, tmp_path, method, checkpoint=Interrupting(tmp_path / "cut", "key"))
+    resumed, run = start(parts, tmp_path, method, checkpoint=Checkpoint(tmp_path / "cut", "key"))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert run.measurements == expected.measurements
+    clocks = ("seconds", "finetune_step_seconds")
+    for ours, theirs in zip(run.steps, expected.steps, strict=True):
+        assert {k: v for k, v in ours.items() if k not in clocks} == {
+            k: v for k, v in theirs.items() if k not in clocks
+        }
+
+
+def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeypatch):
+    """Each reading of the clock is a tick, and watching costs a thousand: no step may count one of those."""
+    clock = {"now": 0.0}
+
+    def tick(device):
+        clock["now"] += 1
+        return clock["now"]
+
+    def costly(function):
+        def wrapped(*arguments, **keywords):
+            clock["now"] += 1000
+            return function(*arguments, **keywords)
+
+        return wrapped
+
+    for module in (loop, monitoring):
+        monkeypatch.setattr(module, "now", tick)
+    for name in ("inspect", "inspect_after", "draw_samples", "decode"):
+        monkeypatch.setattr(loop, name, costly(getattr(loop, name)))
+    monkeypatch.setattr(losses, "as_float", costly(losses.as_float))  # drawing a batch
+    _, run = start(parts, tmp_path)
+    assert {row["seconds"] for row in run.steps} == {2.0}
+    assert {row["finetune_step_seconds"] for row in run.steps} == {None, 1.0}
+
+
+def test_the_published_count_is_the_guides_view_of_fixed_latents_in_train_mode(parts, tmp_path):
+    model, _ = start(parts, tmp_path / "before", steps=11, batch_normalisation="frozen")
+    _, run = start(parts, tmp_path, batch_normalisation="frozen")
+    latents = torch.randn(128, 2, generator=stream(5, "published latents"))
+    statistics = [buffer.clone() for buffer in model.buffers()]
+    with torch.no_grad():
+        pixels = (model.train().samples(latents) * 255).round().to(torch.uint8)
+    assert any(not torch.equal(a, b) for a, b in zip(model.buffers(), statistics, strict=True))
+    _, classes = classify(parts["guide"], pixels)
+    assert run.steps[-1]["published_forgotten"] == (classes == 1).sum()
+
+
+def test_without_a_guide_nothing_is_counted_as_published(parts, tmp_path):
+    _, run = start(parts | {"guide": None}, tmp_path)
+    assert {row["published_forgotten"] for row in run.steps} == {None}
+
+
+def buffers(model):
+    return {name: buffer for name, buffer in model.named_buffers() if "running" in name}
+
+
+def test_frozen_batch_normalisation_keeps_the_statistics_of_training(parts, tmp_path):
+    before = buffers(build())
+    for setting, unchanged in (("frozen", True), ("batch", False)):
+        model, _ = start(parts, tmp_path, "uno", batch_normalisation=setting)
+        assert all(torch.equal(before[name], buffer) for name, buffer in buffers(model).items()) is unchanged
+
+
+def test_warm_adam_goes_on_from_the_moments_of_training(parts, tmp_path):
+    """One step with given moments against Adam's formula (Kingma & Ba 2015, algorithm 1)."""
+    model = build()
+    names = [name for name, _ in model.named_parameters()]
+    moments = {"step": torch.tensor(9.0)}
+    for name, parameter in model.named_parameters():
+        moments[f"{name}.exp_avg"] = torch.full_like(parameter, 0.3)
+        moments[f"{name}.exp_avg_sq"] = torch.full_like(parameter, 4.0)
+    moved, _ = start(
+        parts,
+        tmp_path,
+        rule=lambda step: torch.ones_like(step.retain.gradient),
+        steps=1,
+        moments=moments,
+        optimizer="adam_warm",
+    )
+    m, v = 0.9 * 0.3 + 0.1, 0.999 * 4.0 + 0.001
+    change = 1e-3 * (m / (1 - 0.9**10)) / ((v / (1 - 0.999**10)) ** 0.5 + 1e-8)
+    for name in names:
+        difference = model.state_dict()[name] - moved.state_dict()[name]
+        torch.testing.assert_close(difference, torch.full_like(difference, change), rtol=1e-3, atol=1e-6)
+
+
+def test_a_class_that_the_guide_rules_out_leaves_the_histograms_gradient_finite(parts):
+    model, settings = build(), SETTINGS | {"batch_size": 8}
+    torch.nn.init.zeros_(parts["guide"].output.weight)
+    parts["guide"].output.bias.copy_(torch.tensor([0.0, 0.0, -200.0]))  # exp(−200) is 0 in float32
+    loss = histogram_loss(model, parts["guide"], torch.tensor([1]), torch.Generator().manual_seed(0), settings)
+    assert loss.value == pytest.approx(math.log(0.5) + 0.5 * math.log(2) - 0.5 * math.log(TINY_SHARE), rel=1e-5)
+    assert loss.gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("method", ["uno", "uno_s", "surgery_retain", "surgery_forget", "finetune"])
+def test_a_histogram_method_without_weight_is_the_method_alone(parts, tmp_path, method):
+    name = "histogram" if method == "finetune" else f"{method}_histogram"
+    plain, _ = start(parts, tmp_path, method)
+    weightless = parameters_of(name) | {"histogram_weight": 0}
+    guided, _ = start(parts, tmp_path, name, parameters=weightless)
+    # The samples pass through batch normalisation, whose running statistics they move.
+    for key, tensor in dict(plain.named_parameters()).items():
+        if key not in WITHOUT_EFFECT:
+            torch.testing.assert_close(dict(guided.named_parameters())[key], tensor, rtol=1e-4, atol=1e-5)
