@@ -1,25 +1,29 @@
-"""The UNO paper's protocol (Mandal & Gottwald 2025, released code), on the same runs as the rigorous one.
+"""The UNO paper's protocol (Mandal & Gottwald 2025, released code), on the same runs as the rigorous protocol.
 
-It differs in this: forgetting is read off 128 fixed latents, decoded in train mode (batch normalisation with the
-batch's own statistics) in every step *before* the parameters change, and classified by the guide, a classifier that
-histogram losses were fitted to; the first step at or below the threshold counts, even if the class comes back, so that
-"3" means two updates (of all the code's methods, feature unlearning and SalUn alone decode after the update, and so
-they count here); a run that never gets there counts with its last step; seconds are the mean step times that number;
-and the covariance product inside the "FID" is symmetrised before its square root, on features of Inception (CelebA) or
-of the first layer of the classifier (MNIST), against all training images, the forgotten class included. Samples for
-this distance are decoded in eval mode, but the original's in train mode: the code loads it as it was saved.
+It differs in this:
 
-Two things are not copied. In the code the decoding of the 128 also moves the running statistics; here it does not, for
-both protocols judge the same runs. And on CelebA the code takes torchvision's weights of Inception and scales real
-images otherwise than samples; here they are treated alike, so that a ratio of CelebA's distances is another one.
+- It counts a forgotten class among 128 fixed latents. They are decoded in train mode (batch normalisation uses the
+  batch's own statistics) in every step *before* the parameters change, so that "3" means two updates. The released
+  code of some methods decodes *after* the update, and so do these methods here.
+- The guide counts, a classifier that histogram losses were fitted to.
+- The first step at or below the threshold counts, even if the class comes back. A run that never gets there counts
+  with its last step. Seconds are the mean step times that number.
+- The covariance product inside the "FID" is symmetrised before its square root. Features are those of Inception
+  (CelebA) or of the first layer of the classifier (MNIST). The reference is all training images, the forgotten class
+  included. Samples are decoded in eval mode, but the original's samples in train mode: the code loads the original as
+  it was saved.
+
+Two things are not copied. In the code, decoding the 128 latents also moves the running statistics. Here it does not,
+because both protocols judge the same runs. And on CelebA the code takes torchvision's weights of Inception and scales
+real images otherwise than samples. Here both are scaled alike, so that a ratio of CelebA's distances differs from the
+code's.
 """
 
 import numpy as np
 
-from unlearning.config.protocol import PUBLISHED_LATENTS
+from unlearning.evaluation.crossings import published_crossings
 from unlearning.evaluation.evidence import Evidence, Value
 from unlearning.evaluation.statistics import moments
-from unlearning.metrics import step_time
 
 METRICS = {
     "published_steps": {
@@ -56,42 +60,39 @@ METRICS = {
         "where the other distances are, or else on the guide's; references are decoded in train mode",
     },
 }
-DECODED_AFTER_UPDATE = ("feature_unlearning", "salun")
 NEEDS = "guide"
 NEEDS_THRESHOLD = True
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """All of it for a method, the distance alone for a reference, none for a diverged run; nothing without a guide.
+    """Crossing and distance by the published protocol.
 
-    What rests on a crossing that never came is marked as censored, for another number of steps would change it.
+    Returns:
+        The crossing of a run of a method, see `published_crossings`. The distance of a run that did not diverge.
     """
-    values = {}
+    values = published_crossings(evidence.steps, evidence.record, evidence.threshold)
     if evidence.published_features is not None:
         distance = symmetrised_distance(*moments(evidence.published_features), *evidence.published_reference)
         values["published_fid"] = Value(distance)
-    counts = evidence.steps.get("published_forgotten", np.array([np.nan]))
-    if not np.isnan(counts).any():
-        shares, seconds = counts / PUBLISHED_LATENTS, evidence.steps["seconds"]
-        if evidence.record["settings"]["algorithm"] in DECODED_AFTER_UPDATE:  # step 1 is what is seen before the second
-            shares = shares[1:]
-        below = shares <= evidence.threshold
-        never = not below.any()
-        steps = len(counts) if never else int(below.argmax()) + 1
-        values["published_steps"] = Value(steps, censored=never)
-        values["published_seconds"] = Value(float(seconds.mean() * steps), censored=never)
-        ratio = step_time.compute(evidence)["step_time_ratio"].value
-        values["published_relative_time"] = Value(ratio and ratio * steps, censored=never)
-        values["published_five_step_forget_fraction"] = Value(float(shares[:5][-1]) if len(shares) else None)
     return values
 
 
 def symmetrised_distance(
     first_mean: np.ndarray, first_covariance: np.ndarray, second_mean: np.ndarray, second_covariance: np.ndarray
 ) -> float:
-    """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √S), S the symmetric part of Σ₁Σ₂, its negative eigenvalues set to 0.
+    """The Fréchet distance with a symmetrised covariance product.
 
-    The Fréchet distance has √(Σ₁Σ₂) itself; the two agree where Σ₁ and Σ₂ commute.
+    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √S), where S is the symmetric part of Σ₁Σ₂ with its negative eigenvalues set to 0. The
+    Fréchet distance has √(Σ₁Σ₂) instead of √S. The two agree where Σ₁ and Σ₂ commute.
+
+    Args:
+        first_mean: μ₁, (F,).
+        first_covariance: Σ₁, (F, F).
+        second_mean: μ₂, (F,).
+        second_covariance: Σ₂, (F, F).
+
+    Returns:
+        The distance, in squared units of the features.
     """
     product = first_covariance @ second_covariance
     eigenvalues = np.linalg.eigvalsh((product + product.T) / 2)

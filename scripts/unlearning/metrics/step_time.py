@@ -1,9 +1,7 @@
-"""What a step costs: its time, and its ratio to a plain retain step timed in the same run."""
+"""What a step costs: its time, and its ratio to the time of a plain finetune step in the same run."""
 
-import numpy as np
-
+from unlearning.evaluation.crossings import step_times
 from unlearning.evaluation.evidence import Evidence, Value
-from unlearning.evaluation.statistics import trimmed_mean
 
 METRICS = {
     "ms_per_step": {
@@ -23,10 +21,5 @@ NEEDS = "trajectory"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """Both from the run's own clock; no ratio for a run too short to have timed a plain step."""
-    seconds, pace = evidence.steps["seconds"], evidence.steps["finetune_step_seconds"]
-    pace = pace[~np.isnan(pace)]
-    return {
-        "ms_per_step": Value(1000 * trimmed_mean(seconds)),
-        "step_time_ratio": Value(trimmed_mean(seconds) / trimmed_mean(pace) if len(pace) else None),
-    }
+    """Time and ratio by the run's own clock; see `step_times`."""
+    return step_times(evidence.steps)

@@ -1,11 +1,10 @@
-"""Time to unlearn: when the forget fraction falls to the threshold, first and for good.
+"""Time to unlearn: when the forget fraction falls to the threshold, for the first time and for good.
 
-A run that never gets there is censored at its last step: its value is a lower bound, and tables and
-figures treat it as one (Kaplan–Meier), where the papers average the last step in.
+A run that never gets there is censored at its last step: its value is a lower bound. Tables and figures treat it as
+a bound (Kaplan–Meier). The papers take a mean, in which such a run counts with its last step.
 """
 
-import numpy as np
-
+from unlearning.evaluation.crossings import crossings
 from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
@@ -50,21 +49,5 @@ NEEDS_THRESHOLD = True
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """Crossings in steps and seconds, and the share after step 5; no value where nothing was measured."""
-    if not evidence.measurements:
-        return {name: Value(None) for name in METRICS}
-    measured = evidence.measurements["step"].astype(int)
-    below = evidence.measurements["forgotten"] / evidence.measurements["samples"] <= evidence.threshold
-    sustained = np.logical_and.accumulate(below[::-1])[::-1]
-    sustained[-1] = False  # nothing shows whether it would stay
-    if evidence.record["status"] == "diverged":
-        sustained[:] = False
-    elapsed = np.cumsum(np.concatenate([[evidence.record["preparation_seconds"]], evidence.steps["seconds"]]))
-    last = len(elapsed) - 1
-    after_five = 100 * (evidence.measurements["forgotten"] / evidence.measurements["samples"])[measured == 5]
-    values = {"five_step_forget_fraction": Value(float(after_five[0]) if len(after_five) else None)}
-    for name, reached in (("first", below), ("sustained", sustained)):
-        step = int(measured[reached.argmax()]) if reached.any() else last
-        values[f"{name}_crossing_steps"] = Value(step, censored=not reached.any())
-        values[f"{name}_crossing_seconds"] = Value(float(elapsed[step]), censored=not reached.any())
-    return values
+    """First and sustained crossing, in steps and seconds, and the forget fraction after step 5."""
+    return crossings(evidence.measurements, evidence.steps, evidence.record, evidence.threshold)

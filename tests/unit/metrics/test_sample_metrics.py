@@ -49,7 +49,7 @@ RECORD = {
     "seconds": 5.0,
     "peak_memory_mib": 7.0,
     "preparation_seconds": 0.25,
-    "settings": {"algorithm": "uno"},
+    "counted_after_update": False,
 }
 
 
@@ -86,10 +86,6 @@ def evidence(**changes):
 
 def compute(name, **changes):
     return load_plugin("metrics", name).compute(evidence(**changes))
-
-
-def measured(*forgotten):
-    return {"step": np.array([0.0, 2, 4, 6]), "forgotten": np.array(forgotten, float), "samples": np.full(4, 100.0)}
 
 
 def gaussian(mean, covariance, count, seed):
@@ -203,41 +199,6 @@ def test_negative_elbo_is_the_mean_and_missing_for_an_empty_group():
     assert values["negative_elbo_retain"] == Value(None)
 
 
-@pytest.mark.parametrize(
-    ("forgotten", "first", "sustained"),
-    [
-        ((10, 2, 1, 0), (2, False), (2, False)),
-        ((10, 2, 3, 0), (2, False), (6, True)),  # the last measurement alone does not show that it stays
-        ((10, 3, 1, 0), (4, False), (4, False)),
-        ((10, 2, 1, 3), (2, False), (6, True)),
-        ((10, 9, 8, 7), (6, True), (6, True)),
-        ((1, 1, 1, 1), (0, False), (0, False)),
-    ],
-)
-def test_crossings_first_and_for_good(forgotten, first, sustained):
-    values = compute("time_to_unlearn", measurements=measured(*forgotten))
-    for name, (step, censored) in (("first", first), ("sustained", sustained)):
-        assert values[f"{name}_crossing_steps"] == Value(step, censored=censored)
-        assert values[f"{name}_crossing_seconds"] == Value(0.25 + 0.5 * step, censored=censored)
-
-
-def test_a_diverged_run_never_unlearned_for_good():
-    values = compute(
-        "time_to_unlearn",
-        record={"status": "diverged", "preparation_seconds": 0.25},
-        steps={"seconds": np.full(5, 0.5)},
-        measurements={key: column[:3] for key, column in measured(10, 2, 1, 0).items()},
-    )
-    assert values["first_crossing_steps"] == Value(2)
-    assert values["sustained_crossing_steps"] == Value(5, censored=True)
-
-
-def test_step_time_and_its_ratio():
-    values = compute("step_time")
-    assert values["ms_per_step"].value == pytest.approx(500)
-    assert values["step_time_ratio"].value == pytest.approx(2)
-
-
 def test_every_metric_is_described_once():
     seen = set()
     for name in plugin_names("metrics"):
@@ -288,34 +249,6 @@ def test_trimmed_mean_ignores_a_hiccup_and_keeps_two_kinds_of_steps():
     assert trimmed_mean(np.array([4.0])) == 4
 
 
-def published(*counts, **changes):
-    steps = {"seconds": np.full(len(counts), 0.5), "finetune_step_seconds": np.full(len(counts), 0.25)}
-    return compute("as_published", steps=steps | {"published_forgotten": np.array(counts, float)}, **changes)
-
-
-@pytest.mark.parametrize(
-    ("counts", "steps"),
-    [((20, 9, 2, 9, 9, 9), 3), ((20, 9, 3, 3, 3, 3), 6), ((0, 9, 9, 9, 9, 9), 1)],
-    ids=["rebounds", "never", "at once"],
-)
-@pytest.mark.parametrize("samples", [{}, {"samples": None}], ids=["finished", "diverged"])
-def test_the_published_protocol_takes_the_first_step_or_else_the_last_and_says_which(counts, steps, samples):
-    values = published(*counts, **samples)
-    assert values["published_steps"] == Value(steps, censored=min(counts) == 3)
-    assert values["published_seconds"].value == pytest.approx(0.5 * steps)
-    assert values["published_relative_time"].value == pytest.approx(2 * steps)
-    assert values["published_five_step_forget_fraction"].value == counts[4] / 128
-
-
-@pytest.mark.parametrize("rule", ["feature_unlearning", "salun"])
-@pytest.mark.parametrize(("counts", "steps"), [((20, 9, 2, 9, 9, 9, 7), 2), ((0, 9, 9, 9, 9, 9, 7), 7), ((0,), 1)])
-def test_two_methods_count_what_they_decode_after_an_update(rule, counts, steps):
-    """So does the paper's code; the original's own samples count for nothing, nor does what the last update gives."""
-    values = published(*counts, record=RECORD | {"settings": {"algorithm": rule}})
-    assert values["published_steps"] == Value(steps, censored=2 not in counts)
-    assert values["published_five_step_forget_fraction"].value == (9 / 128 if len(counts) > 5 else None)
-
-
 def test_the_published_distance_is_the_frechet_distance_where_covariances_commute_and_is_not_where_they_do_not():
     mean, other = np.zeros(2), np.array([3.0, -1])
     first, second = np.diag([4.0, 1.0]), np.diag([9.0, 0.25])
@@ -357,6 +290,30 @@ def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_trai
         found[unlearned] = fields["published_features"]
         np.testing.assert_array_equal(found[unlearned], expected.numpy())
     assert not np.allclose(found[True], found[False])
+
+
+@pytest.mark.parametrize(
+    ("metric", "names"),
+    [
+        ("step_time", {"ms_per_step": 500, "step_time_ratio": 2}),
+        ("time_to_unlearn", {"first_crossing_steps": 2, "sustained_crossing_seconds": 1.25}),
+        ("as_published", {"published_steps": 3}),
+    ],
+)
+def test_crossings_and_step_times_become_metrics(metric, names):
+    """The threshold is the experiment's, 2 %; `tests/unit/evaluation/test_crossings.py` checks the values."""
+    steps = evidence().steps | {"published_forgotten": np.array([20.0, 9, 2, 9, 9, 9])}
+    values = compute(metric, steps=steps)
+    assert {name: values[name].value for name in names} == pytest.approx(names)
+    assert set(values) <= set(describe_metrics(metric))
+
+
+def test_a_diverged_run_has_a_published_crossing_and_no_published_distance():
+    steps = evidence().steps | {"published_forgotten": np.array([20.0, 9, 2, 9, 9, 9])}
+    references = np.zeros(2), np.eye(2)
+    values = compute("as_published", steps=steps, samples=None, published_reference=references)
+    assert values["published_steps"] == Value(3)
+    assert "published_fid" not in values
 
 
 def test_there_is_no_published_protocol_without_a_guide():
