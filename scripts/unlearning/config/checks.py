@@ -11,8 +11,7 @@ from unlearning.data.dataset import class_names
 from unlearning.data.forget_set import GROUPS
 from unlearning.io.files import ROOT
 from unlearning.io.inception_weights import FEATURES
-from unlearning.networks import masks
-from unlearning.networks.layers import check_halvings, check_sizes
+from unlearning.networks import constraints
 from unlearning.plugins.describe import completes, plugin_constant
 
 UNCHECKED = (
@@ -84,23 +83,20 @@ def _model(model: dict, dataset: dict) -> list[str]:
     ((name, parameters),) = model.items()
     shape = dataset["image_shape"]
     try:
-        for heads, width in (("heads", "width"), ("decoder_heads", "decoder_width")):
-            if heads in parameters and parameters[width] % parameters[heads]:
-                raise ValueError(
-                    f"{heads} = {parameters[heads]}: does not divide {width} = {parameters[width]}; choose a divisor"
-                )
+        constraints.heads_divide_width(parameters, shape)
         if "patch" in parameters:
-            masks.check_square(shape, parameters["patch"])
+            constraints.patches_tile_image(parameters, shape)
         if "mask" in parameters:
-            masks.check(parameters["mask"], shape)
+            constraints.mask_fits_image(parameters, shape)
         if "patch" in parameters:
-            masks.check_patches(parameters["mask"], shape, parameters["patch"])
+            constraints.mask_follows_patches(parameters, shape)
         if "groups" in parameters:
-            check_sizes(shape, parameters["channels"], parameters["groups"])
+            constraints.image_can_be_halved(parameters, shape)
+            constraints.groups_divide_channels(parameters, shape)
         if name == "conv_vae":
-            check_halvings(shape, parameters["channels"], len(parameters["channels"]))
+            constraints.image_can_be_halved_per_channel(parameters, shape)
         if "rounds" in parameters:  # the model predicts codes, each of which stands for so many pixels
-            masks.check_patches(parameters["mask"], shape, 2 ** (len(parameters["channels"]) - 1))
+            constraints.mask_follows_codes(parameters, shape)
     except ValueError as error:
         return [f"model.{name}.{error}"]
     return []

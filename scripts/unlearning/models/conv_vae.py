@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.networks.batch_norm import BatchNorm2d
-from unlearning.networks.layers import check_halvings
+from unlearning.networks.constraints import image_can_be_halved_per_channel
 
 PARAMETERS = {
     "channels": {
@@ -47,7 +47,7 @@ class Model(nn.Module):
 
     def __init__(self, image_shape: list[int], channels: list[int], latent_dimensions: int, pixel_deviation: float):
         super().__init__()
-        check_halvings(image_shape, channels, len(channels))
+        image_can_be_halved_per_channel({"channels": channels}, image_shape)
         self.latent_dimensions, self.pixel_deviation = latent_dimensions, pixel_deviation
         inner = [channels[-1], *(side // 2 ** len(channels) for side in image_shape[1:])]
         self.encoder = nn.Sequential(

@@ -11,8 +11,9 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
-from unlearning.networks import masks
-from unlearning.networks.layers import check_sizes, use_plain_attention
+from unlearning.networks.attention import use_plain_attention
+from unlearning.networks.constraints import groups_divide_channels, image_can_be_halved, mask_fits_image
+from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden"},
@@ -60,8 +61,9 @@ class Model(nn.Module):
         gradient_checkpointing: bool,
     ):
         super().__init__()
-        masks.check(mask, image_shape)
-        check_sizes(image_shape, channels, groups)
+        mask_fits_image({"mask": mask}, image_shape)
+        image_can_be_halved({"channels": channels}, image_shape)
+        groups_divide_channels({"groups": groups, "channels": channels}, image_shape)
         self.mask, self.image_shape = mask, image_shape
         self.network = UNet2DModel(
             in_channels=2 * image_shape[0] + 1,
@@ -81,7 +83,7 @@ class Model(nn.Module):
 
     def completion_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Masks and Gaussian noise, (count, 1 + C, H, W)."""
-        hidden = masks.hidden(self.mask, self.image_shape, count, generator)
+        hidden = draw_masks(self.mask, self.image_shape, count, generator)
         gaussian = torch.randn(count, *self.image_shape, generator=generator, device=generator.device)
         return torch.cat([hidden, gaussian], 1)
 

@@ -15,7 +15,8 @@ from transformers.models.vit_mae.modeling_vit_mae import (
 )
 
 from unlearning.io import hub
-from unlearning.networks import masks
+from unlearning.networks.constraints import mask_fits_image, mask_follows_patches, patches_tile_image
+from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between patches"},
@@ -65,11 +66,11 @@ class Model(nn.Module):
     ):
         super().__init__()
         channels, side, _ = image_shape
-        masks.check_square(image_shape, patch)
-        masks.check(mask, image_shape)
-        masks.check_patches(mask, image_shape, patch)
+        patches_tile_image({"patch": patch}, image_shape)
+        mask_fits_image({"mask": mask}, image_shape)
+        mask_follows_patches({"mask": mask, "patch": patch}, image_shape)
         self.mask, self.image_shape, self.patch, self.pretrained = mask, image_shape, patch, pretrained
-        hidden = masks.hidden(mask, image_shape, 1, torch.Generator())[:, :, ::patch, ::patch]
+        hidden = draw_masks(mask, image_shape, 1, torch.Generator())[:, :, ::patch, ::patch]
         config = ViTMAEConfig(
             hidden_size=width,
             num_hidden_layers=layers,
@@ -131,7 +132,7 @@ class Model(nn.Module):
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Masks, (count, 1, H, W): all that is random in a loss."""
-        return masks.hidden(self.mask, self.image_shape, count, generator)
+        return draw_masks(self.mask, self.image_shape, count, generator)
 
     completion_noise = loss_noise
 

@@ -9,8 +9,9 @@ import torch
 from diffusers.models.autoencoders.vq_model import VQModel
 from torch import Tensor, nn
 
-from unlearning.networks import masks
-from unlearning.networks.layers import check_sizes, use_plain_attention
+from unlearning.networks.attention import use_plain_attention
+from unlearning.networks.constraints import groups_divide_channels, image_can_be_halved, mask_fits_image
+from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden"},
@@ -54,8 +55,9 @@ class Model(nn.Module):
         commitment: float,
     ):
         super().__init__()
-        masks.check(mask, image_shape)
-        check_sizes(image_shape, channels, groups)
+        mask_fits_image({"mask": mask}, image_shape)
+        image_can_be_halved({"channels": channels}, image_shape)
+        groups_divide_channels({"groups": groups, "channels": channels}, image_shape)
         self.mask, self.image_shape, self.commitment = mask, image_shape, commitment
         self.network = VQModel(
             in_channels=image_shape[0],
@@ -72,7 +74,7 @@ class Model(nn.Module):
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Masks, (count, 1, H, W): all that is random in a loss."""
-        return masks.hidden(self.mask, self.image_shape, count, generator)
+        return draw_masks(self.mask, self.image_shape, count, generator)
 
     completion_noise = loss_noise
 

@@ -17,7 +17,8 @@ from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAELayer, build_2d_sinusoidal_position_embedding
 
 from unlearning.models import vq
-from unlearning.networks import masks
+from unlearning.networks.constraints import mask_follows_codes
+from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between codes"},
@@ -97,7 +98,7 @@ class Model(nn.Module):
         )
         self.mask, self.image_shape, self.rounds = mask, image_shape, rounds
         self.side = 2 ** (len(channels) - 1)
-        masks.check_patches(mask, image_shape, self.side)
+        mask_follows_codes({"mask": mask, "channels": channels}, image_shape)
         config = ViTMAEConfig(
             hidden_size=width,
             num_attention_heads=heads,
@@ -118,14 +119,14 @@ class Model(nn.Module):
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Masks, order and share, (count, 3, H, W); the last two uniform in [0, 1)."""
-        hidden = masks.hidden(self.mask, self.image_shape, count, generator)
+        hidden = draw_masks(self.mask, self.image_shape, count, generator)
         order = torch.rand(hidden.shape, generator=generator, device=generator.device)
         share = torch.rand(count, 1, 1, 1, generator=generator, device=generator.device)
         return torch.cat([hidden, order, share.expand_as(hidden)], 1)
 
     def completion_noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Masks and uniform noise for each round, (count, 1 + rounds, H, W)."""
-        hidden = masks.hidden(self.mask, self.image_shape, count, generator)
+        hidden = draw_masks(self.mask, self.image_shape, count, generator)
         chance = torch.rand(count, self.rounds, *hidden.shape[2:], generator=generator, device=generator.device)
         return torch.cat([hidden, chance], 1)
 
