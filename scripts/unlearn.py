@@ -115,6 +115,7 @@ def main(
             "seed": seed,
             "status": done.status,
             "last_step": done.steps[-1]["step"],
+            "counted_after_update": getattr(rule, "COUNTED_AFTER_UPDATE", False),
             "preparation_seconds": done.preparation_seconds,
             "seconds": done.preparation_seconds + sum(row["seconds"] for row in done.steps),
             "peak_memory_mib": peak_memory_mib(target),

@@ -19,6 +19,7 @@ from unlearning.networks.images import CHUNK, as_float
 from unlearning.training.step import Setup, Step
 
 MODELS = "generating"
+COUNTED_AFTER_UPDATE = True
 PARAMETERS = {
     "forget_weight": {
         "type": "number",

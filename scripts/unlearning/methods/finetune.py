@@ -5,6 +5,7 @@ from torch import Tensor
 from unlearning.training.step import Step
 
 PARAMETERS = {}
+BASELINE = True
 
 
 def direction(step: Step) -> Tensor:

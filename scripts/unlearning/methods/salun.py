@@ -16,6 +16,7 @@ from unlearning.training.gradients import BatchLoss
 from unlearning.training.step import Setup, Step
 
 MODELS = "generating"
+COUNTED_AFTER_UPDATE = True
 PARAMETERS = {
     "forget_weight": {
         "type": "number",
