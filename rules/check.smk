@@ -14,9 +14,9 @@ rule check:
             if "published" in EXPERIMENTS[name]
         ],
     log:
-        "<results>/check.log",
+        "<results>/logs/check.log",
     benchmark:
-        "<results>/check.benchmark.tsv"
+        "<results>/benchmarks/check.tsv"
     conda:
         ENVIRONMENT
     script:

@@ -11,9 +11,9 @@ rule fetch_dataset:
     output:
         fetched="<data>/{dataset}/fetched.json",
     log:
-        "<data>/{dataset}/fetch_dataset.log",
+        "<data>/{dataset}/logs/fetch_dataset.log",
     benchmark:
-        "<data>/{dataset}/fetch_dataset.benchmark.tsv"
+        "<data>/{dataset}/benchmarks/fetch_dataset.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -27,9 +27,9 @@ rule fetch_weights:
     output:
         fetched="<data>/inception/weights.json",
     log:
-        "<data>/inception/fetch_weights.log",
+        "<data>/inception/logs/fetch_weights.log",
     benchmark:
-        "<data>/inception/fetch_weights.benchmark.tsv"
+        "<data>/inception/benchmarks/fetch_weights.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -45,9 +45,9 @@ rule prepare_dataset:
         prepared="<data>/{dataset}/prepared.safetensors",
         manifest="<data>/{dataset}/manifest.json",
     log:
-        "<data>/{dataset}/prepare_dataset.log",
+        "<data>/{dataset}/logs/prepare_dataset.log",
     benchmark:
-        "<data>/{dataset}/prepare_dataset.benchmark.tsv"
+        "<data>/{dataset}/benchmarks/prepare_dataset.tsv"
     conda:
         ENVIRONMENT
     threads: decoders
@@ -68,9 +68,9 @@ rule select_forget_set:
     output:
         forget_set="<results>/{experiment}/forget_set.json",
     log:
-        "<results>/{experiment}/select_forget_set.log",
+        "<results>/{experiment}/logs/select_forget_set.log",
     benchmark:
-        "<results>/{experiment}/select_forget_set.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/select_forget_set.tsv"
     conda:
         ENVIRONMENT
     params:

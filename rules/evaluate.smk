@@ -15,9 +15,9 @@ rule build_reference:
     output:
         reference="<results>/{experiment}/reference.safetensors",
     log:
-        "<results>/{experiment}/build_reference.log",
+        "<results>/{experiment}/logs/build_reference.log",
     benchmark:
-        "<results>/{experiment}/build_reference.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/build_reference.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -57,9 +57,9 @@ rule evaluate:
         metrics="<results>/{experiment}/seed{seed}/{method}/metrics.json",
         samples="<results>/{experiment}/seed{seed}/{method}/samples.npz",
     log:
-        "<results>/{experiment}/seed{seed}/{method}/evaluate.log",
+        "<results>/{experiment}/logs/evaluate/seed{seed}/{method}.log",
     benchmark:
-        "<results>/{experiment}/seed{seed}/{method}/evaluate.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/evaluate/seed{seed}/{method}.tsv"
     conda:
         ENVIRONMENT
     resources:

@@ -9,9 +9,9 @@ rule train_classifier:
         accuracy="<results>/{experiment}/{classifier}/accuracy.json",
         losses="<results>/{experiment}/{classifier}/losses.csv",
     log:
-        "<results>/{experiment}/{classifier}/train_classifier.log",
+        "<results>/{experiment}/logs/train_classifier/{classifier}.log",
     benchmark:
-        "<results>/{experiment}/{classifier}/train_classifier.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/train_classifier/{classifier}.tsv"
     wildcard_constraints:
         classifier="judge|guide",
     conda:
@@ -44,9 +44,9 @@ rule train:
         losses="<results>/{experiment}/seed{seed}/{method}/losses.csv",
         record="<results>/{experiment}/seed{seed}/{method}/record.json",
     log:
-        "<results>/{experiment}/seed{seed}/{method}/train.log",
+        "<results>/{experiment}/logs/train/seed{seed}/{method}.log",
     benchmark:
-        "<results>/{experiment}/seed{seed}/{method}/train.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/train/seed{seed}/{method}.tsv"
     wildcard_constraints:
         method="|".join(REFERENCES),
     conda:

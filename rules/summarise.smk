@@ -7,9 +7,9 @@ rule aggregate:
     output:
         table="<results>/{experiment}/metrics.csv",
     log:
-        "<results>/{experiment}/aggregate.log",
+        "<results>/{experiment}/logs/aggregate.log",
     benchmark:
-        "<results>/{experiment}/aggregate.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/aggregate.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -42,9 +42,9 @@ rule write_table:
         ),
         caption_file="<results>/{experiment}/{table}.rst",
     log:
-        "<results>/{experiment}/write_table.{table}.log",
+        "<results>/{experiment}/logs/write_table/{table}.log",
     benchmark:
-        "<results>/{experiment}/write_table.{table}.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/write_table/{table}.tsv"
     wildcard_constraints:
         table="table|comparisons|verdicts",
     conda:
@@ -77,9 +77,9 @@ rule draw_figure:
         ),
         caption="<results>/{experiment}/figures/{figure}.rst",
     log:
-        "<results>/{experiment}/figures/draw_figure.{figure}.log",
+        "<results>/{experiment}/logs/draw_figure/{figure}.log",
     benchmark:
-        "<results>/{experiment}/figures/draw_figure.{figure}.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/draw_figure/{figure}.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -98,9 +98,9 @@ rule write_manifest:
     output:
         manifest="<results>/{experiment}/manifest.json",
     log:
-        "<results>/{experiment}/write_manifest.log",
+        "<results>/{experiment}/logs/write_manifest.log",
     benchmark:
-        "<results>/{experiment}/write_manifest.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/write_manifest.tsv"
     conda:
         ENVIRONMENT
     params:

@@ -19,9 +19,9 @@ rule unlearn:
         measurements="<results>/{experiment}/seed{seed}/{method}/measurements.csv",
         record="<results>/{experiment}/seed{seed}/{method}/record.json",
     log:
-        "<results>/{experiment}/seed{seed}/{method}/unlearn.log",
+        "<results>/{experiment}/logs/unlearn/seed{seed}/{method}.log",
     benchmark:
-        "<results>/{experiment}/seed{seed}/{method}/unlearn.benchmark.tsv"
+        "<results>/{experiment}/benchmarks/unlearn/seed{seed}/{method}.tsv"
     wildcard_constraints:
         method=f"(?!({'|'.join(REFERENCES)})/)[a-z][a-z0-9_]*",
     conda:

@@ -164,7 +164,7 @@ def origin(folder: Path) -> str:
     commits = sorted({f"{(run['commit'] or 'none')[:10]}{'+' if run['dirty'] else ''}" for run in manifest["runs"]})
     torch = sorted({run["packages"]["torch"] for run in manifest["runs"]})
     machines = sorted({run["gpu"] or run["cpu"] for run in manifest["runs"]})
-    minutes = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in folder.rglob("*.benchmark.tsv")) / 60
+    minutes = sum(pd.read_csv(path, sep="\t")["s"].sum() for path in (folder / "benchmarks").rglob("*.tsv")) / 60
     return (
         f"`{folder.name}`: {len(manifest['configuration']['seeds'])} seeds, commit {', '.join(commits)}, torch "
         f"{', '.join(torch)}, {', '.join(machines)}, one thread per job, {minutes:.0f} minutes of jobs."

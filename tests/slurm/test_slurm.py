@@ -11,6 +11,8 @@ from .conftest import PROFILE, ClusterClone
 
 pytestmark = pytest.mark.usefixtures("cluster")
 LONG_RUN = "results/long/seed0"
+TRAINING_LOG = "results/long/logs/train/seed0/original.log"
+UNLEARNING_LOG = "results/long/logs/unlearn/seed0/uno.log"
 TARGET = f"{LONG_RUN}/uno/metrics.json"
 
 
@@ -53,7 +55,7 @@ def test_what_is_asked_of_the_scheduler(done):
 
 def test_a_job_that_finds_no_gpu_says_so(done):
     run_of = done.path / "results/tiny/seed0/original"
-    assert "computing on the CPU" in log(run_of / "train.log")
+    assert "computing on the CPU" in text(done.path / "results/tiny/logs/train/seed0/original.log")
     assert json.loads((run_of / "record.json").read_text())["device"] == "cpu"
 
 
@@ -76,7 +78,7 @@ def test_through_every_failure_to_the_same_results(cluster, uninterrupted, tmp_p
         run("scancel", cancelled)
 
         # Its second attempt goes on where the first was; the controller is gone for a while meanwhile.
-        wait_for(lambda: "resuming from" in log(original / "train.log"), "the second attempt of the training", 120)
+        wait_for(lambda: "resuming from" in text(clone.path / TRAINING_LOG), "the second attempt of the training", 120)
         cluster.stop_controller()
         wait_for((original / "model.safetensors").exists, "the training to end without a controller")
         cluster.start_controller()
@@ -85,8 +87,8 @@ def test_through_every_failure_to_the_same_results(cluster, uninterrupted, tmp_p
         wait_for((unlearned / "model.resume").exists, "unlearning", 240)
         (preempted,) = clone.running("unlearn")
         run("scontrol", "requeue", preempted)
-        wait_for(lambda: "asked to stop" in log(unlearned / "unlearn.log"), "the preempted job to save its state")
-        wait_for(lambda: "resuming from" in log(unlearned / "unlearn.log"), "the requeued job", 120)
+        wait_for(lambda: "asked to stop" in text(clone.path / UNLEARNING_LOG), "the preempted job to save its state")
+        wait_for(lambda: "resuming from" in text(clone.path / UNLEARNING_LOG), "the requeued job", 120)
         assert process.poll() is None
     assert process.returncode == -signal.SIGKILL
     assert not (unlearned / "metrics.json").exists()
@@ -121,8 +123,8 @@ def test_a_time_limit_costs_nothing_but_another_attempt(tmp_path):
         (first,) = clone.running("train")
         wait_for((folder / "model.resume").exists, "state")
         run("scontrol", "update", f"JobId={first}", "EndTime=now")
-        wait_for(lambda: "asked to stop" in log(folder / "train.log"), "the time limit", 90)
-        wait_for(lambda: "resuming from" in log(folder / "train.log"), "the next attempt", 120)
+        wait_for(lambda: "asked to stop" in text(clone.path / TRAINING_LOG), "the time limit", 90)
+        wait_for(lambda: "resuming from" in text(clone.path / TRAINING_LOG), "the next attempt", 120)
         assert process.poll() is None
         (second,) = clone.running("train")
     assert second != first
@@ -147,5 +149,5 @@ def test_a_wrong_account_or_partition_is_named_before_any_job(tmp_path, old, new
     assert not (clone.path / "data").exists()
 
 
-def log(path):
+def text(path):
     return path.read_text() if path.exists() else ""

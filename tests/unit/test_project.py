@@ -110,8 +110,11 @@ def test_each_rule_has_a_script_a_log_and_a_benchmark_of_its_name():
         for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.M):
             assert f'"../scripts/{name}.py"' in body, name
             assert (ROOT / "scripts" / f"{name}.py").is_file()
-            for directive, suffix in (("log", r"(\.\{\w+\})?\.log"), ("benchmark", r"(\.\{\w+\})?\.benchmark\.tsv")):
-                assert re.search(rf"    {directive}:\n        \"[^\"]*/{name}{suffix}\"", body), (name, directive)
+            for directive, place in (
+                ("log", rf"logs/{name}(/[^\"]+)?\.log"),
+                ("benchmark", rf"benchmarks/{name}(/[^\"]+)?\.tsv"),
+            ):
+                assert re.search(rf"    {directive}:\n        \"[^\"]*/{place}\"", body), (name, directive)
 
 
 def test_no_file_names_a_path_of_this_machine():

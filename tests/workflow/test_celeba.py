@@ -68,7 +68,7 @@ def test_pictures_are_prepared_once_and_nothing_is_left_to_do(checked):
     assert data.attribute_names == DATASET["attributes"]
     assert not (folder / "chunks").exists()
     assert json.loads((folder / "manifest.json").read_text())["unreadable"] == 0
-    assert "2 workers" in (folder / "prepare_dataset.log").read_text()
+    assert "2 workers" in (folder / "logs" / "prepare_dataset.log").read_text()
     assert clone.pending() == {}
 
 

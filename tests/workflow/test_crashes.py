@@ -12,6 +12,7 @@ import pytest
 from ..clone import Clone, results_of, trajectory
 
 RUN = "results/long/seed0"
+LOGS = "results/long/logs"
 TARGET = f"{RUN}/uno/metrics.json"
 
 
@@ -72,7 +73,7 @@ def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path,
     # The same command, with the training job killed while it goes on.
     process = start(clone)
     saved = (clone.path / RUN / "original" / "model.resume").stat().st_mtime
-    resumed = clone.path / RUN / "original" / "train.log"
+    resumed = clone.path / LOGS / "train" / "seed0" / "original.log"
     wait_for(lambda: says(resumed, "resuming from"), process)
     wait_for(lambda: (clone.path / RUN / "original" / "model.resume").stat().st_mtime > saved, process)
     for job in jobs(process):
@@ -90,7 +91,7 @@ def test_kill_dash_nine_of_jobs_and_of_snakemake_itself(uninterrupted, tmp_path,
 
     # And to the end.
     clone.run("--cores", "1", TARGET)
-    assert "resuming from" in (clone.path / RUN / "uno" / "unlearn.log").read_text()
+    assert "resuming from" in (clone.path / LOGS / "unlearn" / "seed0" / "uno.log").read_text()
     for model in ("original", "retrain", "uno"):
         file = f"{RUN}/{model}/model.safetensors"
         assert (clone.path / file).read_bytes() == (uninterrupted.path / file).read_bytes(), model

@@ -147,5 +147,5 @@ def test_a_job_whose_state_is_damaged_starts_afresh(tmp_path, finished):
     clone.run("--cores", "2", str(folder.relative_to(clone.path) / "model.safetensors"))
     name = "results/tiny/seed0/original/model.safetensors"
     assert (clone.path / name).read_bytes() == (finished.path / name).read_bytes()
-    assert "starting afresh" in (folder / "train.log").read_text()
+    assert "starting afresh" in (clone.path / "results/tiny/logs/train/seed0/original.log").read_text()
     assert json.loads((folder / "record.json").read_text())["status"] == "finished"

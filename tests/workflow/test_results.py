@@ -131,10 +131,10 @@ def test_every_file_of_the_tree_is_documented(finished):
     for path in [*(finished.path / "results").rglob("*"), *(finished.path / "data").rglob("*")]:
         if path.is_file() and path.name != "README.md":
             name = path.name
-            name = re.sub(r"^\w+\.(log|benchmark\.tsv)$", r"{rule}.\1", name)
-            name = re.sub(r"^\w+\.\w+\.(log|benchmark\.tsv)$", r"{rule}.{name}.\1", name)
             if path.parent.name == "figures":
                 name = re.sub("|".join(FIGURES), "{figure}", name, count=1)
+            for folder in {"logs", "benchmarks"}.intersection(part.name for part in path.parents):
+                name = f"{folder}/"
             assert f"`{name}`" in documented, path
 
 
