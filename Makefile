@@ -1,6 +1,7 @@
 # make         install into .venv, run everything that config.yaml names, make the report, show the results
 # make report  the HTML report of what has been run
 # make test    the whole test suite
+# make test-quick  the unit tests alone
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
 # make audit   known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the tables and a figure of what has been run into README.md and report/results.md
@@ -10,7 +11,7 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed
 REPORT := results/report.html
 
-.PHONY: all run report test bench audit readme
+.PHONY: all run report test test-quick bench audit readme
 
 all: run report
 	@$(RUN) scripts/show_results.py $(REPORT)
@@ -23,6 +24,9 @@ report: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(RUN) -m pytest
+
+test-quick: $(INSTALLED)
+	$(RUN) -m pytest tests/unit
 
 bench: export PYTHONPATH := scripts
 bench: $(INSTALLED)
