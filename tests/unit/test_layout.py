@@ -65,3 +65,13 @@ def test_the_init_file_of_a_package_is_a_docstring():
     for package in ["plugins", *PACKAGES, *PLUGINS]:
         (docstring,) = ast.parse((LIBRARY / package / "__init__.py").read_text(encoding="utf-8")).body
         assert isinstance(docstring, ast.Expr), package
+
+
+def test_functions_and_modules_are_short():
+    """A function has at most 60 lines, a module at most 300. A longer one needs a reason, which would stand here."""
+    for path in sorted(LIBRARY.parent.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, f"{path}: {node.name}"
