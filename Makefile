@@ -11,7 +11,14 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed
 REPORT := results/report.html
 
-.PHONY: all run report test test-quick bench audit readme
+# Snakemake starts jobs through a shell, without quotes around the path of Python.
+ifneq ($(shell pwd | LC_ALL=C tr -d '\nA-Za-z0-9._/+=@,~\200-\377-' | wc -c | tr -d ' '),0)
+$(error The path of this folder contains a space or another special character, and jobs would fail. Move the folder to \
+a path of letters, digits and . _ - + = @ , ~)
+endif
+
+.NOTPARALLEL:           # with `make -j`, the report would start beside the run
+.PHONY: all install run report test test-quick bench audit readme
 
 all: run report
 	@$(RUN) scripts/show_results.py $(REPORT)
@@ -45,8 +52,13 @@ audit:
 readme: run
 	$(RUN) scripts/update_readme.py
 
+# The file holds what is installed. Nothing is installed again when only the times of the requirements change.
 $(INSTALLED): requirements.txt constraints.txt
+	@cat $^ | cmp -s - $@ || $(MAKE) install
+	@touch $@
+
+install:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install --disable-pip-version-check -r requirements.txt
-	touch $@
+	cat requirements.txt constraints.txt > $(INSTALLED)

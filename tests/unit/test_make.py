@@ -1,0 +1,67 @@
+"""The Makefile: where the clone may lie, what is installed again, and that nothing runs beside the run."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ..clone import ROOT
+
+FILES = ("Makefile", "requirements.txt", "constraints.txt")
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Run make in a folder of this name that holds nothing but the Makefile and the requirements."""
+
+    def run(*arguments, folder="clone", **environment):
+        path = tmp_path / folder
+        path.mkdir(exist_ok=True)
+        for name in FILES:
+            if not (path / name).exists():
+                shutil.copy(ROOT / name, path / name)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | environment
+        return subprocess.run(["make", *arguments], cwd=path, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.mark.parametrize("folder", ["with space", "a(b)", "it's", "a;b", "a&b", "a$b"])
+def test_a_path_on_which_jobs_would_fail_is_refused_before_anything_is_installed(make, tmp_path, folder):
+    done = make("run", folder=folder)
+    assert done.returncode != 0
+    assert "contains a space or another special character" in done.stderr
+    assert sorted(path.name for path in (tmp_path / folder).iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("folder", ["plain", "a+b=c@d,e~f.g_h-i", "größe"])
+def test_other_paths_are_right(make, folder):
+    assert make("--dry-run", "run", folder=folder).returncode == 0
+
+
+def test_only_another_content_of_the_requirements_installs_again(make, tmp_path):
+    make("--dry-run")
+    clone = tmp_path / "clone"
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / "installed").write_text("".join((clone / name).read_text() for name in FILES[1:]))
+    os.utime(clone / ".venv" / "installed", (0, 0))
+    done = make(".venv/installed", PYTHON="false")
+    assert done.returncode == 0, done.stderr
+    (clone / "constraints.txt").write_text("another==1\n")
+    os.utime(clone / ".venv" / "installed", (0, 0))
+    assert make(".venv/installed", PYTHON="false").returncode != 0, "tried to install"
+
+
+def test_the_report_waits_for_the_run_whatever_the_flags(make, tmp_path):
+    make("--dry-run")
+    clone = tmp_path / "clone"
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "installed").write_text("".join((clone / name).read_text() for name in FILES[1:]))
+    python = clone / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "start $*" >>log\nsleep 0.2\necho "end $*" >>log\n')
+    python.chmod(0o755)
+    done = make(MAKEFLAGS="-j4")
+    assert done.returncode == 0, done.stderr
+    lines = (clone / "log").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["start", "end"] * 3
