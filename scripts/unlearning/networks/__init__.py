@@ -1,4 +1,4 @@
-"""What all generative models share, parts of networks, and the networks that look at images.
+"""Networks: what all generative models share, parts of networks, and networks that classify or embed images.
 
-Start with `generative`, which builds, saves and loads a model.
+Start with `generative`, which builds, saves and loads a model and draws samples from a model.
 """

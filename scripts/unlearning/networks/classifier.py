@@ -1,12 +1,11 @@
-"""Small classifiers: the judge, which only scores results, and the guide, which methods may use.
+"""Small classifiers: the judge, which evaluates results, and the guide, which methods may use in their losses.
 
-A classifier tells the class of generated images, and its last hidden layer serves as the feature space
-of the Fréchet distance where Inception features would be meaningless, as on digits. The two have
-different seeds and layers, so that no method is scored by what it was fitted to.
+A classifier gives the class of an image. Its last hidden layer is also the feature space of Fréchet distances where
+features of Inception would be meaningless, as on digits. The judge and the guide have different seeds or layers. A
+method is therefore never judged by the classifier in its own loss.
 """
 
 import math
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -20,36 +19,40 @@ NOISE = 0.2
 
 
 class Classifier(nn.Module):
-    """Convolutions, where there are any, then linear layers, the last of them the features; one output per class.
+    """Convolutions (or none), then linear layers, then one output per class.
 
-    Every layer is followed by ReLU; a convolution of 3×3 pixels halves the image. Strides and not pooling:
-    the gradient of maximum pooling is not deterministic on a GPU.
+    Each convolution of 3×3 pixels and stride 2 halves the image. The network has no pooling, because the gradient of
+    maximum pooling is not deterministic on a GPU. A ReLU follows every layer but the output.
 
     Args:
         image_shape: (C, H, W).
         classes: number of classes.
-        hidden_units: width of each hidden layer.
-        convolutions: channels of each convolution.
+        hidden_units: width of each hidden linear layer; the last one gives the features.
+        convolutions: number of output channels of each convolution.
     """
 
     def __init__(self, image_shape: list[int], classes: int, hidden_units: list[int], convolutions: list[int] = ()):
         super().__init__()
-        channels, *size = image_shape
-        convolutional = []
-        for ends in pairwise([channels, *convolutions]):
-            convolutional += [nn.Conv2d(*ends, kernel_size=3, stride=2, padding=1), nn.ReLU()]
-            size = [math.ceil(side / 2) for side in size]
-        sizes = [[channels, *convolutions][-1] * math.prod(size), *hidden_units]
-        linear = [layer for ends in pairwise(sizes) for layer in (nn.Linear(*ends), nn.ReLU())]
-        self.features = nn.Sequential(*convolutional, nn.Flatten(), *linear)
-        self.output = nn.Linear(sizes[-1], classes)
         self.hidden_units, self.convolutions = hidden_units, list(convolutions)
+        inputs, height, width = image_shape
+        layers = []
+        for outputs in convolutions:
+            layers += [nn.Conv2d(inputs, outputs, kernel_size=3, stride=2, padding=1), nn.ReLU()]
+            inputs, height, width = outputs, math.ceil(height / 2), math.ceil(width / 2)
+        layers.append(nn.Flatten())
+        inputs *= height * width
+        for outputs in hidden_units:
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            inputs = outputs
+        self.features = nn.Sequential(*layers)
+        self.output = nn.Linear(inputs, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores (B, classes) of images (B, C, H, W) in [0, 1]."""
+        """Class scores before the softmax, (B, classes), of images (B, C, H, W) in [0, 1]."""
         return self.output(self.features(images))
 
     def save(self, path: Path, image_shape: list[int]) -> None:
+        """Write the weights and the arguments of the constructor to the file `path`."""
         header = {
             "image_shape": image_shape,
             "classes": self.output.out_features,
@@ -60,6 +63,7 @@ class Classifier(nn.Module):
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> "Classifier":
+        """Read a classifier from a file that `save` wrote: in eval mode, with frozen weights."""
         weights, header = read_tensors(path)
         classifier = cls(**header)
         classifier.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -69,10 +73,20 @@ class Classifier(nn.Module):
 def classifier_losses(
     classifier: Classifier, images: Tensor, labels: Tensor, generator: torch.Generator, noise: float = NOISE
 ) -> Tensor:
-    """Cross-entropy (B,) on float images (B, C, H, W) with Gaussian noise of standard deviation `noise`.
+    """Compute the cross-entropy of each image after adding Gaussian noise to the pixels.
 
-    The noise keeps a classifier from resting on single pixels, which the blurred samples of a VAE do
-    not have: with it, held-out accuracy and the agreement with a kernel classifier on samples rise.
+    The noise keeps a classifier from relying on single pixels, which are absent from the blurred samples of a VAE. With
+    noise, the accuracy on held-out images and the agreement with a kernel classifier on samples are higher.
+
+    Args:
+        classifier: the network.
+        images: (B, C, H, W) in [0, 1].
+        labels: (B,) class numbers.
+        generator: draws the noise.
+        noise: standard deviation of the noise.
+
+    Returns:
+        (B,) in nats.
     """
     gaussian = torch.randn(images.shape, generator=generator, device=images.device)
     return F.cross_entropy(classifier(images + noise * gaussian), labels, reduction="none")
@@ -80,6 +94,14 @@ def classifier_losses(
 
 @torch.no_grad()
 def classify(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Features (N, F) and class numbers (N,) of uint8 images (N, C, H, W)."""
+    """Compute features and classes of images.
+
+    Args:
+        classifier: the network.
+        images: (N, C, H, W) uint8.
+
+    Returns:
+        Features (N, F) and class numbers (N,).
+    """
     features = torch.cat([classifier.features(as_float(chunk)) for chunk in images.split(CHUNK)])
     return features, classifier.output(features).argmax(1)

@@ -1,4 +1,4 @@
-"""CLIP (Radford et al. 2021), by whose embeddings of images Li et al. (ICLR 2024) judge completions."""
+"""CLIP (Radford et al. 2021). Li et al. (ICLR 2024) evaluate completions by its embeddings of images."""
 
 from pathlib import Path
 
@@ -8,23 +8,24 @@ from torch import Tensor
 from unlearning.io import hub
 from unlearning.networks.images import as_float
 
-BATCH = 50  # images at a time: they are enlarged, to 224×224 for most networks
+BATCH = 50  # images at a time: they are enlarged to 224×224 pixels for most networks
 
 
 class Clip:
-    """The image tower of a CLIP, frozen and in eval mode.
+    """The image encoder of a CLIP, frozen and in eval mode.
 
     Args:
-        file: weights of a whole CLIP or of its image tower, with their `config.json` beside them, both checked.
-        device: to compute on.
+        file: weights of a whole CLIP or of its image encoder, with `config.json` in the same folder. The caller has
+            verified the checksums of both files.
+        device: where to compute.
 
     Raises:
-        ValueError: `config.json` describes something else, or the weights cannot be read or are not those of its
-            network.
+        ValueError: `config.json` describes another kind of network, the weights cannot be read, or the weights do not
+            fit the network that `config.json` describes.
     """
 
     def __init__(self, file: Path, device: torch.device):
-        # Seconds to import, and most experiments have no use for them.
+        # These imports take seconds, and most experiments do not use CLIP.
         from torchvision.transforms.v2 import CenterCrop, Compose, InterpolationMode, Lambda, Normalize, Resize
         from transformers import AutoConfig, CLIPConfig, CLIPVisionConfig
         from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
@@ -32,36 +33,49 @@ class Clip:
 
         config = AutoConfig.from_pretrained(file.parent)
         if isinstance(config, CLIPConfig):
-            # Published files leave the tower's own number at its default.
+            # In published files, the image encoder's own number of dimensions is a default, which may be wrong.
             config.vision_config.projection_dim = config.projection_dim
             config = config.vision_config
         if not isinstance(config, CLIPVisionConfig):
-            raise ValueError(f"{file.parent / 'config.json'}: describes a {config.model_type} network, not a CLIP")
+            raise ValueError(
+                f"{file.parent / 'config.json'}: describes a {config.model_type} network, not a CLIP; set "
+                "evaluation.embedding.source to a CLIP"
+            )
         with hub.explain_unreadable(file, "evaluation.embedding"):
             network, report = CLIPVisionModelWithProjection.from_pretrained(
                 file.parent,
                 config=config,
                 use_safetensors=file.suffix == ".safetensors",
                 weights_only=True,
-                ignore_mismatched_sizes=True,  # reported, then refused here with those that are missing
+                ignore_mismatched_sizes=True,  # so that the report, and the error below, name them too
                 output_loading_info=True,
             )
-        if wrong := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
-            raise ValueError(f"{file}: lacks weights of a CLIP as config.json describes it: {', '.join(wrong[:3])}, …")
+        if missing := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
+            raise ValueError(
+                f"{file}: lacks weights of a CLIP as config.json describes it: {', '.join(missing[:3])}, …; take both "
+                "files from one source"
+            )
         self._network = network.to(device, torch.float32).eval().requires_grad_(False)
         side = network.config.image_size
         self._prepare = Compose(
             [
                 Resize(side, InterpolationMode.BICUBIC, antialias=True),
                 CenterCrop(side),
-                Lambda(lambda pixels: pixels.clamp(0, 1)),  # bicubic curves overshoot
+                Lambda(lambda pixels: pixels.clamp(0, 1)),  # bicubic interpolation overshoots
                 Normalize(OPENAI_CLIP_MEAN, OPENAI_CLIP_STD),
             ]
         )
 
     @torch.no_grad()
     def embeddings(self, images: Tensor) -> Tensor:
-        """Image embeddings (N, D) of uint8 images (N, 1 or 3, H, W); they are not scaled to length 1."""
+        """Compute image embeddings.
+
+        Args:
+            images: (N, 1 or 3, H, W) uint8.
+
+        Returns:
+            (N, D) float32, not scaled to length 1.
+        """
         parts = []
         for batch in images.split(BATCH):
             pixels = self._prepare(as_float(batch).expand(-1, 3, -1, -1))

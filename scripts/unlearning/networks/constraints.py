@@ -50,7 +50,7 @@ def mask_follows_patches(parameters: dict, image_shape: list[int]) -> None:
 
 
 def mask_follows_codes(parameters: dict, image_shape: list[int]) -> None:
-    """Require that `mask` hides each code, a square of side 2^(len(`channels`) − 1) pixels, as a whole or not at all."""
+    """Require that `mask` hides each code, a square with side 2^(len(`channels`) − 1), as a whole or not at all."""
     _mask_follows_grid(parameters["mask"], image_shape, 2 ** (len(parameters["channels"]) - 1))
 
 

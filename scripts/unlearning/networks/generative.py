@@ -1,5 +1,9 @@
-"""What all generative models share: building, saving, loading, drawing samples and completions."""
+"""What all generative models share: building, saving, loading, modes, samples and completions.
 
+The docstring of `unlearning.models` says which methods a model has.
+"""
+
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,103 +13,174 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from unlearning.io.tensors import read_tensors, write_tensors
-from unlearning.networks.images import CHUNK, as_float
+from unlearning.networks.images import CHUNK, as_float, as_uint8
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.seeding import stream_seed
 
-COMPLETED = 100  # images at a time: completing holds the activations of a transformer or a U-Net
+COMPLETION_CHUNK = 100  # images at a time: a completion holds the activations of a transformer or a U-Net
 
 
 def build(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
-    """A model as training finds it: freshly initialised, or with the published weights it is to start from.
+    """Build a model as it is before training: with random weights, or with published weights where it has them.
 
     Args:
-        configuration: the key `model` of an experiment, `{name: parameters}`.
+        configuration: `{name: parameters}`, the key `model` of an experiment.
         image_shape: (C, H, W).
-        seed: of the run.
+        seed: the seed of the run, from which the random weights follow.
+
+    Returns:
+        The model on the CPU, in train mode.
     """
-    model = _initialised(configuration, image_shape, seed)
+    model = _initialise(configuration, image_shape, seed)
     if hasattr(model, "load_pretrained"):
         model.load_pretrained()
     return model
 
 
 def save(model: nn.Module, configuration: dict, image_shape: list[int], path: Path) -> None:
-    """Write weights together with what is needed to build the model again."""
+    """Write a model's weights and buffers, together with all that `load` needs to build the model again.
+
+    Args:
+        model: a model from `build` or `load`.
+        configuration: `{name: parameters}`, the one the model was built with.
+        image_shape: (C, H, W).
+        path: the file to write.
+    """
     write_tensors(path, model.state_dict(), {"model": configuration, "image_shape": image_shape})
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> tuple[nn.Module, dict, list[int]]:
-    """Read a model, its configuration and its image shape."""
+    """Read a model from a file that `save` wrote.
+
+    Args:
+        path: the file.
+        device: where the model is to compute.
+
+    Returns:
+        The model in train mode, its configuration `{name: parameters}`, and the shape (C, H, W) of its images.
+    """
     weights, header = read_tensors(path)
-    model = _initialised(header["model"], header["image_shape"], seed=0)
+    model = _initialise(header["model"], header["image_shape"], seed=0)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return model.to(device), header["model"], header["image_shape"]
 
 
-@contextmanager
-def unchanged_buffers(model: nn.Module) -> Iterator[None]:
-    """Undo what happens to the buffers: batch normalisation counts every batch it sees in train mode."""
-    saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    yield
-    for buffer, value in saved:
-        buffer.data.copy_(value)  # or graphs of before, which do not depend on it, would be refused
-
-
-@contextmanager
-def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Train or eval mode, and afterwards for each module the one it was in: some may be frozen."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(training)
-    yield
-    for module, was_training in modes:
-        module.training = was_training
-
-
-@torch.no_grad()
-def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Tensor:
-    """Images (N, C, H, W) uint8 of latents (N, ...); the model's mode and buffers stay as they are.
-
-    Samples are rounded to 8 bits as the real images are, so that no feature can tell the two by that.
-
-    Args:
-        train_mode: let batch normalisation use the statistics of the batch, as released code does.
-    """
-    chunks = latents.tensor_split(-(-len(latents) // CHUNK))  # of like size, for in train mode a batch needs several
-    with in_mode(model, train_mode), unchanged_buffers(model):
-        return torch.cat([(model.samples(chunk) * 255).round().to(torch.uint8) for chunk in chunks])
-
-
-def completes(model: nn.Module) -> bool:
-    """Whether a model completes images from a part of them, rather than generating them from latents."""
-    return hasattr(model, "completions")
-
-
-@torch.no_grad()
-def complete(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
-    """Completions (N, C, H, W) uint8 of uint8 images, by noise that `completion_noise` drew; in eval mode."""
-    parts = zip(images.split(COMPLETED), noise.split(COMPLETED), strict=True)
-    with in_mode(model, training=False):
-        completed = [(model.completions(as_float(part), drawn) * 255).round().to(torch.uint8) for part, drawn in parts]
-    return torch.cat(completed)
-
-
-def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
-    """Generate `count` images, (count, C, H, W) uint8, in eval mode."""
-    return decode(model, model.latents(count, generator))
-
-
-def _initialised(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
+def _initialise(configuration: dict, image_shape: list[int], seed: int) -> nn.Module:
+    """Build a model with random weights; torch's global generator on the CPU stays as it is."""
     ((name, parameters),) = configuration.items()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
         return load_plugin("models", name).Model(image_shape, **parameters)
 
 
-def set_training_mode(model: nn.Module, settings: dict) -> None:
-    """Train mode, in which frozen batch normalisation keeps the statistics of training."""
+def set_training_mode(model: nn.Module, batch_normalisation: str) -> None:
+    """Put a model into train mode.
+
+    Args:
+        model: changed in place.
+        batch_normalisation: 'batch', or 'frozen': batch normalisation then goes into eval mode and keeps the
+            statistics from training.
+    """
     model.train()
-    if settings["batch_normalisation"] == "frozen":
+    if batch_normalisation == "frozen":
         for module in model.modules():
             if isinstance(module, _BatchNorm):
                 module.eval()
+
+
+@contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Put a model into train or eval mode, and at the end put each module back into its own earlier mode.
+
+    A frozen batch normalisation is in eval mode while the rest of the model is in train mode. The mode of the whole
+    model is therefore not enough to restore.
+
+    Args:
+        model: changed in place.
+        training: True for train mode, False for eval mode.
+
+    Yields:
+        None.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    yield
+    for module, mode in modes:
+        module.training = mode
+
+
+@contextmanager
+def unchanged_buffers(model: nn.Module) -> Iterator[None]:
+    """Restore the model's buffers at the end.
+
+    In train mode, batch normalisation updates its buffers in every forward pass.
+
+    Args:
+        model: the buffers are changed in place.
+
+    Yields:
+        None.
+    """
+    saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    yield
+    for buffer, value in saved:
+        # Through `data`: torch would otherwise refuse to differentiate earlier graphs that hold the buffer, although
+        # their gradients do not depend on its value.
+        buffer.data.copy_(value)
+
+
+def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
+    """Generate images in eval mode.
+
+    Args:
+        model: a model that generates images from latents.
+        count: number of images.
+        generator: draws the latents.
+
+    Returns:
+        (count, C, H, W) uint8.
+    """
+    return decode(model, model.latents(count, generator))
+
+
+@torch.no_grad()
+def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Tensor:
+    """Generate images from latents; the model's mode and buffers stay as they are.
+
+    Samples are rounded to 8 bits, as the real images are. Rounding therefore does not tell samples from real images.
+
+    Args:
+        model: a model that generates images from latents.
+        latents: (N, ...), from `model.latents`.
+        train_mode: whether batch normalisation uses the statistics of each batch, as released code does.
+
+    Returns:
+        (N, C, H, W) uint8.
+    """
+    # Sizes of chunks differ by at most one: in train mode, a small last chunk would have poor statistics.
+    chunks = latents.tensor_split(math.ceil(len(latents) / CHUNK))
+    with in_mode(model, train_mode), unchanged_buffers(model):
+        return torch.cat([as_uint8(model.samples(chunk)) for chunk in chunks])
+
+
+def completes(model: nn.Module) -> bool:
+    """Return whether a model completes images from their visible pixels, instead of generating them from latents."""
+    return hasattr(model, "completions")
+
+
+@torch.no_grad()
+def complete(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
+    """Complete images in eval mode.
+
+    Args:
+        model: a model that completes images.
+        images: (N, C, H, W) uint8. The model uses only their visible pixels.
+        noise: (N, K, H, W), from `model.completion_noise`; the noise says which pixels are hidden.
+
+    Returns:
+        The images (N, C, H, W) uint8 with their hidden pixels filled in.
+    """
+    chunks = zip(images.split(COMPLETION_CHUNK), noise.split(COMPLETION_CHUNK), strict=True)
+    with in_mode(model, training=False):
+        completions = [as_uint8(model.completions(as_float(image), eps)) for image, eps in chunks]
+    return torch.cat(completions)

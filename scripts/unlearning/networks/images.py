@@ -1,10 +1,16 @@
-"""Images as arrays: stored as uint8, (N, C, H, W), and given to models as floats in [0, 1]."""
+"""Images as tensors (N, C, H, W): uint8 in files and in memory, floats in [0, 1] as inputs and outputs of networks."""
 
+import torch
 from torch import Tensor
 
-CHUNK = 1000  # images at a time: bounded in memory and, on a CPU, faster than 10,000 at once
+CHUNK = 1000  # images at a time: this bounds the memory, and on a CPU it is faster than 10,000 images at once
 
 
 def as_float(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1], the input of models and classifiers."""
+    """Convert uint8 images to float32 in [0, 1]."""
     return images.float() / 255
+
+
+def as_uint8(images: Tensor) -> Tensor:
+    """Round float images in [0, 1] to uint8."""
+    return (images * 255).round().to(torch.uint8)
