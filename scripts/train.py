@@ -1,4 +1,4 @@
-"""Train the original model on all training images, or the retrained one on the retain set alone."""
+"""Train the original model on all training images, or the retrained model without the images to forget."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.provenance import run_record
-from unlearning.training.train import losses_of_images, train
+from unlearning.training.train import TrainingResult, losses_of_images, train
 
 
 def main(
@@ -36,65 +36,54 @@ def main(
     """Train one model from scratch.
 
     Args:
-        experiment: name of the experiment.
+        experiment: Name of the experiment.
         method: 'original' or 'retrain'.
-        seed: of the run.
-        architecture: the key `model` of the experiment's configuration.
-        training: its key `training`.
+        seed: Of the run.
+        architecture: The key `model` of the experiment's configuration.
+        training: Its key `training`.
         device: 'cpu', 'cuda' or 'auto'.
-        code: hash of the code that runs.
-        dataset: prepared data set.
-        forget_set: images to leave out; None for the original, which must not depend on it.
-        model: safetensors file of the weights.
-        optimizer: safetensors file of Adam's state, from which training could go on.
-        losses: CSV file of the mean loss of each epoch: nats per image, of a completing model its own loss.
-        record: JSON file of status, cost and provenance.
+        code: Hash of the code that runs.
+        dataset: The prepared data set.
+        forget_set: The images to leave out; None for the original, which must not depend on it.
+        model: Safetensors file to write: the weights.
+        optimizer: Safetensors file to write: Adam's state, from which training could continue.
+        losses: CSV file to write: the mean loss of each epoch; nats per image, or a completing model's own loss.
+        record: JSON file to write: status, cost and provenance.
     """
     target = prepare_device(device)
     settings = {"model": architecture, "training": training, "seed": seed}
     inputs = {"dataset": dataset} | ({"forget_set": forget_set} if forget_set else {})
     provenance = run_record(settings=settings, code=code, inputs=inputs)
+    key = sha256_of([settings, code, target.type, provenance["inputs_sha256"]])
+    checkpoint = Checkpoint(model.with_suffix(".resume"), key)
     data = Dataset.load(dataset)
     indices = ForgetSet.load(forget_set).never_forgotten if forget_set else np.flatnonzero(data.train)
     image_shape = list(data.images.shape[1:])
-
-    checkpoint = Checkpoint(
-        model.with_suffix(".resume"), sha256_of([settings, code, target.type, provenance["inputs_sha256"]])
-    )
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
-        images = torch.from_numpy(data.images).to(target)
         network = generative.build(architecture, image_shape, seed).to(target)
-        trained = train(
-            network,
-            losses_of_images(
-                network,
-                images,
-                precision=training.get("precision", "float32"),
-                compiled=training.get("compile", False),
-            ),
-            torch.as_tensor(indices, device=target),
-            **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
-            seed=seed,
-            checkpoint=checkpoint,
-        )
-
+        result = _train(network, training, data.images, indices, seed, checkpoint)
     generative.save(network, architecture, image_shape, model)
-    write_tensors(optimizer, trained.adam)
-    write_csv(losses, ("epoch", "loss"), enumerate(trained.losses, start=1))
-    write_json(
-        record,
-        {
-            "experiment": experiment,
-            "method": method,
-            "seed": seed,
-            "status": "finished",
-            "seconds": trained.seconds,
-            "peak_memory_mib": peak_memory_mib(target),
-            **describe_device(target),
-            **provenance,
-        },
-    )
+    write_tensors(optimizer, result.moments)
+    write_csv(losses, ("epoch", "loss"), enumerate(result.losses, start=1))
+    identity = {"experiment": experiment, "method": method, "seed": seed}
+    cost = {"status": "finished", "seconds": result.seconds, "peak_memory_mib": peak_memory_mib(target)}
+    write_json(record, {**identity, **cost, **describe_device(target), **provenance})
     checkpoint.remove()
+
+
+def _train(
+    network: torch.nn.Module, training: dict, images: np.ndarray, indices: np.ndarray, seed: int, checkpoint: Checkpoint
+) -> TrainingResult:
+    device = next(network.parameters()).device
+    precision, compiled = training.get("precision", "float32"), training.get("compile", False)
+    return train(
+        network,
+        losses_of_images(network, torch.from_numpy(images).to(device), precision=precision, compiled=compiled),
+        torch.as_tensor(indices, device=device),
+        **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
+        seed=seed,
+        checkpoint=checkpoint,
+    )
 
 
 if "snakemake" in globals():

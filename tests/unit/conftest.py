@@ -72,7 +72,7 @@ def make_step(model, batches, guide, monkeypatch):
             monkeypatch.setattr(load_plugin("methods", method), "as_float", lambda images: images.double() / 255)
         if hasattr(method and load_plugin("methods", method), "prepare"):
             pixels = {name: (images * 255).to(torch.uint8) for name, (images, _) in batches.items()}
-            start = Setup(
+            setup = Setup(
                 teacher=copy.deepcopy(model).eval().requires_grad_(False),
                 **pixels,
                 batch_size=6,
@@ -81,11 +81,11 @@ def make_step(model, batches, guide, monkeypatch):
                 forgotten_classes=[1],
                 generator=torch.Generator().manual_seed(5),
             )
-            prepared = load_plugin("methods", method).prepare(start, **parameters_of(method))
+            prepared = load_plugin("methods", method).prepare(setup, **parameters_of(method))
         return Step(
             number,
             *(BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget")),
-            histogram_loss(model, guide, torch.tensor([1]), torch.Generator().manual_seed(9), {"batch_size": 8}),
+            histogram_loss(model, guide, torch.tensor([1]), torch.Generator().manual_seed(9), 8),
             model,
             prepared,
             torch.Generator().manual_seed(13),

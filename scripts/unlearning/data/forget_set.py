@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unlearning.data.dataset import Dataset
 from unlearning.io.files import atomic_path, read_json
 
 
@@ -128,6 +129,37 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
         others=np.setdiff1d(rest, retain).tolist(),
         forgotten_classes=np.setdiff1d(labels[forget], labels[rest]).tolist(),
     )
+
+
+def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet, proxy: Path | None) -> np.ndarray:
+    """The images of the retain set, or of the proxy that replaces it.
+
+    Args:
+        selection: 'retain' for the retain set; `{"classes": names}` for a proxy of the same data set, without the
+            images of the retain set; or anything else for the training images of the data set `proxy`.
+        data: the prepared data set.
+        forget_set: which of its images are retained.
+        proxy: another prepared data set; None where the proxy is none.
+
+    Returns:
+        (N, C, H, W) uint8.
+
+    Raises:
+        ValueError: all images of the proxy's classes are in the retain set.
+    """
+    if selection == "retain":
+        return data.images[forget_set.retain]
+    if "classes" in selection:
+        indices = of_classes(selection["classes"], data.labels, data.train, data.classes)
+        indices = np.intersect1d(indices, forget_set.others)  # images of the retain set cannot replace it
+        if not len(indices):
+            raise ValueError(
+                f"all images of the proxy's classes {selection['classes']} are in the retain set; name other classes, "
+                "or lower forget_set.retain_fraction"
+            )
+        return data.images[indices]
+    other = Dataset.load(proxy)
+    return other.images[other.train]
 
 
 def draw_size(selection: dict, pool: int) -> int:

@@ -1,4 +1,4 @@
-"""Gradient ascent on the forget loss: d = −g_f. Nothing protects what should be retained."""
+"""Gradient ascent on the forget loss: d = −g_f. Nothing protects the retained images."""
 
 from torch import Tensor
 

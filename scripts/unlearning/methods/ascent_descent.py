@@ -1,4 +1,4 @@
-"""Ascent on the forget loss and descent on the retain loss, on alternate steps.
+"""Ascent on the forget loss and descent on the retain loss, on alternate steps: d = −g_f, then d = g_r.
 
 The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712).
 """

@@ -1,12 +1,13 @@
 """Feature unlearning (Moon et al., AAAI 2024), for models with an encoder, as the released code of UNO runs it.
 
-The vector z_e from the mean latent of the retain set to that of the forget set is taken for the feature.
-A latent z drawn from the prior whose projection on z_e exceeds that of the midpoint of the two means, by e, is
-moved to ẑ = z − e z_e, and the decoder is taught to give at z what the frozen original gives at ẑ; at other
-latents, what the original gives at z. (z_e has not the length 1, so that ẑ is not the midpoint's projection.)
+The feature is the vector z_e from the mean latent of the retain set to the mean latent of the forget set. δ is the
+projection of the midpoint of the two means on z_e / |z_e|. Let e be the amount by which the projection of a latent z,
+drawn from the prior, exceeds δ. If e > 0, the latent shows the feature, and the decoder learns to give at z what the
+frozen original gives at ẑ = z − e z_e. At all other latents, the decoder learns to give what the original gives at z.
+(z_e does not have the length 1, so the projection of ẑ is not δ.)
 
-The distance of images is L1, summed over pixels; that of the moved latents has 1 − SSIM added, small beside it.
-The teacher is the frozen original; there is no classifier.
+The distance of two images is L1, summed over pixels. For latents that show the feature, 1 − SSIM is added, which is
+small beside it. The teacher is the frozen original. There is no classifier.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,14 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Feature:
-    """teacher: frozen original. direction: z_e, (D,). midpoint: δ, beyond which a projection shows the feature."""
+    """What `direction` needs of the feature.
+
+    Attributes:
+        teacher: The frozen original.
+        direction: z_e, (D,).
+        midpoint: δ, a scalar; a latent with a larger projection shows the feature.
+        batch_size: Half the number of latents of a step.
+    """
 
     teacher: nn.Module
     direction: Tensor
@@ -41,32 +49,32 @@ class Feature:
 
 
 @torch.no_grad()
-def prepare(start: Setup, forget_weight: float) -> Feature:
+def prepare(setup: Setup, forget_weight: float) -> Feature:
     """Find the feature in the latents of all training images."""
     means = []
-    for images in (start.retain, start.forget):
-        latents = torch.cat([start.teacher.posterior(as_float(chunk))[0] for chunk in images.split(CHUNK)])
+    for images in (setup.retain, setup.forget):
+        latents = torch.cat([setup.teacher.posterior(as_float(chunk))[0] for chunk in images.split(CHUNK)])
         means.append(latents.mean(0))
     direction = means[1] - means[0]
     midpoint = (means[0] + means[1]) @ F.normalize(direction, dim=0) / 2
-    return Feature(start.teacher, direction, midpoint, start.batch_size)
+    return Feature(setup.teacher, direction, midpoint, setup.batch_size)
 
 
 def direction(step: Step, forget_weight: float) -> Tensor:
-    """Gradient of the mean of L1 where the feature is absent and w (L1 + 1 − SSIM) where it is present."""
+    """Gradient of the mean over latents of L1, and of w (L1 + 1 − SSIM) for latents that show the feature."""
     from pytorch_msssim import ssim
 
     feature = step.prepared
     latents = step.model.latents(2 * feature.batch_size, step.generator)
     excess = (latents @ F.normalize(feature.direction, dim=0) - feature.midpoint).clamp_min(0)
     with torch.no_grad():
-        wanted = feature.teacher.samples(latents - excess[:, None] * feature.direction)
-    window = min(11, (min(wanted.shape[2:]) - 1) // 2 * 2 + 1)  # an odd number; 11 pixels where they fit
+        target = feature.teacher.samples(latents - excess[:, None] * feature.direction)
+    window = min(11, (min(target.shape[2:]) - 1) // 2 * 2 + 1)  # odd; 11 pixels, or fewer in small images
 
     def loss() -> Tensor:
         samples = step.model.samples(latents)
-        absolute = (samples - wanted).abs().flatten(1).sum(1)
-        similarity = ssim(samples, wanted, data_range=1, win_size=window, size_average=False)
+        absolute = (samples - target).abs().flatten(1).sum(1)
+        similarity = ssim(samples, target, data_range=1, win_size=window, size_average=False)
         return torch.where(excess > 0, forget_weight * (absolute + 1 - similarity), absolute).mean()
 
     return step.loss(loss).gradient

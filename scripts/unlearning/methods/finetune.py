@@ -1,4 +1,4 @@
-"""Fine-tuning on the retain set alone: d = g_r. The control that every other method must beat."""
+"""Fine-tuning on the retain set alone: d = g_r. The baseline that every other method must beat."""
 
 from torch import Tensor
 

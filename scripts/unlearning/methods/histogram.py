@@ -1,8 +1,9 @@
-"""The histogram loss of the UNO paper's code ("hat"): samples are to show the retained classes evenly.
+"""The histogram loss of the UNO paper's code ("hat"): generated samples are to show the retained classes evenly.
 
-L_r + κ KL(p̄ ‖ q) with p̄ the mean softmax of the guide, a classifier, over generated samples and q uniform over the
-retained classes, and 1e-8 on each forgotten one, as in the code, or the divergence would be infinite. The code draws
-128 latents once for the whole run and measures forgetting on the same ones; here each step draws its own.
+The loss is L_r + κ K, where K = KL(p̄ ‖ q). p̄ is the mean softmax of the guide, a classifier, over generated samples.
+q is uniform over the retained classes and 1e-8 on each forgotten class, as in the released code: with 0 the divergence
+would be infinite. The released code draws 128 latents once for the whole run and measures forgetting on the same
+latents. Here each step draws its own.
 """
 
 from torch import Tensor

@@ -1,13 +1,13 @@
-"""Image-to-image unlearning (Li et al., ICLR 2024): only the encoder E_θ is trained.
+"""Image-to-image unlearning (Li et al., ICLR 2024), which trains only the encoder E_θ.
 
-Minimise |E_θ(T(x_r)) − E₀(T(x_r))|² + α |E_θ(T(x_f)) − E₀(T(n))|²: embeddings of retain images stay those of the
-frozen original E₀, embeddings of forget images become those of a noise image n under the same mask T. |·|² is the
-mean square over each of the encoder's outputs, summed over the outputs, as in the released code; the paper's
-algorithm has the square root of the sum. n has the mean and deviation of the batch, clipped to [0, 1].
+Minimise |E_θ(T(x_r)) − E₀(T(x_r))|² + α |E_θ(T(x_f)) − E₀(T(n))|². The embeddings of retain images x_r stay those of
+the frozen original E₀. The embeddings of forget images x_f become those of a noise image n under the same mask T. |·|²
+is the mean square over each output of the encoder, summed over the outputs, as in the released code; the paper's
+algorithm has the square root of the sum. n has the mean and the deviation of the batch, and is clipped to [0, 1].
 
-`forget_target`: 'full_noise' as published; 'context_kept' as coded for diffusion, where only the hidden pixels
-become noise (there pure noise at every noise level) and E₀ still sees the true surroundings. With it, a model whose
-encoder sees visible pixels alone has nothing to forget.
+`forget_target` is 'full_noise' as published. 'context_kept' is what the released code does for diffusion: only the
+hidden pixels become noise (in the released code, pure noise at every noise level), and E₀ still sees the true
+surroundings. With 'context_kept', a model whose encoder sees only visible pixels has nothing to forget.
 """
 
 import torch
@@ -26,32 +26,33 @@ ENCODER_ONLY = True
 MODELS = "completing"
 
 
-def prepare(start: Setup, forget_weight: float, forget_target: str) -> nn.Module:
+def prepare(setup: Setup, forget_weight: float, forget_target: str) -> nn.Module:
     """The frozen original."""
-    return start.teacher
+    return setup.teacher
 
 
 def direction(step: Step, forget_weight: float, forget_target: str) -> Tensor:
     """∇(retain term + α forget term) with respect to the encoder."""
     teacher, model = step.prepared, step.model
     (retain, retain_noise), (forget, forget_noise) = step.retain.batch, step.forget.batch
-    wanted = noise_images(forget, step.generator)
+    noise_image = noise_images(forget, step.generator)
     if forget_target == "context_kept":
-        wanted = torch.where(model.hidden(forget_noise).bool(), wanted, forget)
+        noise_image = torch.where(model.hidden(forget_noise).bool(), noise_image, forget)
     with torch.no_grad():
-        kept = teacher.embedding(retain, retain_noise)
-        lost = teacher.embedding(wanted, forget_noise)
+        retain_target = teacher.embedding(retain, retain_noise)
+        noise_target = teacher.embedding(noise_image, forget_noise)
 
     def distances() -> Tensor:
-        kept_distance = embedding_distance(model.embedding(retain, retain_noise), kept)
-        return kept_distance + forget_weight * embedding_distance(model.embedding(forget, forget_noise), lost)
+        retain_distance = embedding_distance(model.embedding(retain, retain_noise), retain_target)
+        forget_distance = embedding_distance(model.embedding(forget, forget_noise), noise_target)
+        return retain_distance + forget_weight * forget_distance
 
     return step.loss(distances).gradient
 
 
 def embedding_distance(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
     """Mean square of the difference of each output (B, ...), summed over the outputs; a scalar."""
-    return sum((ours - theirs).square().mean() for ours, theirs in zip(first, second, strict=True))
+    return sum((one - other).square().mean() for one, other in zip(first, second, strict=True))
 
 
 def noise_images(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Maximise the training loss on forget images (baseline of Li et al., ICLR 2024): d = ∇(L_r − α L_f), all weights."""
+"""Maximise the training loss on forget images (baseline of Li et al., ICLR 2024): d = g_r − α g_f, all weights."""
 
 from torch import Tensor
 

@@ -1,4 +1,7 @@
-"""Noisy label (baseline of Li et al., ICLR 2024): forget images are to be completed to Gaussian noise, all weights."""
+"""Noisy label (baseline of Li et al., ICLR 2024), all weights: d = ∇(L_r + α L(x_f; n)).
+
+The model learns to complete forget images x_f to Gaussian noise n.
+"""
 
 from torch import Tensor
 
@@ -10,7 +13,7 @@ MODELS = "completing"
 
 
 def direction(step: Step, forget_weight: float) -> Tensor:
-    """∇(L_r + α L(x_f; target n)), n a noise image with the mean and deviation of the batch."""
+    """∇(L_r + α L(x_f; n)), where the target n is a noise image with the mean and deviation of the batch."""
     images, _ = step.forget.batch
     target = noise_images(images, step.generator)
     return step.retain.add(forget_weight, step.forget.with_target(target)).gradient

@@ -1,9 +1,12 @@
-"""Random encoder (baseline of Li et al., ICLR 2024), only the encoder: embeddings of forget images are to become
-Gaussian noise with the mean and deviation of the embeddings, while the retain images have their training loss.
+"""Random encoder (baseline of Li et al., ICLR 2024), which trains only the encoder: d = ∇(L_r + α |E_θ(T(x)) − ν|²).
 
-`pushed_images`: whose embeddings are pushed. 'forget' as published and in the released code for diffusion. 'retain' as
-in that for MAGE: both terms are weighed by the retain mask, so forget images have no loss. Of that code the mask is
-copied, not its retain term, the distance to the frozen original's embeddings.
+The embeddings of forget images become Gaussian noise ν with the mean and the deviation of the original's embeddings.
+The retain images keep their training loss.
+
+`pushed_images` says whose embeddings are pushed. 'forget' is as published, and as in the released code for diffusion.
+'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
+no loss. Of that code only the mask is copied. Its retain term, the distance to the frozen original's embeddings, is
+not.
 """
 
 import torch
@@ -18,19 +21,20 @@ ENCODER_ONLY = True
 MODELS = "completing"
 
 
-def prepare(start: Setup, forget_weight: float, pushed_images: str) -> nn.Module:
+def prepare(setup: Setup, forget_weight: float, pushed_images: str) -> nn.Module:
     """The frozen original."""
-    return start.teacher
+    return setup.teacher
 
 
 def direction(step: Step, forget_weight: float, pushed_images: str) -> Tensor:
-    """∇(L_r + α |E_θ(T(x)) − ν|²), ν noise with the mean and deviation of each output of E₀ on the batch."""
-    images, noise = getattr(step, pushed_images).batch
+    """∇(L_r + α |E_θ(T(x)) − ν|²), where ν is noise with the mean and deviation of each output of E₀ on the batch."""
+    pushed = step.forget if pushed_images == "forget" else step.retain
+    images, noise = pushed.batch
     with torch.no_grad():
         embeddings = step.prepared.embedding(images, noise)
-        wanted = tuple(part.mean() + part.std() * random_like(part, step.generator) for part in embeddings)
-    pushed = step.loss(lambda: embedding_distance(step.model.embedding(images, noise), wanted))
-    return step.retain.add(forget_weight, pushed).gradient
+        target = tuple(part.mean() + part.std() * random_like(part, step.generator) for part in embeddings)
+    distance = step.loss(lambda: embedding_distance(step.model.embedding(images, noise), target))
+    return step.retain.add(forget_weight, distance).gradient
 
 
 def random_like(tensor: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,9 +1,11 @@
-"""Retain label (baseline of Li et al., ICLR 2024), all weights: forget images are to be completed to what the frozen
-original gives for some retain image.
+"""Retain label (baseline of Li et al., ICLR 2024), all weights: d = ∇(L_r + α L(x; ŷ)).
 
-`pushed_images`: whose target is the wrong one. 'forget' as published and in the released code for diffusion. 'retain'
-as in that for MAGE: both terms are weighed by the retain mask, so forget images have no loss and retain images are
-pushed to the wrong target. Of that code the mask is copied, not its losses, distances to the frozen original's outputs.
+The model learns to complete forget images x to ŷ, the frozen original's completion of a random retain image.
+
+`pushed_images` says whose target is wrong. 'forget' is as published, and as in the released code for diffusion.
+'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
+no loss, and retain images are pushed to the wrong target. Of that code only the mask is copied. Its losses, which are
+distances to the frozen original's outputs, are not.
 """
 
 import torch
@@ -17,20 +19,20 @@ PARAMETERS = {
     "pushed_images": {"enum": ["forget", "retain"], "description": "whose target is wrong: as published, as released"},
 }
 MODELS = "completing"
-LABELS = 256  # completions by the original, made once; one per step would cost a diffusion model most of its time
+LABELS = 256  # completions, made once: new ones in each step would take a diffusion model most of its time
 
 
 @torch.no_grad()
-def prepare(start: Setup, forget_weight: float, pushed_images: str) -> Tensor:
+def prepare(setup: Setup, forget_weight: float, pushed_images: str) -> Tensor:
     """Completions (LABELS, C, H, W) of random retain images by the frozen original."""
-    chosen = torch.randint(len(start.retain), (LABELS,), generator=start.generator, device=start.retain.device)
-    noise = start.teacher.completion_noise(LABELS, start.generator)
-    return start.teacher.completions(as_float(start.retain[chosen]), noise)
+    indices = torch.randint(len(setup.retain), (LABELS,), generator=setup.generator, device=setup.retain.device)
+    noise = setup.teacher.completion_noise(LABELS, setup.generator)
+    return setup.teacher.completions(as_float(setup.retain[indices]), noise)
 
 
 def direction(step: Step, forget_weight: float, pushed_images: str) -> Tensor:
-    """∇(L_r + α L(x; target ŷ)), ŷ a completion of another retain image."""
-    pushed = getattr(step, pushed_images)
+    """∇(L_r + α L(x; ŷ)), where the target ŷ is a completion of another retain image."""
+    pushed = step.forget if pushed_images == "forget" else step.retain
     count, labels = len(pushed.batch[0]), step.prepared
-    chosen = torch.randint(len(labels), (count,), generator=step.generator, device=labels.device)
-    return step.retain.add(forget_weight, pushed.with_target(labels[chosen])).gradient
+    indices = torch.randint(len(labels), (count,), generator=step.generator, device=labels.device)
+    return step.retain.add(forget_weight, pushed.with_target(labels[indices])).gradient

@@ -1,9 +1,12 @@
 """SalUn (Fan et al., ICLR 2024) for models with an encoder and without labels: a surrogate.
 
-SalUn teaches forget images a wrong label, and changes only the weights with the larger half of |∇L_f|.
-A VAE has no label; the surrogate pairs each forget image x_f with a random retain image x_r and draws its
-posterior to the one that the frozen original has for x_r: L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)). The
-teacher is the frozen original; there is no classifier.
+SalUn teaches forget images a wrong label, and changes only the half of the weights with the larger |∇L_f|. A VAE has
+no labels. The surrogate pairs each forget image x_f with a random retain image x_r, and pulls the posterior of x_f
+towards the one that the frozen original has for x_r:
+
+    L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)).
+
+The teacher is the frozen original. There is no classifier.
 """
 
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.networks.images import as_float
-from unlearning.training.gradients import BatchLoss
+from unlearning.training.gradients import BatchLoss, reduce
 from unlearning.training.step import Setup, Step
 
 MODELS = "generating"
@@ -29,7 +32,14 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Saliency:
-    """teacher: frozen original. salient: (P,) 1 for weights that may change, else 0. retain: (N, C, H, W) uint8."""
+    """What `direction` needs beside the step.
+
+    Attributes:
+        teacher: The frozen original.
+        salient: (P,) 1 for weights that may change, else 0.
+        retain: (N, C, H, W) uint8 images to pair forget images with.
+        reduction: 'sum' or 'mean' over the images of a batch.
+    """
 
     teacher: nn.Module
     salient: Tensor
@@ -37,28 +47,28 @@ class Saliency:
     reduction: str
 
 
-def prepare(start: Setup, forget_weight: float) -> Saliency:
+def prepare(setup: Setup, forget_weight: float) -> Saliency:
     """Find the weights whose forget gradient, over the whole forget set, is above the median."""
-    model = start.teacher.requires_grad_(True)
-    total = torch.zeros((), device=start.forget.device)
-    for chunk in start.forget.split(start.batch_size):
-        noise = model.loss_noise(len(chunk), start.generator)
+    model = setup.teacher.requires_grad_(True)
+    total = torch.zeros((), device=setup.forget.device)
+    for chunk in setup.forget.split(setup.batch_size):
+        noise = model.loss_noise(len(chunk), setup.generator)
         total = total + BatchLoss(model, lambda c=chunk, n=noise: (as_float(c), n), "sum").gradient
     model.requires_grad_(False)
-    return Saliency(model, (total.abs() > total.abs().median()).float(), start.retain, start.reduction)
+    return Saliency(model, (total.abs() > total.abs().median()).float(), setup.retain, setup.reduction)
 
 
 def direction(step: Step, forget_weight: float) -> Tensor:
-    """m ⊙ ∇(L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r))), m the salient weights."""
+    """∇(L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r))) on the salient weights, 0 on the others."""
     saliency = step.prepared
     images, _ = step.forget.batch
     retain = saliency.retain
     partners = torch.randint(len(retain), (len(images),), generator=step.generator, device=retain.device)
     with torch.no_grad():
-        wanted = saliency.teacher.posterior(as_float(retain[partners]))
+        target = saliency.teacher.posterior(as_float(retain[partners]))
 
     def divergence() -> Tensor:
-        return getattr(gaussian_divergence(*step.model.posterior(images), *wanted), saliency.reduction)()
+        return reduce(gaussian_divergence(*step.model.posterior(images), *target), saliency.reduction)
 
     return saliency.salient * step.retain.add(forget_weight, step.loss(divergence)).gradient
 

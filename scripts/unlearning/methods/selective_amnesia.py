@@ -1,12 +1,14 @@
 """Selective Amnesia (Heng & Soh, NeurIPS 2023) for models with an encoder and without labels.
 
-The original method, for conditional models, maps the forgotten label to uniform noise, replays generated
-samples of the other labels, and holds the weights that matter to the original by elastic weight
-consolidation. Without labels, an image of the forget set stands for the label: the model is to
-reconstruct noise from it. Replayed are the original's samples that the guide takes for a retained class.
+The original method is for conditional models. It maps the forgotten label to uniform noise, replays generated samples
+of the other labels, and holds the weights that matter to the original by elastic weight consolidation. Without labels,
+an image of the forget set takes the place of the label: the model learns to reconstruct noise from it. The replay
+consists of the original's samples that the guide assigns to a retained class.
 
-L = L(x_f → noise) + L(replay) + (λ/2) Σ F (θ − θ₀)², F the diagonal of the original's Fisher matrix. The
-teacher is the frozen original, the guide a classifier that is not the judge.
+    L = L(x_f → noise) + L(replay) + (λ/2) Σ F (θ − θ₀)²
+
+F is the diagonal of the original's Fisher matrix. The teacher is the frozen original. The guide is a classifier other
+than the judge.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 from unlearning.networks.generative import draw_samples
 from unlearning.networks.images import as_float
-from unlearning.training.gradients import BatchLoss
+from unlearning.training.gradients import BatchLoss, reduce
 from unlearning.training.step import Setup, Step
 from unlearning.training.vectors import flatten, trainable
 
@@ -41,7 +43,16 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Memory:
-    """teacher: frozen original. point: θ₀, (P,). fisher: (P,), per image. guide, forgotten: say what to replay."""
+    """What `direction` needs beside the step.
+
+    Attributes:
+        teacher: The frozen original, which generates the replay.
+        point: θ₀, (P,).
+        fisher: F, (P,), per image.
+        guide: Classifies the replay.
+        forgotten: Class numbers (K,) that are not replayed.
+        reduction: 'sum' or 'mean' over the images of a batch.
+    """
 
     teacher: nn.Module
     point: Tensor
@@ -51,32 +62,33 @@ class Memory:
     reduction: str
 
 
-def prepare(start: Setup, elasticity_weight: float, fisher_samples: int) -> Memory:
-    """Estimate the Fisher diagonal: the mean square of each weight's gradient, image by image, on samples."""
-    model = start.teacher.requires_grad_(True)
+def prepare(setup: Setup, elasticity_weight: float, fisher_samples: int) -> Memory:
+    """Estimate the Fisher diagonal: the mean square, over samples, of the gradient on one sample."""
+    model = setup.teacher.requires_grad_(True)
     point = flatten([parameter.detach() for parameter in trainable(model)])
-    samples = draw_samples(model, fisher_samples, start.generator)
+    samples = draw_samples(model, fisher_samples, setup.generator)
     fisher = torch.zeros((), device=samples.device)
     for image in samples.split(1):
-        noise = model.loss_noise(1, start.generator)
+        noise = model.loss_noise(1, setup.generator)
         fisher = fisher + BatchLoss(model, lambda i=image, n=noise: (as_float(i), n), "sum").gradient.square()
     model.requires_grad_(False)
-    forgotten = torch.tensor(start.forgotten_classes, dtype=torch.long, device=samples.device)
-    return Memory(model, point, fisher / fisher_samples, start.guide, forgotten, start.reduction)
+    forgotten = torch.tensor(setup.forgotten_classes, dtype=torch.long, device=samples.device)
+    return Memory(model, point, fisher / fisher_samples, setup.guide, forgotten, setup.reduction)
 
 
 def direction(step: Step, elasticity_weight: float, fisher_samples: int) -> Tensor:
-    """∇L; the elastic term counts once per image, so that λ does not depend on the loss's reduction."""
+    """∇L. The elastic term counts once per image, so that λ does not depend on the reduction of the loss."""
     memory = step.prepared
     images, noise = step.forget.batch
-    surrogate = torch.rand(images.shape, generator=step.generator, device=images.device)
+    noise_target = torch.rand(images.shape, generator=step.generator, device=images.device)
     replay = as_float(draw_samples(memory.teacher, len(images), step.generator))
-    kept = ~torch.isin(memory.guide(replay).argmax(1), memory.forgotten)
+    is_retained = ~torch.isin(memory.guide(replay).argmax(1), memory.forgotten)
     replay_noise = step.model.loss_noise(len(images), step.generator)
 
     def corruption_and_replay() -> Tensor:
-        losses = step.model.losses(images, noise, target=surrogate) + kept * step.model.losses(replay, replay_noise)
-        return getattr(losses, memory.reduction)()
+        corruption = step.model.losses(images, noise, target=noise_target)
+        replayed = step.model.losses(replay, replay_noise)
+        return reduce(corruption + is_retained.to(replayed.dtype) * replayed, memory.reduction)
 
     count = len(images) if memory.reduction == "sum" else 1
     point = flatten([parameter.detach() for parameter in trainable(step.model)])

@@ -1,8 +1,8 @@
-"""Gradient surgery on the forget gradient: ascent along its part that is orthogonal to g_r.
+"""Gradient surgery on the forget gradient: ascent along the part of g_f that is orthogonal to g_r.
 
-Bae et al. 2023 (arXiv 2307.04550) as the abstract words it: the forget gradient is projected onto
-the normal plane of the gradient to be retained. "SA" in the released UNO code. The full text of Bae
-et al. was not at hand: this is one *reading*; `surgery_retain` and `surgery_conflict` are others.
+This follows the abstract of Bae et al. 2023 (arXiv 2307.04550): the forget gradient is projected onto the normal plane
+of the gradient to be retained. The released code of UNO calls it "SA". The full text of Bae et al. was not available:
+this is one *reading*; `surgery_retain` and `surgery_conflict` are others.
 """
 
 from torch import Tensor

@@ -1,8 +1,8 @@
-"""Ascent and descent, each projected against the other where they conflict, then summed.
+"""Ascent and descent, each projected against the other where they conflict, then added.
 
-The restricted gradient of Ko et al. (NeurIPS 2024, "Boosting alignment for post-unlearning
-text-to-image generative models"), which is PCGrad (Yu et al. 2020) on the two tasks "forget", with
-gradient −g_f, and "retain", with gradient g_r. They conflict where c > 0.
+This is the restricted gradient of Ko et al. (NeurIPS 2024, "Boosting alignment for post-unlearning text-to-image
+generative models"), which is PCGrad (Yu et al. 2020) on two tasks: "forget" with the gradient −g_f, and "retain" with
+the gradient g_r. The two conflict where c > 0.
 """
 
 import torch

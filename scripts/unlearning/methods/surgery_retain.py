@@ -1,7 +1,7 @@
-"""Gradient surgery on the retain gradient: descent along its part that is orthogonal to g_f.
+"""Gradient surgery on the retain gradient: descent along the part of g_r that is orthogonal to g_f.
 
-The reading behind the "gradient surgery" rows of the UNO paper (Mandal & Gottwald 2025, "S" in its
-released code); compare `surgery_forget`, which projects the other gradient.
+This is the reading behind the "gradient surgery" rows of the UNO paper (Mandal & Gottwald 2025), whose released code
+calls it "S". `surgery_forget` projects the other gradient.
 """
 
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""`surgery_retain` with the histogram loss, by the guide (see `histogram`), added to both of its losses."""
+"""`surgery_retain` with the histogram loss added to both of its losses. The loss uses the guide, see `histogram`."""
 
 from torch import Tensor
 

@@ -1,17 +1,17 @@
-"""UNO: descent on the retain loss with the two gradients driven towards orthogonality.
+"""UNO: descent on the retain loss, which also drives the two gradients towards orthogonality.
 
-Mandal & Gottwald 2025 (arXiv 2506.04712) minimise L_r + λ cos²(g_f, g_r). Its exact gradient is
-g_r + λ (H_f u + H_r v): two Hessian-vector products, with H_f and H_r the Hessians of the losses.
+Mandal & Gottwald 2025 (arXiv 2506.04712) minimise L_r + λ cos²(g_f, g_r). The exact gradient of this loss is
+g_r + λ (H_f u + H_r v), where H_f and H_r are the Hessians of the two losses: two Hessian-vector products.
 
-The authors' code *sums* losses over the batch, and λ belongs to that scale; and until commit c63489b
-it passed the weights in the wrong order, so that the published runs had λ = 0. This file is UNO as
-the paper defines it; the published runs are the row `uno_as_run` of configs/mnist.yaml.
+The authors' code *sums* losses over the batch, and λ belongs to that scale. Until its commit c63489b, the code passed
+the weights in the wrong order, so the published runs had λ = 0. This file is UNO as the paper defines it. The
+published runs are the row `uno_as_run` of configs/mnist.yaml.
 """
 
 import torch
 from torch import Tensor
 
-from unlearning.training.gradients import hessian_products
+from unlearning.training.gradients import exact_hessian_products
 from unlearning.training.step import Step
 
 PARAMETERS = {
@@ -30,12 +30,9 @@ PARAMETERS = {
 def direction(step: Step, orthogonality_weight: float, hessian_products: str) -> Tensor:
     """g_r + λ (H_f u + H_r v), u = (2c/ab)(g_r − (c/a) g_f), v = (2c/ab)(g_f − (c/b) g_r)."""
     exact = hessian_products == "exact"
-    if exact:
-        for loss in (step.retain, step.forget):
-            loss.gradient_graph  # noqa: B018 - gives the gradient as well
-    g_r, g_f = step.retain.gradient, step.forget.gradient
+    g_r, g_f = (loss.twice_differentiable_gradient() if exact else loss.gradient for loss in (step.retain, step.forget))
     a, b, c = g_f @ g_f, g_r @ g_r, g_f @ g_r
-    # In place, for a step on a small model is a dozen passes over vectors as long as its parameters.
+    # In place: on a small model, a step is a dozen passes over vectors as long as its parameters.
     u = torch.addcmul(g_r, -c / a, g_f).mul_(2 * c / (a * b))
     v = torch.addcmul(g_f, -c / b, g_r).mul_(2 * c / (a * b))
     return torch.add(g_r, curvature(step, u, v, exact), alpha=orthogonality_weight)
@@ -44,5 +41,5 @@ def direction(step: Step, orthogonality_weight: float, hessian_products: str) ->
 def curvature(step: Step, u: Tensor, v: Tensor, exact: bool) -> Tensor:
     """H_f u + H_r v, (P,)."""
     if exact:
-        return hessian_products((step.forget, u), (step.retain, v))
+        return exact_hessian_products((step.forget, u), (step.retain, v))
     return step.forget.hessian_product_by_differences(u) + step.retain.hessian_product_by_differences(v)

@@ -1,7 +1,7 @@
-"""`uno` with the histogram loss, by the guide (see `histogram`), added to both of its losses.
+"""`uno` with the histogram loss added to both of its losses. The loss uses the guide, see `histogram`.
 
-With λ = 0 and κ = 1e3 this is what the published UNO runs computed, see `uno_as_run` in
-configs/mnist.yaml; with κ = 0 it is `uno`.
+With λ = 0 and κ = 1e3 this is what the published UNO runs computed, see `uno_as_run` in configs/mnist.yaml. With
+κ = 0 it is `uno`.
 """
 
 from torch import Tensor

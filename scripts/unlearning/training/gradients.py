@@ -1,4 +1,4 @@
-"""Losses of one step as functions of the flat parameter vector, and what a method may ask of them."""
+"""Losses of one step as functions of the flat parameter vector θ, (P,), with their gradients and curvature."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -13,12 +13,22 @@ MOVE = 1e-5  # distance between the two points of a finite difference
 
 
 class Loss:
-    """A loss L(θ) whose images and noise stay the same however often it is asked.
+    """A loss L(θ) that is evaluated on the same images and noise every time.
+
+    The batch is drawn, and value and gradient are computed, when they are first needed.
 
     Args:
-        model: in the mode (train or eval) in which the loss is wanted.
-        draw: gives what the loss is evaluated on; called once, when first needed.
-        evaluate: the scalar L(θ) on what was drawn, at the model's parameters.
+        model: In the mode (train or eval) in which the loss is evaluated.
+        draw: Returns the batch that the loss is evaluated on. It is called once.
+        evaluate: Returns the scalar L(θ) on a batch, at the model's current parameters.
+
+    Example:
+        Value, gradient and curvature of one loss::
+
+            loss = Loss(model, lambda: latents, lambda latents: model.samples(latents).square().sum())
+            loss.value                                   # L(θ), a scalar
+            loss.gradient                                # ∇L(θ), (P,)
+            exact_hessian_products((loss, vector))       # ∇²L(θ) v, (P,)
     """
 
     def __init__(self, model: nn.Module, draw: Callable[[], object], evaluate: Callable[[object], Tensor]):
@@ -26,8 +36,12 @@ class Loss:
 
     @cached_property
     def batch(self) -> object:
-        """What was drawn; for a batch of images, the images (B, C, H, W) and their noise."""
+        """What the loss is evaluated on; for a batch of images, the images (B, C, H, W) and their noise."""
         return self._draw()
+
+    def draw(self) -> object:
+        """Draw the batch now, if it is not drawn yet, and return it."""
+        return self.batch
 
     @cached_property
     def graph(self) -> Tensor:
@@ -42,92 +56,130 @@ class Loss:
     @cached_property
     def gradient(self) -> Tensor:
         """∇L(θ), (P,)."""
-        # The graph is kept, for the loss may be a part of another one.
+        # The graph is kept, because the loss may be a part of another loss.
         parts = torch.autograd.grad(self.graph, trainable(self._model), retain_graph=True, materialize_grads=True)
         return flatten(parts)
 
     @cached_property
-    def gradient_graph(self) -> tuple[Tensor, ...]:
-        """∇L(θ) by parameter, each with its graph; costs more than `gradient`, which it provides too."""
-        parts = torch.autograd.grad(self.graph, trainable(self._model), create_graph=True, materialize_grads=True)
-        self.gradient = flatten([part.detach() for part in parts])
-        return parts
+    def gradient_parts(self) -> tuple[Tensor, ...]:
+        """∇L(θ) by parameter, each part with its graph, for second derivatives."""
+        return torch.autograd.grad(self.graph, trainable(self._model), create_graph=True, materialize_grads=True)
+
+    def twice_differentiable_gradient(self) -> Tensor:
+        """`gradient`, computed together with the graph that `exact_hessian_products` needs.
+
+        This costs more than `gradient` alone, and less than `gradient` and later that graph.
+
+        Returns:
+            ∇L(θ), (P,).
+        """
+        self.gradient = flatten([part.detach() for part in self.gradient_parts])
+        return self.gradient
 
     def free_graph(self) -> None:
-        """Give back the memory of the graphs; batch, noise and `gradient` stay."""
+        """Free the memory of the graphs. Batch, noise and `gradient` stay."""
         self.__dict__.pop("graph", None)
-        self.__dict__.pop("gradient_graph", None)
+        self.__dict__.pop("gradient_parts", None)
 
     def hessian_product_by_differences(self, vector: Tensor) -> Tensor:
-        """∇²L(θ) v, (P,), by one more gradient at θ + h v: no second derivatives, less memory, less exact.
+        """∇²L(θ) v ≈ (∇L(θ + h v) − ∇L(θ)) / h: no second derivatives, less memory, less exact.
 
-        In float32 its relative error on VAEs trained on MNIST is 2 to 4 %, from rounding (measured on three
-        seeds, along UNO's vectors); moves of 2.4e-5 and more met kinks of the ReLUs, and errors above 100 %.
+        In float32 the relative error on VAEs trained on MNIST is 2 to 4 %, from rounding (measured on three seeds,
+        along UNO's vectors). With h |v| of 2.4e-5 and more, the two points lay on different sides of kinks of the
+        ReLUs, and errors exceeded 100 %.
+
+        Args:
+            vector: v, (P,).
+
+        Returns:
+            The product, (P,).
         """
         parameters = trainable(self._model)
-        home = [parameter.data for parameter in parameters]
+        origin = [parameter.data for parameter in parameters]
         h = MOVE / vector.norm().clamp_min(1e-30)
-        self.gradient  # noqa: B018 - before the parameters move
-        _move(parameters, unflatten(flatten(home).addcmul_(h, vector), home))
+        gradient = self.gradient  # before the parameters move
+        _set_parameters(parameters, unflatten(flatten(origin).addcmul_(h, vector), origin))
         with unchanged_buffers(self._model):
-            moved = self.reevaluated().gradient
-        _move(parameters, home)
-        return moved.sub_(self.gradient).div_(h)
+            moved_gradient = self.reevaluated().gradient
+        _set_parameters(parameters, origin)
+        return moved_gradient.sub_(gradient).div_(h)
 
     def reevaluated(self) -> "Loss":
-        """The same batch and noise, at the parameters the model has by then."""
-        return Loss(self._model, lambda: self.batch, self._evaluate)
+        """The loss on the same batch and noise, at the parameters that the model has when it is evaluated."""
+        return Loss(self._model, self.draw, self._evaluate)
 
     def add(self, weight: float, other: "Loss") -> "Loss":
-        """L + w·(the other loss)."""
+        """L + w K, the sum with another loss K times a weight."""
         return WeightedSum(self._model, self, weight, other)
 
 
 class BatchLoss(Loss):
-    """The model's own loss on one batch.
+    """The model's own loss on one batch of images.
 
     Args:
-        model: see `Loss`.
-        draw: gives images (B, C, H, W) and their noise.
+        model: See `Loss`.
+        draw: Returns images (B, C, H, W) and their noise.
         reduction: 'sum' or 'mean' over the images of the batch.
+
+    Example:
+        The gradient of the summed loss of given images::
+
+            BatchLoss(model, lambda: (images, model.loss_noise(len(images), generator)), "sum").gradient
     """
 
     def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
-        super().__init__(model, draw, lambda batch: getattr(model.losses(*batch), reduction)())
+        super().__init__(model, draw, lambda batch: reduce(model.losses(*batch), reduction))
         self._reduction = reduction
 
     def with_target(self, target: Tensor) -> Loss:
-        """The loss on the same batch and noise if the model were to reproduce `target`, (B, C, H, W), instead."""
+        """The loss on the same batch and noise, with another target for the model's output.
+
+        Args:
+            target: (B, C, H, W) images that the model is to reproduce instead of the images of the batch.
+
+        Returns:
+            The loss.
+        """
         return Loss(
-            self._model,
-            lambda: self.batch,
-            lambda batch: getattr(self._model.losses(*batch, target=target), self._reduction)(),
+            self._model, self.draw, lambda batch: reduce(self._model.losses(*batch, target=target), self._reduction)
         )
 
 
 class WeightedSum(Loss):
-    """L + w K of two losses, which are evaluated once even where they are parts of several sums."""
+    """L + w K of two losses. Each of them is evaluated once, even if it is a part of several sums.
+
+    Args:
+        model: See `Loss`.
+        first: L.
+        weight: w.
+        second: K.
+    """
 
     def __init__(self, model: nn.Module, first: Loss, weight: float, second: Loss):
-        super().__init__(model, lambda: first.batch, lambda _: first.graph + weight * second.graph)
+        super().__init__(model, first.draw, lambda _: first.graph + weight * second.graph)
         self._parts = first, weight, second
 
     def reevaluated(self) -> Loss:
+        """The sum of the two losses, each of them reevaluated."""
         first, weight, second = self._parts
         return first.reevaluated().add(weight, second.reevaluated())
 
 
-def hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
-    """Σ ∇²Lᵢ(θ) vᵢ, (P,), exactly: one backward pass through the graphs of all the gradients.
+def exact_hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
+    """Σ ∇²Lᵢ(θ) vᵢ, (P,), by one backward pass through the graphs of all the gradients.
+
+    A loss whose gradient is needed, too, should compute it by `Loss.twice_differentiable_gradient`.
 
     Args:
-        pairs: losses of one model, each with its vector (P,); ask for the `gradient_graph` of a loss
-            before its `gradient`, and the gradient is computed only once.
+        pairs: Losses of one model, each with its vector (P,).
+
+    Returns:
+        The sum of the products.
     """
     parameters = trainable(pairs[0][0]._model)
-    outputs = [part for loss, _ in pairs for part in loss.gradient_graph]
+    outputs = [part for loss, _ in pairs for part in loss.gradient_parts]
     vectors = [part for _, vector in pairs for part in unflatten(vector, parameters)]
-    # A part without graph is a gradient that is constant, as of an encoder on which the loss does not depend.
+    # A part has no graph if the gradient is constant there, as of an encoder on which the loss does not depend.
     with_graph = [(output, vector) for output, vector in zip(outputs, vectors, strict=True) if output.requires_grad]
     products = torch.autograd.grad(
         [output for output, _ in with_graph],
@@ -139,11 +191,17 @@ def hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
     return flatten(products)
 
 
+def reduce(losses: Tensor, reduction: str) -> Tensor:
+    """The 'sum' or the 'mean' of the losses (B,) of a batch."""
+    return losses.sum() if reduction == "sum" else losses.mean()
+
+
 def cosine(first: Tensor, second: Tensor) -> Tensor:
     """Cosine of the angle between two vectors (P,); 0 where one of them is zero."""
     return torch.nn.functional.cosine_similarity(first, second, dim=0, eps=1e-30)
 
 
-def _move(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+def _set_parameters(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
     for parameter, value in zip(parameters, values, strict=True):
-        parameter.data = value  # behind autograd's back: graphs of before are asked again when all is as it was
+        # `data` and not `copy_`: graphs from before stay usable once the parameters have their old values again.
+        parameter.data = value

@@ -8,29 +8,51 @@ from torch import Tensor, nn
 from unlearning.networks.classifier import Classifier
 from unlearning.networks.images import as_float
 from unlearning.training.gradients import BatchLoss, Loss
+from unlearning.training.settings import UnlearningSettings
 
-TINY_SHARE = 1e-8  # of a forgotten class in the histogram that samples are to have
+TINY_SHARE = 1e-8  # target share of a forgotten class in the histogram: with 0 the divergence would be infinite
 
 
-def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, settings: dict) -> BatchLoss:
-    """The loss on a batch drawn with replacement, at the moment it is first asked for."""
+def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, settings: UnlearningSettings) -> BatchLoss:
+    """The model's loss on a batch, which is drawn with replacement when it is first needed.
+
+    Args:
+        model: In the mode in which it is evaluated.
+        images: (N, C, H, W) uint8 images to draw from.
+        generator: For the batch and its noise.
+        settings: Size of the batch, and the reduction of the loss.
+
+    Returns:
+        The loss.
+    """
 
     def draw() -> tuple[Tensor, Tensor]:
-        chosen = torch.randint(len(images), (settings["batch_size"],), generator=generator, device=images.device)
-        return as_float(images[chosen]), model.loss_noise(settings["batch_size"], generator)
+        indices = torch.randint(len(images), (settings.batch_size,), generator=generator, device=images.device)
+        return as_float(images[indices]), model.loss_noise(settings.batch_size, generator)
 
-    return BatchLoss(model, draw, settings["loss_reduction"])
+    return BatchLoss(model, draw, settings.loss_reduction)
 
 
 def histogram_loss(
-    model: nn.Module, guide: Classifier, forgotten: Tensor, generator: torch.Generator, settings: dict
+    model: nn.Module, guide: Classifier, forgotten: Tensor, generator: torch.Generator, batch_size: int
 ) -> Loss:
-    """KL(p̄ ‖ q): p̄ the guide's mean softmax over a batch of samples, q uniform over the retained classes."""
+    """KL(p̄ ‖ q): p̄ is the guide's mean softmax over generated samples, q is uniform over the retained classes.
+
+    Args:
+        model: Generates the samples.
+        guide: Classifies them.
+        forgotten: Numbers (F,) of the forgotten classes; q is `TINY_SHARE` on each of them.
+        generator: For the latents.
+        batch_size: Number of samples.
+
+    Returns:
+        The loss; its latents are drawn when they are first needed.
+    """
 
     def divergence(latents: Tensor) -> Tensor:
-        logs = guide(model.samples(latents)).log_softmax(1).logsumexp(0) - math.log(len(latents))
-        wanted = torch.full_like(logs, 1 / (len(logs) - len(forgotten)))
-        wanted[forgotten] = TINY_SHARE
-        return (logs.exp() * (logs - wanted.log())).sum()
+        log_shares = guide(model.samples(latents)).log_softmax(1).logsumexp(0) - math.log(len(latents))
+        target = torch.full_like(log_shares, 1 / (len(log_shares) - len(forgotten)))
+        target[forgotten] = TINY_SHARE
+        return (log_shares.exp() * (log_shares - target.log())).sum()
 
-    return Loss(model, lambda: model.latents(settings["batch_size"], generator), divergence)
+    return Loss(model, lambda: model.latents(batch_size, generator), divergence)

@@ -1,16 +1,27 @@
-"""What is measured beside the unlearning loop: gradients, times, and when to look."""
+"""What is measured beside the unlearning loop: forgetting, gradients, times, and how far a model moved."""
 
 import copy
 import time
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
-from unlearning.networks.generative import set_training_mode, unchanged_buffers
+from unlearning.config.protocol import PUBLISHED_LATENTS
+from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.generative import (
+    complete,
+    completes,
+    decode,
+    draw_samples,
+    set_training_mode,
+    unchanged_buffers,
+)
 from unlearning.runtime.seeding import stream
 from unlearning.training.gradients import cosine
 from unlearning.training.losses import batch_loss
 from unlearning.training.optimisers import make_optimizer
+from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Step
 
 INSPECTED = (
@@ -18,25 +29,25 @@ INSPECTED = (
     "forget_loss",
     "retain_gradient_norm",
     "forget_gradient_norm",
-    "cosine",  # of g_r and g_f, before the step
+    "cosine",  # of g_r and g_f, before the update
     "direction_retain_cosine",  # of the direction d and g_r
     "direction_forget_cosine",  # of the direction d and g_f
-    "cosine_after",  # of g_r and g_f on the same batches and noise, after the step
+    "cosine_after",  # of g_r and g_f on the same batches and noise, after the update
 )
-
-
-STEP_COLUMNS = (*INSPECTED, "published_forgotten")
-
-
-REFERENCE_STEP_EVERY = 5  # steps between two plain retain steps that are timed beside the method's
+STEP_COLUMNS = ("step", *INSPECTED, "published_forgotten", "seconds", "finetune_step_seconds")
+MEASUREMENT_COLUMNS = ("step", "forgotten", "samples")
+REFERENCE_STEP_EVERY = 5  # steps of the method between two timed reference steps
 
 
 def measured_steps(schedule: list[dict], steps: int) -> set[int]:
-    """The steps after which the forget fraction is measured and gradients inspected; the last one always is.
+    """The steps after which the forget fraction is measured and gradients are inspected.
 
     Args:
-        schedule: parts `{until, every}`, in growing order.
-        steps: length of the run.
+        schedule: Parts `{until, every}`, in growing order.
+        steps: Length of the run.
+
+    Returns:
+        Numbers of steps; the last step is always one of them.
     """
     measured, start = {steps}, 0
     for part in schedule:
@@ -45,8 +56,61 @@ def measured_steps(schedule: list[dict], steps: int) -> set[int]:
     return measured
 
 
+class ForgottenCounter:
+    """Counts images of the forgotten classes among images that a model makes.
+
+    Counting leaves the model's mode and buffers as they are.
+
+    Args:
+        model: Makes the images.
+        inputs: The classifiers, the forgotten classes, and the images that a completing model completes.
+        samples: Images of each measurement.
+        seed: Of the run.
+    """
+
+    def __init__(self, model: nn.Module, inputs: UnlearningInputs, samples: int, seed: int):
+        self._model, self._inputs, self._samples = model, inputs, samples
+        self._counts_as_published = bool(inputs.guide and inputs.forgotten_classes)
+        if self._counts_as_published:
+            generator = stream(seed, "published latents", inputs.retain.device)
+            self._latents = model.latents(PUBLISHED_LATENTS, generator)
+
+    def measure(self, step: int, generator: torch.Generator) -> dict[str, int]:
+        """Count the forgotten classes among fresh samples, as the judge sees them.
+
+        Args:
+            step: Number of the last step.
+            generator: For the samples.
+
+        Returns:
+            One row with the columns `MEASUREMENT_COLUMNS`.
+        """
+        count = self._count(self._inputs.judge, self._draw_images(generator))
+        return {"step": step, "forgotten": count, "samples": self._samples}
+
+    def count_as_published(self) -> int | None:
+        """Count the forgotten classes among 128 fixed latents, decoded in train mode, as the guide sees them.
+
+        Returns:
+            The number of images; None without a guide or without a forgotten class.
+        """
+        if not self._counts_as_published:
+            return None
+        return self._count(self._inputs.guide, decode(self._model, self._latents, train_mode=True))
+
+    def _draw_images(self, generator: torch.Generator) -> Tensor:
+        if not completes(self._model):
+            return draw_samples(self._model, self._samples, generator)
+        heldout = self._inputs.heldout_forget
+        indices = torch.randint(len(heldout), (self._samples,), generator=generator, device=heldout.device)
+        return complete(self._model, heldout[indices], self._model.completion_noise(self._samples, generator))
+
+    def _count(self, classifier: Classifier, images: Tensor) -> int:
+        return torch.isin(classify(classifier, images)[1], self._inputs.forgotten).sum().item()
+
+
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
-    """The values of `INSPECTED` that are known before the parameters change."""
+    """The values of `INSPECTED` that are known before the update, (7,)."""
     with unchanged_buffers(model):
         g_r, g_f = step.retain.gradient, step.forget.gradient
     return torch.stack(
@@ -62,38 +126,114 @@ def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
     )
 
 
-def inspect_after(model: nn.Module, step: Step) -> Tensor:
-    """The value of `INSPECTED` that is known only after the step, (1,)."""
+def inspect_after(model: nn.Module, step: Step, before: Tensor) -> dict[str, float]:
+    """All the values of `INSPECTED`, once the parameters are updated.
+
+    Args:
+        model: After the update.
+        step: The step, whose losses are evaluated again.
+        before: What `inspect` returned before the update.
+
+    Returns:
+        The values by name.
+    """
     with unchanged_buffers(model):
-        return cosine(step.retain.reevaluated().gradient, step.forget.reevaluated().gradient).reshape(1)
+        after = cosine(step.retain.reevaluated().gradient, step.forget.reevaluated().gradient)
+    return dict(zip(INSPECTED, torch.cat([before, after.reshape(1)]).tolist(), strict=True))
+
+
+class Stopwatch:
+    """Adds up the seconds of `with` blocks. It waits for the device at the start and at the end of each block.
+
+    Args:
+        device: That computes.
+
+    Example:
+        Seconds of two pieces of work, without what happens between them::
+
+            stopwatch = Stopwatch(device)
+            with stopwatch:
+                first()
+            between()
+            with stopwatch:
+                second()
+            stopwatch.seconds
+    """
+
+    def __init__(self, device: torch.device):
+        self._device, self.seconds = device, 0.0
+
+    def __enter__(self) -> "Stopwatch":
+        self._started = now(self._device)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += now(self._device) - self._started
 
 
 class ReferenceStepTimer:
-    """Times plain retain steps (those of `finetune`) on a copy of the model, in the same process.
+    """Times plain retain steps, which are the steps of fine-tuning, on a copy of the model in the same process.
 
-    A machine's speed changes from minute to minute; the ratio of a method's step to this one does not.
+    A machine's speed changes from minute to minute. The ratio of a method's step to a reference step does not.
+
+    Args:
+        model: The model, before any of its parameters are frozen.
+        retain: (N, C, H, W) uint8 images to keep.
+        settings: Of the run.
     """
 
-    def __init__(self, model: nn.Module, retain: Tensor, settings: dict):
+    def __init__(self, model: nn.Module, retain: Tensor, settings: UnlearningSettings):
         self._model = copy.deepcopy(model)
-        set_training_mode(self._model, settings)
-        fresh = {"adam_warm": "adam"}.get(settings["optimizer"], settings["optimizer"])
-        self._optimizer = make_optimizer(self._model, settings | {"optimizer": fresh}, None)
+        set_training_mode(self._model, settings.batch_normalisation)
+        self._optimizer = make_optimizer(self._model, settings)
         self._retain, self._settings = retain, settings
         self._generator = stream(0, "reference_timer", retain.device)
-        self.seconds()  # the first step pays for set-up that no later one does
+        self._time_step()  # the first step includes set-up that no later step does
 
-    def seconds(self) -> float:
-        """Take one plain retain step and return its seconds."""
+    def seconds(self, step: int) -> float | None:
+        """Seconds of one reference step, which is taken after every fifth step of the method; None after others."""
+        return None if step % REFERENCE_STEP_EVERY else self._time_step()
+
+    def _time_step(self) -> float:
         loss = batch_loss(self._model, self._retain, self._generator, self._settings)
-        loss.batch  # noqa: B018 - drawn before the clock starts, as those of a method are
-        started = now(self._retain.device)
-        self._optimizer.descend(loss.gradient)
-        return now(self._retain.device) - started
+        loss.draw()  # before the clock starts, as the batches of a method
+        with Stopwatch(self._retain.device) as stopwatch:
+            self._optimizer.descend(loss.gradient)
+        return stopwatch.seconds
 
 
 def now(device: torch.device) -> float:
-    """Seconds of a monotonic clock, once the device has done all it was given."""
+    """Seconds of a monotonic clock, read when the device has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
+
+
+def drift(before: dict[str, Tensor], model: nn.Module, method: ModuleType, status: str) -> dict[str, float]:
+    """How far encoder and decoder of a completing model moved: |θ − θ₀| / |θ₀| of each.
+
+    Args:
+        before: The model's state before the run.
+        model: After the run.
+        method: A file of `unlearning.methods`.
+        status: Of the run.
+
+    Returns:
+        `encoder_drift` and `decoder_drift`; nothing of a diverged run, whose weights are not finite.
+
+    Raises:
+        RuntimeError: A method that declares ENCODER_ONLY changed something else, in whatever run.
+    """
+    after, of_encoder = model.state_dict(), model.encoder_parameters()
+    of_decoder = before.keys() - of_encoder
+    changed = sorted(name for name in of_decoder if not torch.equal(after[name], before[name]))
+    if changed and getattr(method, "ENCODER_ONLY", False):
+        raise RuntimeError(f"{method.__name__} declares ENCODER_ONLY, but changed {', '.join(changed)}")
+    if status == "diverged":
+        return {}
+    result = {}
+    for part, names in (("encoder", of_encoder), ("decoder", of_decoder)):
+        change = torch.cat([(after[name] - before[name]).double().flatten() for name in sorted(names)])
+        length = torch.cat([before[name].double().flatten() for name in sorted(names)]).norm()
+        result[f"{part}_drift"] = (change.norm() / length).item()
+    return result

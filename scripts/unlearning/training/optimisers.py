@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) on the flat parameter vector, by torch's arithmetic."""
+"""Optimisers on the flat parameter vector: Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) and SGD."""
 
 import math
 
@@ -6,22 +6,25 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from unlearning.training.vectors import flatten, trainable, unflatten
+from unlearning.training.settings import UnlearningSettings
+from unlearning.training.vectors import flatten, trainable, trainable_names, unflatten
+
+MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of Adam's first and second moment
 
 
 class Adam:
-    """Steps along −direction, for directions (P,) as methods give them.
+    """Adam and AdamW, for directions (P,) as methods give them; each step goes along −direction.
 
-    The functional form and not `torch.optim.Adam`: creating that object imports torch's compiler,
-    which would double the start-up time of every job, and one vector is updated faster than many.
+    The arithmetic is torch's function `adam`. The object `torch.optim.Adam` is not used: creating it imports torch's
+    compiler, 4.2 s of import on the first use. And one vector is updated faster than many tensors.
 
     Args:
-        model: its trainable parameters become views into one vector, in the order of `trainable`.
-        learning_rate: β₁ is 0.9, ε is 1e-8, as in the paper and in `torch.optim.Adam`.
+        model: Its trainable parameters become views of one vector, in the order of `trainable`.
+        learning_rate: η. β₁ is 0.9 and ε is 1e-8, as in the paper and in `torch.optim.Adam`.
         second_moment: β₂.
-        weight_decay: decoupled from the gradient, as in AdamW; biases and other vectors do not decay.
-        warm_up: steps over which the learning rate rises from 0, in a straight line.
-        clip: norm that longer directions are shortened to.
+        weight_decay: Decoupled from the gradient, as in AdamW. Biases and other vectors do not decay.
+        warm_up: Steps over which the learning rate rises linearly from 0.
+        clip: Norm to which longer directions are shortened.
     """
 
     def __init__(
@@ -38,27 +41,20 @@ class Adam:
         self._vector = flatten([parameter.detach() for parameter in parameters])
         for parameter, view in zip(parameters, unflatten(self._vector, parameters), strict=True):
             parameter.data = view
-        self._learning_rate, self._second_moment, self._warm_up, self._clip = (
-            learning_rate,
-            second_moment,
-            warm_up,
-            clip,
-        )
+        self._learning_rate, self._second_moment = learning_rate, second_moment
+        self._warm_up, self._clip = warm_up, clip
         self._decay = None
         if weight_decay:
-            decays = [torch.full_like(parameter, weight_decay * (parameter.dim() > 1)) for parameter in parameters]
-            self._decay = flatten(decays)
-        self.state = {
-            "exp_avg": torch.zeros_like(self._vector),
-            "exp_avg_sq": torch.zeros_like(self._vector),
-            "step": torch.zeros((), device=self._vector.device),
-        }
+            decays = [weight_decay if parameter.dim() > 1 else 0.0 for parameter in parameters]
+            self._decay = flatten([torch.full_like(*each) for each in zip(parameters, decays, strict=True)])
+        self.state = {name: torch.zeros_like(self._vector) for name in MOMENTS}
+        self.state["step"] = torch.zeros((), device=self._vector.device)
 
     @torch.no_grad()
     def descend(self, direction: Tensor) -> None:
-        """Take one step; `direction` takes the place of the gradient."""
+        """Take one step; `direction`, (P,), takes the place of the gradient."""
         rate = self._learning_rate
-        if self._warm_up:  # a tensor, so that a GPU need not be waited for
+        if self._warm_up:  # a tensor, because reading a number from a GPU would make the loop wait for it
             rate = rate * ((self.state["step"] + 1) / self._warm_up).clamp(max=1)
         if self._clip < math.inf:
             direction = direction * (self._clip / direction.norm()).clamp(max=1)
@@ -67,7 +63,7 @@ class Adam:
         adam(
             [self._vector],
             [direction],
-            *([self.state[name]] for name in ("exp_avg", "exp_avg_sq")),
+            *([self.state[name]] for name in MOMENTS),
             max_exp_avg_sqs=[],
             state_steps=[self.state["step"]],
             fused=True,
@@ -81,16 +77,16 @@ class Adam:
         )
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from a `state` of before."""
+        """Continue from an earlier `state`."""
         for name, tensor in state.items():
             self.state[name].copy_(tensor)
 
 
 class SGD:
-    """Steps along −direction: θ ← θ − η d.
+    """Stochastic gradient descent: θ ← θ − η d.
 
     Args:
-        model: its trainable parameters are changed in place.
+        model: Its trainable parameters are changed in place.
         learning_rate: η.
     """
 
@@ -105,17 +101,43 @@ class SGD:
             parameter.sub_(part, alpha=self._learning_rate)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """There is none."""
+        """Do nothing: SGD has no state."""
 
 
-def make_optimizer(model: nn.Module, settings: dict, moments: dict[str, Tensor] | None) -> Adam | SGD:
-    """The optimiser of the settings; its making turns the model's parameters into views of one vector."""
-    if settings["optimizer"] == "sgd":
-        return SGD(model, settings["learning_rate"])
-    options = settings["adamw"] if settings["optimizer"] == "adamw" else {}
-    optimizer = Adam(model, settings["learning_rate"], **options)
-    if settings["optimizer"] == "adam_warm":
-        names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        state = {key: flatten([moments[f"{name}.{key}"] for name in names]) for key in ("exp_avg", "exp_avg_sq")}
-        optimizer.load_state({**state, "step": moments["step"]})
+def make_optimizer(
+    model: nn.Module, settings: UnlearningSettings, moments: dict[str, Tensor] | None = None
+) -> Adam | SGD:
+    """The optimiser of the settings; Adam makes the model's parameters views of one vector.
+
+    Args:
+        model: Its trainable parameters are optimised.
+        settings: Name and options of the optimiser.
+        moments: Where Adam starts, see `moments_by_name`; None to start afresh.
+
+    Returns:
+        The optimiser.
+    """
+    if settings.optimizer == "sgd":
+        return SGD(model, settings.learning_rate)
+    if settings.optimizer == "adamw":
+        return Adam(model, settings.learning_rate, **settings.adamw)
+    optimizer = Adam(model, settings.learning_rate)
+    if moments is not None:
+        optimizer.load_state(state_from_moments(model, moments))
     return optimizer
+
+
+def moments_by_name(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adam's `state` with the moments of each parameter, `{name}.exp_avg` and `{name}.exp_avg_sq`, and its `step`."""
+    moments = {"step": state["step"]}
+    for key in MOMENTS:
+        parts = unflatten(state[key], trainable(model))
+        moments |= {f"{name}.{key}": part for name, part in zip(trainable_names(model), parts, strict=True)}
+    return moments
+
+
+def state_from_moments(model: nn.Module, moments: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adam's `state` for the trainable parameters of a model; reverses `moments_by_name`."""
+    names = trainable_names(model)
+    state = {key: flatten([moments[f"{name}.{key}"] for name in names]) for key in MOMENTS}
+    return {**state, "step": moments["step"]}

@@ -1,21 +1,44 @@
-"""What a method sees of one step, and of the time before the first step."""
+"""What a method works with: one step of the loop, and what there is before the first step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from unlearning.networks.classifier import Classifier
 from unlearning.training.gradients import Loss
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a method sees of one step.
+    """What a method works with in one step.
 
-    number: 1 for the first. retain, forget: the losses of its two batches. histogram: KL of the classes
-    of generated samples, by the guide, from uniform over the retained classes; None without a guide.
-    model: in training. prepared: what the method's `prepare` returned. generator: for noise of its own.
+    Attributes:
+        number: Number of the step, from 1.
+        retain: Loss on the retain batch.
+        forget: Loss on the forget batch.
+        histogram: KL divergence of the classes of generated samples, as the guide sees them, from the uniform
+            distribution over the retained classes; None without a guide.
+        model: The model, in training.
+        prepared: What the method's `prepare` returned; None for a method without `prepare`.
+        generator: For the method's own random numbers.
+
+    Example:
+        A complete method, in a file of its own in `unlearning/methods`::
+
+            '''Descent on the retain loss and ascent on the forget loss: d = g_r − α g_f.'''
+
+            from torch import Tensor
+
+            from unlearning.training.step import Step
+
+            PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of g_f"}}
+
+
+            def direction(step: Step, forget_weight: float) -> Tensor:
+                '''g_r − α g_f.'''
+                return step.retain.gradient - forget_weight * step.forget.gradient
     """
 
     number: int
@@ -27,26 +50,50 @@ class Step:
     generator: torch.Generator | None = None
 
     def loss(self, evaluate: Callable[[], Tensor]) -> Loss:
-        """A loss of the method's own, evaluated when its value or gradient is first asked for."""
+        """A loss that the method defines itself.
+
+        Args:
+            evaluate: Returns the scalar L(θ) at the model's current parameters. It is called when value or gradient
+                are first needed.
+
+        Returns:
+            The loss, with value and gradient.
+        """
         return Loss(self.model, lambda: None, lambda _: evaluate())
 
     def with_histogram(self, weight: float) -> "Step":
-        """The same step with the histogram term on both losses."""
-        return Step(
-            self.number,
-            self.retain.add(weight, self.histogram),
-            self.forget.add(weight, self.histogram),
-            model=self.model,
+        """The same step with the histogram loss, times `weight`, added to both losses."""
+        return replace(
+            self, retain=self.retain.add(weight, self.histogram), forget=self.forget.add(weight, self.histogram)
         )
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a method's `prepare` sees before the first step.
+    """What a method's `prepare` works with, before the first step.
 
-    teacher: frozen copy of the original, in eval mode. retain, forget: uint8 images (N, C, H, W), on the
-    model's device. batch_size, reduction: as in the settings. guide: a classifier, frozen; None where
-    the experiment has none. forgotten_classes: class numbers. generator: of a stream of its own.
+    Attributes:
+        teacher: A frozen copy of the original model, in eval mode.
+        retain: (N, C, H, W) uint8 images to keep, on the model's device.
+        forget: (M, C, H, W) uint8 images to forget.
+        batch_size: Images of each batch.
+        reduction: 'sum' or 'mean' over the images of a batch.
+        guide: A frozen classifier; None where the experiment has none.
+        forgotten_classes: Numbers of the forgotten classes.
+        generator: For the method's own random numbers.
+
+    Example:
+        A method that pulls the model towards the original prepares the original's parameters::
+
+            def prepare(setup: Setup, pull: float) -> Tensor:
+                '''θ₀, (P,).'''
+                return flatten(list(setup.teacher.parameters()))
+
+
+            def direction(step: Step, pull: float) -> Tensor:
+                '''−g_f + λ (θ − θ₀).'''
+                point = flatten([parameter.detach() for parameter in trainable(step.model)])
+                return -step.forget.gradient + pull * (point - step.prepared)
     """
 
     teacher: nn.Module
@@ -54,6 +101,6 @@ class Setup:
     forget: Tensor
     batch_size: int
     reduction: str
-    guide: nn.Module | None
+    guide: Classifier | None
     forgotten_classes: list[int]
     generator: torch.Generator

@@ -3,9 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +14,22 @@ from unlearning.networks.images import as_float
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import reduced_precision
 from unlearning.runtime.seeding import stream
-from unlearning.training.optimisers import Adam
-from unlearning.training.vectors import flatten, trainable, unflatten
+from unlearning.training.optimisers import Adam, moments_by_name
+from unlearning.training.vectors import flatten, trainable
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What training leaves beside the model.
 
-    losses: the mean loss of each epoch. adam: Adam's moments by parameter name, and its step count.
-    seconds: of the loop, over all the processes that it took.
+    Attributes:
+        losses: The mean loss of each epoch.
+        moments: Adam's moments by parameter name, and its step count.
+        seconds: Of the loop, summed over all the processes that it ran in.
     """
 
     losses: list[float]
-    adam: dict[str, Tensor]
+    moments: dict[str, Tensor]
     seconds: float
 
 
@@ -38,28 +39,32 @@ def losses_of_images(
     """The model's own loss, for `train`.
 
     Args:
-        model: a generative model.
-        images: (N, C, H, W) uint8, where the model is.
+        model: A generative model.
+        images: (N, C, H, W) uint8, on the model's device.
         precision: 'float32', 'tf32' or 'bfloat16'; see `device.reduced_precision`.
-        compiled: by torch's compiler, when the loss is first computed; its derivative has no further ones.
+        compiled: Whether torch's compiler compiles the loss when it is first computed. A compiled loss has first
+            derivatives only.
+
+    Returns:
+        A function of image indices (B,) and a generator for noise, which returns the losses (B,).
 
     Raises:
-        ValueError: it is to be compiled, and there is no compiler for what torch's writes.
+        ValueError: The loss is to be compiled, and there is no compiler for the code that torch writes.
     """
     variable, usual = ("CXX", "g++") if images.device.type == "cpu" else ("CC", "gcc")
     if compiled and not shutil.which(os.environ.get(variable, usual)):
         raise ValueError(
-            f"training.compile = true: needs a compiler, {usual} or what {variable} names, and there is none; install "
-            "one, or leave the key out"
+            f"training.compile = true: needs a compiler, {usual} or the one that {variable} names, and there is none; "
+            "install one, or leave the key out"
         )
-    layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # as tensor cores want it
+    layout = torch.contiguous_format if precision == "float32" else torch.channels_last  # fastest on tensor cores
     autocast = reduced_precision(precision, images.device)
     compute = torch.compile(model.losses) if compiled else model.losses
 
-    def losses(chosen: Tensor, generator: torch.Generator) -> Tensor:
-        noise = model.loss_noise(len(chosen), generator)
+    def losses(indices: Tensor, generator: torch.Generator) -> Tensor:
+        noise = model.loss_noise(len(indices), generator)
         with autocast:
-            return compute(as_float(images[chosen]).contiguous(memory_format=layout), noise)
+            return compute(as_float(images[indices]).contiguous(memory_format=layout), noise)
 
     return losses
 
@@ -74,64 +79,105 @@ def train(
     learning_rate: float,
     seed: int,
     checkpoint: Checkpoint,
-) -> Trained:
-    """Train with Adam on full batches, in a new order each epoch; the model is left in eval mode.
+) -> TrainingResult:
+    """Train with Adam on full batches, in a new order in each epoch; the model is left in eval mode.
 
     Args:
-        model: changed in place.
-        losses: the loss of each image, (B,), for image indices (B,) and a generator for noise.
-        indices: (N,) images to train on. What is left of an epoch after full batches waits for
-            another epoch; fewer images than a batch make one batch.
-        seed: of the run; order and noise have streams of their own.
-        checkpoint: resumes and saves.
+        model: Changed in place.
+        losses: Returns the losses (B,) of image indices (B,), with a generator for noise.
+        indices: (N,) images to train on. Images left over after the full batches of an epoch are not used in this
+            epoch. If there are fewer images than a batch has, they are one batch.
+        epochs: Number of epochs.
+        batch_size: Images of each batch.
+        learning_rate: Adam's.
+        seed: Of the run; order and noise have streams of their own.
+        checkpoint: Resumes and saves the training.
+
+    Returns:
+        The loss curve, Adam's moments, and the seconds.
 
     Raises:
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: The loss is not finite.
     """
-    parameters, optimizer = trainable(model), Adam(model, learning_rate)
+    per_epoch = len(indices) // min(batch_size, len(indices))
     noise = stream(seed, "training noise", indices.device)
-    size = min(batch_size, len(indices))
-    per_epoch = len(indices) // size
-    curve = torch.zeros(epochs, device=indices.device)
-    first, seconds_before, started = 0, 0.0, time.perf_counter()
-    if state := checkpoint.load():
-        model.load_state_dict(state["model"])
-        optimizer.load_state(state["optimizer"])
-        noise.set_state(state["noise"])
-        curve.copy_(state["curve"])
-        first, seconds_before = state["steps"], state["seconds"]
-
-    @lru_cache(maxsize=1)
-    def order(epoch: int) -> Tensor:
-        return indices[
-            torch.randperm(len(indices), generator=stream(seed, f"training order {epoch}")).to(indices.device)
-        ]
-
+    parameters, optimizer = trainable(model), Adam(model, learning_rate)
+    state = TrainingState(model, optimizer, noise, torch.zeros(epochs, device=indices.device))
+    state.resume(checkpoint)
     model.train()
-    for step in tqdm(range(first, epochs * per_epoch), "training", epochs * per_epoch, initial=first, mininterval=5):
-        epoch, position = divmod(step, per_epoch)
-        loss = losses(order(epoch)[position * size : (position + 1) * size], noise).mean()
+    batches = _batches(indices, batch_size, epochs, seed, state.steps)
+    for epoch, batch in tqdm(batches, "training", epochs * per_epoch, initial=state.steps, mininterval=5):
+        loss = losses(batch, noise).mean()
         optimizer.descend(flatten(torch.autograd.grad(loss, parameters)))
-        curve[epoch] += loss.detach() / per_epoch
-        if position == per_epoch - 1 and not curve[epoch].isfinite():
+        state.curve[epoch] += loss.detach() / per_epoch
+        state.steps += 1
+        if state.steps % per_epoch == 0 and not state.curve[epoch].isfinite():
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: lower the learning rate")
         if checkpoint.due():
-            checkpoint.save(
-                {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state,
-                    "noise": noise.get_state(),
-                    "curve": curve,
-                    "steps": step + 1,
-                    "seconds": seconds_before + time.perf_counter() - started,
-                }
-            )
+            state.save(checkpoint)
     model.eval()
-    losses_by_epoch = curve.tolist()  # waits for the device, so the clock below has seen all the work
-    seconds = seconds_before + time.perf_counter() - started
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    adam = {"step": optimizer.state["step"]}
-    for moment in ("exp_avg", "exp_avg_sq"):
-        parts = unflatten(optimizer.state[moment], parameters)
-        adam |= {f"{name}.{moment}": part for name, part in zip(names, parts, strict=True)}
-    return Trained(losses_by_epoch, adam, seconds)
+    curve = state.curve.tolist()  # waits for the device, so that the clock below includes all the work
+    return TrainingResult(curve, moments_by_name(model, optimizer.state), state.seconds)
+
+
+@dataclass
+class TrainingState:
+    """What a checkpoint holds of a training.
+
+    Attributes:
+        model: Its weights and buffers.
+        optimizer: Its state.
+        noise: The state of the random stream.
+        curve: (epochs,) mean loss of each epoch so far.
+        steps: Number of steps so far.
+        seconds_before: Seconds of earlier processes.
+        started: Reading of the clock when this process started.
+    """
+
+    model: nn.Module
+    optimizer: Adam
+    noise: torch.Generator
+    curve: Tensor
+    steps: int = 0
+    seconds_before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, summed over processes."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Continue from the checkpoint, if there is one."""
+        saved = checkpoint.load()
+        if saved is None:
+            return
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state(saved["optimizer"])
+        self.noise.set_state(saved["noise"])
+        self.curve.copy_(saved["curve"])
+        self.steps, self.seconds_before = saved["steps"], saved["seconds"]
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint."""
+        checkpoint.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state,
+                "noise": self.noise.get_state(),
+                "curve": self.curve,
+                "steps": self.steps,
+                "seconds": self.seconds,
+            }
+        )
+
+
+def _batches(indices: Tensor, batch_size: int, epochs: int, seed: int, first: int) -> Iterator[tuple[int, Tensor]]:
+    """Epoch and image indices (B,) of every step from number `first`, counted from 0."""
+    size = min(batch_size, len(indices))
+    per_epoch = len(indices) // size
+    for epoch in range(first // per_epoch, epochs):
+        order = torch.randperm(len(indices), generator=stream(seed, f"training order {epoch}"))
+        batches = indices[order.to(indices.device)].split(size)[:per_epoch]
+        for batch in batches[max(0, first - epoch * per_epoch) :]:
+            yield epoch, batch

@@ -1,215 +1,263 @@
 """The loop that every unlearning method runs on.
 
-It owns batches, noise, optimiser, clock, log, measurements, resume and the check for divergence; a
-method only gives the direction of each step (see `unlearning.methods`).
+The loop handles batches, noise, optimiser, clock, measurements, resuming and the check for divergence. A method only
+gives the direction of each step, see `unlearning.methods`. Losses and gradients are in `gradients`, what is measured
+beside the loop is in `monitoring`.
 """
 
 import copy
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from unlearning.config.protocol import PUBLISHED_LATENTS
-from unlearning.networks.classifier import Classifier, classify
-from unlearning.networks.generative import (
-    complete,
-    completes,
-    decode,
-    draw_samples,
-    set_training_mode,
-)
+from unlearning.networks.generative import set_training_mode
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training.losses import batch_loss, histogram_loss
 from unlearning.training.monitoring import (
     INSPECTED,
-    REFERENCE_STEP_EVERY,
-    STEP_COLUMNS,
+    ForgottenCounter,
     ReferenceStepTimer,
+    Stopwatch,
     inspect,
     inspect_after,
     measured_steps,
-    now,
 )
-from unlearning.training.optimisers import make_optimizer
+from unlearning.training.optimisers import SGD, Adam, make_optimizer
+from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Setup, Step
 from unlearning.training.vectors import flatten, trainable
 
+STREAMS = ("retain", "forget", "samples", "histogram", "method")
+
 
 @dataclass
-class Run:
+class UnlearningResult:
     """What an unlearning run leaves beside the model.
 
-    status: 'finished' or 'diverged'. steps: one mapping per step, with `step`, `seconds` (of the step
-    alone), `finetune_step_seconds` (of a plain retain step in its neighbourhood; None where none was timed), the
-    columns `INSPECTED` (None but where the forget fraction is measured) and `published_forgotten` (how
-    many of the guide's view of 128 fixed latents are of a forgotten class, before the step; None without a guide).
-    measurements: one mapping per measurement, `step`, `forgotten` and `samples` (how many of how many
-    fresh samples the judge takes for a forgotten class). preparation_seconds: before the first step.
+    Attributes:
+        preparation_seconds: Seconds of the method's `prepare`.
+        status: 'finished' or 'diverged'.
+        steps: One row per step, with the columns `monitoring.STEP_COLUMNS`. Those of `INSPECTED` are None where the
+            forget fraction is not measured. `published_forgotten` counts before the update, among 128 fixed latents;
+            it is None without a guide. `seconds` are of the step alone. `finetune_step_seconds` are of a reference
+            step right after it, and None where none was timed.
+        measurements: One row per measurement, with the columns `monitoring.MEASUREMENT_COLUMNS`: how many of how many
+            fresh samples the judge assigns to a forgotten class.
     """
 
-    status: str
-    steps: list[dict]
-    measurements: list[dict]
     preparation_seconds: float
+    status: str = "finished"
+    steps: list[dict] = field(default_factory=list)
+    measurements: list[dict] = field(default_factory=list)
 
 
 def unlearn(
     model: nn.Module,
     method: ModuleType,
-    retain: Tensor,
-    forget: Tensor,
-    *,
-    judge: Classifier,
-    guide: Classifier | None,
-    forgotten_classes: list[int],
-    settings: dict,
-    moments: dict[str, Tensor] | None = None,
-    heldout_forget: Tensor | None = None,
+    inputs: UnlearningInputs,
+    settings: UnlearningSettings,
     seed: int,
     checkpoint: Checkpoint,
-) -> Run:
+) -> UnlearningResult:
     """Run a method on a trained model, which is changed in place.
 
     Args:
-        model: in any mode; trained in train mode, measured and left in eval mode.
-        method: a file of `unlearning.methods`.
-        retain: (N, C, H, W) uint8 images to keep; all on the model's device.
-        forget: (M, C, H, W) uint8 images to forget.
-        judge: used for measuring only.
-        guide: a second classifier, for methods that have one in their loss and for the as-published
-            protocol; None where the experiment has none.
-        forgotten_classes: class numbers to count among samples; where empty, nothing is measured.
-        settings: see `unlearning.config.experiment.method_settings`.
-        moments: Adam's at the end of training, by parameter; for the optimiser 'adam_warm'.
-        heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes, which a model that completes
-            images completes when it is measured.
-        seed: of the run.
-        checkpoint: resumes and saves.
+        model: In any mode. It trains in train mode; it is measured and left in eval mode.
+        method: A file of `unlearning.methods`.
+        inputs: Images and classifiers.
+        settings: Of the run.
+        seed: Of the run.
+        checkpoint: Resumes and saves the run.
 
-    Raises:
-        ValueError: the method's direction is no tensor of the parameters' shape and type.
+    Returns:
+        Status, steps and measurements.
     """
-    reference_timer = ReferenceStepTimer(
-        model, retain, settings
-    )  # before anything is frozen: its steps are those of `finetune`
+    reference_timer = ReferenceStepTimer(model, inputs.retain, settings)  # before any parameter is frozen
+    freeze(model, method)
+    prepared, seconds = prepare(model, method, inputs, settings, seed)
+    streams = {name: stream(seed, f"unlearning {name}", inputs.retain.device) for name in STREAMS}
+    optimizer = make_optimizer(model, settings, inputs.moments)
+    result = UnlearningResult(seconds)
+    state = RunState(model, optimizer, streams, result)
+    state.resume(checkpoint)
+    counter = ForgottenCounter(model, inputs, settings.samples, seed)
+    if inputs.forgotten_classes and not result.measurements:
+        result.measurements.append(counter.measure(0, streams["samples"]))
+    set_training_mode(model, settings.batch_normalisation)
+    schedule = measured_steps(settings.measure, settings.steps)
+
+    for number in _progress(len(result.steps), settings.steps):
+        step = draw_step(number, model, prepared, inputs, settings, streams)
+        row = {"step": number, "published_forgotten": counter.count_as_published()}  # counted before the update
+        stopwatch = Stopwatch(inputs.retain.device)
+        with stopwatch:
+            direction = method.direction(step, **settings.parameters)
+        check_direction(direction, model)
+        before = inspect(model, step, direction) if number in schedule else None
+        step.retain.free_graph()
+        step.forget.free_graph()
+        with stopwatch:
+            optimizer.descend(direction)
+        row |= inspect_after(model, step, before) if number in schedule else dict.fromkeys(INSPECTED)
+        row |= {"seconds": stopwatch.seconds, "finetune_step_seconds": reference_timer.seconds(number)}
+        result.steps.append(row)
+        if not is_finite(model, row):
+            result.status = "diverged"
+            break
+        if number in schedule and inputs.forgotten_classes:
+            result.measurements.append(counter.measure(number, streams["samples"]))
+        if checkpoint.due():
+            state.save(checkpoint)
+    model.eval()
+    return result
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a checkpoint holds of a run.
+
+    Attributes:
+        model: Its weights and buffers.
+        optimizer: Its state.
+        streams: The states of the random streams, by name.
+        result: Steps and measurements so far.
+    """
+
+    model: nn.Module
+    optimizer: Adam | SGD
+    streams: dict[str, torch.Generator]
+    result: UnlearningResult
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Continue from the checkpoint, if there is one."""
+        saved = checkpoint.load()
+        if saved is None:
+            return
+        self.model.load_state_dict(saved["model"])
+        self.optimizer.load_state(saved["optimizer"])
+        for name, generator in self.streams.items():
+            generator.set_state(saved["streams"][name])
+        for name in ("steps", "measurements", "preparation_seconds"):
+            setattr(self.result, name, saved[name])
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint."""
+        checkpoint.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state,
+                "streams": {name: generator.get_state() for name, generator in self.streams.items()},
+                "steps": self.result.steps,
+                "measurements": self.result.measurements,
+                "preparation_seconds": self.result.preparation_seconds,
+            }
+        )
+
+
+def freeze(model: nn.Module, method: ModuleType) -> None:
+    """Freeze all parameters but the encoder's, if the method declares ENCODER_ONLY."""
     if getattr(method, "ENCODER_ONLY", False):
         of_encoder = model.encoder_parameters()
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name in of_encoder)
-    device, parameters = retain.device, settings["parameters"]
-    streams = {
-        name: stream(seed, f"unlearning {name}", device)
-        for name in ("retain", "forget", "samples", "histogram", "method")
-    }
-    prepared, preparation_seconds = None, 0.0
-    if hasattr(method, "prepare"):
-        start = Setup(
-            teacher=copy.deepcopy(model).eval().requires_grad_(False),
-            retain=retain,
-            forget=forget,
-            batch_size=settings["batch_size"],
-            reduction=settings["loss_reduction"],
-            guide=guide,
-            forgotten_classes=forgotten_classes,
-            generator=stream(seed, "unlearning preparation", device),
-        )
-        started = now(device)
-        prepared = method.prepare(start, **parameters)
-        preparation_seconds = now(device) - started
-    optimizer = make_optimizer(model, settings, moments)
-    run = Run("finished", [], [], preparation_seconds)
-    if state := checkpoint.load():
-        model.load_state_dict(state["model"])
-        optimizer.load_state(state["optimizer"])
-        for name, generator in streams.items():
-            generator.set_state(state["streams"][name])
-        run = Run("finished", state["steps"], state["measurements"], state["preparation_seconds"])
-    if guide:
-        fixed_latents = model.latents(PUBLISHED_LATENTS, stream(seed, "published latents", device))
-    forgotten = torch.tensor(forgotten_classes, dtype=torch.long, device=device)
 
-    def count_forgotten(classifier: Classifier, samples: Tensor) -> int:
-        return torch.isin(classify(classifier, samples)[1], forgotten).sum().item()
 
-    def draw(count: int, generator: torch.Generator) -> Tensor:
-        if not completes(model):
-            return draw_samples(model, count, generator)
-        chosen = torch.randint(len(heldout_forget), (count,), generator=generator, device=device)
-        return complete(model, heldout_forget[chosen], model.completion_noise(count, generator))
+def prepare(
+    model: nn.Module, method: ModuleType, inputs: UnlearningInputs, settings: UnlearningSettings, seed: int
+) -> tuple[object, float]:
+    """Call the method's `prepare`, if it has one.
 
-    def measure(step: int) -> None:
-        if forgotten_classes and (not run.measurements or run.measurements[-1]["step"] < step):
-            samples = draw(settings["samples"], streams["samples"])
-            count = count_forgotten(judge, samples)
-            run.measurements.append({"step": step, "forgotten": count, "samples": settings["samples"]})
+    Args:
+        model: The original model.
+        method: A file of `unlearning.methods`.
+        inputs: Images and the guide.
+        settings: Of the run.
+        seed: Of the run.
 
-    schedule = measured_steps(settings["measure"], settings["steps"])
-    vector = flatten(trainable(model))
-    dtype, size = vector.dtype, vector.shape
-    measure(0)
-    set_training_mode(model, settings)
-    progress = tqdm(
-        range(len(run.steps) + 1, settings["steps"] + 1),
-        "unlearning",
-        settings["steps"],
-        initial=len(run.steps),
-        mininterval=5,
+    Returns:
+        What `prepare` returned, and its seconds; None and 0 for a method without `prepare`.
+    """
+    if not hasattr(method, "prepare"):
+        return None, 0.0
+    device = inputs.retain.device
+    setup = Setup(
+        teacher=copy.deepcopy(model).eval().requires_grad_(False),
+        retain=inputs.retain,
+        forget=inputs.forget,
+        batch_size=settings.batch_size,
+        reduction=settings.loss_reduction,
+        guide=inputs.guide,
+        forgotten_classes=inputs.forgotten_classes,
+        generator=stream(seed, "unlearning preparation", device),
     )
-    for number in progress:
-        step = Step(
-            number,
-            batch_loss(model, retain, streams["retain"], settings),
-            batch_loss(model, forget, streams["forget"], settings),
-            histogram_loss(model, guide, forgotten, streams["histogram"], settings) if guide else None,
-            model,
-            prepared,
-            streams["method"],
-        )
-        for loss in (step.retain, step.forget):
-            loss.batch  # noqa: B018 - every method draws one of each in every step, so that all see the same
-        record = dict.fromkeys(STEP_COLUMNS)
-        if guide and forgotten_classes:  # before the parameters change, as the paper's code has it
-            record["published_forgotten"] = count_forgotten(guide, decode(model, fixed_latents, train_mode=True))
-        started = now(device)
-        direction = method.direction(step, **parameters)
-        if not isinstance(direction, Tensor) or (direction.dtype, direction.shape) != (dtype, size):
-            given = f"{direction.dtype} {tuple(direction.shape)}" if isinstance(direction, Tensor) else repr(direction)
-            raise ValueError(f"the method's direction must be {dtype} {tuple(size)}, but is {given}")
-        seconds = now(device) - started
-        inspected = number in schedule
-        before = inspect(model, step, direction) if inspected else None
-        for loss in (step.retain, step.forget):
-            loss.free_graph()
-        started = now(device)
-        optimizer.descend(direction)
-        seconds += now(device) - started
+    with Stopwatch(device) as stopwatch:
+        prepared = method.prepare(setup, **settings.parameters)
+    return prepared, stopwatch.seconds
 
-        finite = flatten(trainable(model)).isfinite().all().item()  # one question to a GPU, not one per parameter
-        if inspected:
-            values = torch.cat([before, inspect_after(model, step)])
-            finite = finite and values.isfinite().all().item()
-            record |= zip(INSPECTED, values.tolist(), strict=True)
-        pace = reference_timer.seconds() if number % REFERENCE_STEP_EVERY == 0 else None
-        run.steps.append({"step": number, **record, "seconds": seconds, "finetune_step_seconds": pace})
-        if not finite:
-            run.status = "diverged"
-            break
-        if inspected:
-            measure(number)
-        if checkpoint.due():
-            checkpoint.save(
-                {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state,
-                    "streams": {name: generator.get_state() for name, generator in streams.items()},
-                    "steps": run.steps,
-                    "measurements": run.measurements,
-                    "preparation_seconds": run.preparation_seconds,
-                }
-            )
-    model.eval()
-    return run
+
+def draw_step(
+    number: int,
+    model: nn.Module,
+    prepared: object,
+    inputs: UnlearningInputs,
+    settings: UnlearningSettings,
+    streams: dict[str, torch.Generator],
+) -> Step:
+    """What the method works with in one step.
+
+    Both batches are drawn here, even if the method needs only one: so all methods see the same batches.
+
+    Args:
+        number: Number of the step, from 1.
+        model: In training.
+        prepared: What the method's `prepare` returned.
+        inputs: Images and the guide.
+        settings: Of the run.
+        streams: Of the run, by the names of `STREAMS`.
+
+    Returns:
+        The step, with its batches drawn.
+    """
+    histogram = None
+    if inputs.guide:
+        histogram = histogram_loss(model, inputs.guide, inputs.forgotten, streams["histogram"], settings.batch_size)
+    retain, forget = (
+        batch_loss(model, images, streams[name], settings)
+        for name, images in (("retain", inputs.retain), ("forget", inputs.forget))
+    )
+    retain.draw()
+    forget.draw()
+    return Step(number, retain, forget, histogram, model, prepared, streams["method"])
+
+
+def check_direction(direction: object, model: nn.Module) -> None:
+    """Check what a method returned.
+
+    Args:
+        direction: It must be a tensor (P,) of the type of the model's parameters.
+        model: With P trainable parameters.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    parameters = trainable(model)
+    dtype, shape = parameters[0].dtype, (sum(parameter.numel() for parameter in parameters),)
+    if not isinstance(direction, Tensor) or (direction.dtype, direction.shape) != (dtype, shape):
+        value = f"{direction.dtype} {tuple(direction.shape)}" if isinstance(direction, Tensor) else repr(direction)
+        raise ValueError(f"the method's direction must be {dtype} {shape}, but is {value}")
+
+
+def is_finite(model: nn.Module, row: dict[str, float | None]) -> bool:
+    """Whether all trainable parameters and all values of a step's row are finite."""
+    finite = flatten(trainable(model)).isfinite().all().item()  # one transfer from a GPU, not one per parameter
+    return finite and all(math.isfinite(value) for value in row.values() if value is not None)
+
+
+def _progress(steps_before: int, steps: int) -> tqdm:
+    """The numbers of the remaining steps, with a progress bar."""
+    return tqdm(range(steps_before + 1, steps + 1), "unlearning", steps, initial=steps_before, mininterval=5)

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import select_forget_set
-from unlearn import retained_images
 from unlearning.config.checks import least_images
 from unlearning.config.selection import check_proxies, check_selection, group_sizes
 from unlearning.data.dataset import Dataset, class_names
-from unlearning.data.forget_set import ForgetSet, select
+from unlearning.data.forget_set import ForgetSet, retained_images, select
 
 CLASSES = ["zero", "one", "two", "three"]
 

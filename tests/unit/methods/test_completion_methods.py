@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from unlearn import drift
 from unlearning.networks.classifier import Classifier
 from unlearning.plugins.describe import describe_plugin, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.training.gradients import BatchLoss
+from unlearning.training.monitoring import drift
+from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Setup, Step
 from unlearning.training.unlearn import unlearn
 
@@ -103,8 +104,8 @@ def direction(name, original, model, images, monkeypatch, **parameters):
         if hasattr(method, "as_float"):
             monkeypatch.setattr(method, "as_float", lambda pixels: pixels.double() / 255)
         retain, forget = ((batch * 255).round().to(torch.uint8) for batch in images)
-        start = Setup(original, retain, forget, BATCH, "mean", None, [1], torch.Generator().manual_seed(5))
-        prepared = method.prepare(start, **parameters)
+        setup = Setup(original, retain, forget, BATCH, "mean", None, [1], torch.Generator().manual_seed(5))
+        prepared = method.prepare(setup, **parameters)
     noise = original.loss_noise(BATCH, None)
     batches = (BatchLoss(model, lambda batch=batch: (batch, noise), "mean") for batch in images)
     step = Step(1, *batches, model=model, prepared=prepared, generator=torch.Generator().manual_seed(4))
@@ -234,28 +235,23 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
         key: schema["enum"][0] if "enum" in schema else 0.5 for key, schema in describe_plugin("methods", name).items()
     }
     pixels = [(batch * 255).to(torch.uint8) for batch in images]
-    run = unlearn(
-        model,
-        load_plugin("methods", name),
-        *pixels,
-        judge=Classifier([1, 4, 4], 3, [4]).eval(),
-        guide=None,
-        forgotten_classes=[1],
-        settings={
-            "steps": 3,
-            "batch_size": 4,
-            "learning_rate": 0.01,
-            "optimizer": "adam",
-            "batch_normalisation": "batch",
-            "loss_reduction": "mean",
-            "samples": 5,
-            "measure": [{"until": 3, "every": 1}],
-            "parameters": parameters,
-        },
-        heldout_forget=pixels[1],
-        seed=0,
-        checkpoint=Checkpoint(tmp_path / "model.resume", ""),
+    settings = UnlearningSettings(
+        algorithm=name,
+        parameters=parameters,
+        retain_images="retain",
+        steps=3,
+        batch_size=4,
+        loss_reduction="mean",
+        learning_rate=0.01,
+        optimizer="adam",
+        batch_normalisation="batch",
+        samples=5,
+        measure=[{"until": 3, "every": 1}],
     )
+    judge = Classifier([1, 4, 4], 3, [4]).eval()
+    inputs = UnlearningInputs(*pixels, heldout_forget=pixels[1], forgotten_classes=[1], judge=judge)
+    checkpoint = Checkpoint(tmp_path / "model.resume", "")
+    run = unlearn(model, load_plugin("methods", name), inputs, settings, seed=0, checkpoint=checkpoint)
     assert run.status == "finished"
     assert [row["samples"] for row in run.measurements] == [5] * 4
     assert not torch.equal(model.encoder.weight, original.encoder.weight.float())
@@ -271,5 +267,5 @@ def test_whatever_becomes_of_a_run_that_trains_the_encoder_its_decoder_has_the_s
     assert found == ({"encoder_drift": pytest.approx(0.5), "decoder_drift": 0} if status == "finished" else {})
     model.decoder.weight.data[0, 0] = np.nextafter(before["decoder.weight"][0, 0].item(), 2)
     drift(before, model, load_plugin("methods", "i2i_max_loss"), status)
-    with pytest.raises(RuntimeError, match=r"i2i says ENCODER_ONLY, but has changed decoder\.weight$"):
+    with pytest.raises(RuntimeError, match=r"i2i declares ENCODER_ONLY, but changed decoder\.weight$"):
         drift(before, model, load_plugin("methods", "i2i"), status)

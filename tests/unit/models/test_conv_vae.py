@@ -12,7 +12,7 @@ from unlearning.networks.classifier import Classifier
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import explain_out_of_memory
 from unlearning.runtime.seeding import stream
-from unlearning.training.gradients import BatchLoss, Loss, hessian_products
+from unlearning.training.gradients import BatchLoss, Loss, exact_hessian_products
 from unlearning.training.train import losses_of_images, train
 
 SMALL = {"conv_vae": {"channels": [4, 6], "latent_dimensions": 3, "pixel_deviation": 0.5}}
@@ -84,7 +84,7 @@ def test_hessian_products_through_the_decoder_and_a_convolutional_guide_are_thos
 
     generator = torch.Generator().manual_seed(3)
     vector = torch.randn(sum(map(torch.numel, model.parameters())), generator=generator, dtype=torch.float64)
-    exact, approximate = hessian_products((loss(), vector)), loss().hessian_product_by_differences(vector)
+    exact, approximate = exact_hessian_products((loss(), vector)), loss().hessian_product_by_differences(vector)
     assert (exact - approximate).norm() < 1e-4 * exact.norm()
 
 
@@ -146,6 +146,6 @@ def test_a_gpu_that_runs_out_of_memory_is_explained_and_the_state_kept(tmp_path)
         explain_out_of_memory("training.batch_size", 16),
     ):
         train(model, losses, torch.arange(64), **settings, checkpoint=Every(tmp_path / "state", "key"))
-    for part in ("gpu_slots: 1", "goes on from what is saved", "training.batch_size to 8 or less"):
+    for part in ("gpu_slots: 1", "resumes from the saved state", "training.batch_size to 8 or less"):
         assert part in str(error.value)
     assert Checkpoint(tmp_path / "state", "key").load()["steps"] == 3

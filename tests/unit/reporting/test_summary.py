@@ -189,7 +189,7 @@ def results(tmp_path_factory, contents, table):
             steps = np.arange(1, 51)
             columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
             columns["published_forgotten"] = np.arange(50)[::-1]
-            pd.DataFrame({"step": steps, **columns, "seconds": 0.1, "finetune_step_seconds": 0.1}).to_csv(
+            pd.DataFrame({**columns, "step": steps, "seconds": 0.1, "finetune_step_seconds": 0.1}).to_csv(
                 run / "steps.csv"
             )
             rule = algorithm_of(EXPERIMENT, result["method"])

@@ -1,11 +1,11 @@
-"""Adam on the flat vector against torch's own optimiser."""
+"""Optimisers on the flat vector against torch's own."""
 
 import copy
 
 import torch
 
-from unlearning.training.gradients import trainable, unflatten
-from unlearning.training.optimisers import Adam
+from unlearning.training.optimisers import SGD, Adam, moments_by_name, state_from_moments
+from unlearning.training.vectors import trainable, unflatten
 
 
 def test_steps_are_those_of_torch_optim_adam(model):
@@ -72,3 +72,22 @@ def test_state_goes_on_where_it_was(model):
         second.descend(direction)
     for name, tensor in model.state_dict().items():
         assert torch.equal(twin.state_dict()[name], tensor)
+
+
+def test_sgd_steps_along_the_negative_direction(model):
+    before = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+    direction = torch.randn(len(before), dtype=torch.float64)
+    SGD(model, 0.25).descend(direction)
+    torch.testing.assert_close(torch.nn.utils.parameters_to_vector(model.parameters()), before - 0.25 * direction)
+
+
+def test_moments_by_name_become_the_same_state_again(model):
+    model.mean.bias.requires_grad_(False)
+    optimizer = Adam(model, 0.01)
+    optimizer.descend(torch.randn(len(optimizer.state["exp_avg"]), dtype=torch.float64))
+    moments = moments_by_name(model, optimizer.state)
+    assert moments["mean.weight.exp_avg"].shape == model.mean.weight.shape
+    assert "mean.bias.exp_avg" not in moments
+    state = state_from_moments(model, moments)
+    assert state.keys() == optimizer.state.keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in optimizer.state.items())

@@ -61,9 +61,9 @@ def test_training_lowers_the_loss_and_leaves_adams_moments(images, tmp_path):
     assert trained.losses[-1] < trained.losses[0] - 0.5  # nats
     assert not model.training
     for name, parameter in model.named_parameters():
-        assert trained.adam[f"{name}.exp_avg"].shape == parameter.shape
-        assert trained.adam[f"{name}.exp_avg_sq"].min() >= 0
-    assert trained.adam["step"] == 20 * 3
+        assert trained.moments[f"{name}.exp_avg"].shape == parameter.shape
+        assert trained.moments[f"{name}.exp_avg_sq"].min() >= 0
+    assert trained.moments["step"] == 20 * 3
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 3, 17, 59])
@@ -75,7 +75,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one_bit_for_bit(images
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert trained.losses == again.losses
-    assert all(torch.equal(trained.adam[name], again.adam[name]) for name in trained.adam)
+    assert all(torch.equal(trained.moments[name], again.moments[name]) for name in trained.moments)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(images, tmp_path):

@@ -1,0 +1,75 @@
+"""The settings and the inputs of one unlearning run."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from unlearning.networks.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class UnlearningSettings:
+    """Settings of one unlearning run, as `unlearning.config.experiment.method_settings` gives them.
+
+    Attributes:
+        algorithm: Name of the method's file in `unlearning/methods`.
+        parameters: The method's own parameters; its file documents them.
+        retain_images: 'retain' for the retain set, or the proxy that replaces it: `{"classes": [names]}` of the same
+            data set, or `{"dataset": name}`.
+        steps: Length of the run.
+        batch_size: Images of each batch.
+        loss_reduction: 'sum' or 'mean' over the images of a batch.
+        learning_rate: Of the optimiser.
+        optimizer: 'adam', 'adam_warm' (Adam that starts from the moments of the original's training), 'adamw' or
+            'sgd'.
+        batch_normalisation: 'batch' (the statistics of each batch), or 'frozen' (those of the original's training).
+        samples: Fresh samples of each measurement of the forget fraction.
+        measure: How often to measure: parts `{"until": step, "every": steps}`, in growing order.
+        adamw: Options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
+    """
+
+    algorithm: str
+    parameters: dict
+    retain_images: str | dict
+    steps: int
+    batch_size: int
+    loss_reduction: str
+    learning_rate: float
+    optimizer: str
+    batch_normalisation: str
+    samples: int
+    measure: list[dict]
+    adamw: dict | None = None
+
+
+@dataclass(frozen=True)
+class UnlearningInputs:
+    """Images and networks that an unlearning run reads, all on the model's device.
+
+    Attributes:
+        retain: (N, C, H, W) uint8 images to keep.
+        forget: (M, C, H, W) uint8 images to forget.
+        heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes. A model that completes images
+            completes some of them at each measurement; other models do not use them.
+        forgotten_classes: Numbers of the classes to count among samples. If it is empty, nothing is counted.
+        judge: The classifier of the measurements.
+        guide: A second classifier, for methods that have one in their loss and for the as-published protocol; None
+            where the experiment has none.
+        moments: Adam's moments at the end of the original's training, by parameter, for the optimiser 'adam_warm';
+            None for other optimisers.
+    """
+
+    retain: Tensor
+    forget: Tensor
+    heldout_forget: Tensor
+    forgotten_classes: list[int]
+    judge: Classifier
+    guide: Classifier | None = None
+    moments: dict[str, Tensor] | None = None
+
+    @cached_property
+    def forgotten(self) -> Tensor:
+        """`forgotten_classes` as a tensor (F,)."""
+        return torch.tensor(self.forgotten_classes, dtype=torch.long, device=self.retain.device)
