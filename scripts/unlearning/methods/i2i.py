@@ -37,7 +37,7 @@ def direction(step: Step, forget_weight: float, forget_target: str) -> Tensor:
     (retain, retain_noise), (forget, forget_noise) = step.retain.batch, step.forget.batch
     noise_image = noise_images(forget, step.generator)
     if forget_target == "context_kept":
-        noise_image = torch.where(model.hidden(forget_noise).bool(), noise_image, forget)
+        noise_image = torch.where(model.hidden_pixels(forget_noise).bool(), noise_image, forget)
     with torch.no_grad():
         retain_target = teacher.embedding(retain, retain_noise)
         noise_target = teacher.embedding(noise_image, forget_noise)

@@ -1,26 +1,88 @@
 """Generative models, one file each.
 
-A model's file holds the literal `PARAMETERS` (the JSON schema of its keys in a configuration) and a
-class `Model(image_shape, **parameters)`, a `torch.nn.Module` that answers three questions:
+The file `models/{name}.py` defines the model `{name}`. The file holds
 
-* `losses(images, noise, target=None)`: the loss of each image, (B,) in nats where it is a likelihood, for images
-  (B, C, H, W) in [0, 1] and noise drawn by `loss_noise(count, generator)`; `target`: what to reproduce instead of
-  the images, for methods that teach something else;
-* `samples(latents)`: images (B, C, H, W) in [0, 1], from latents drawn by `latents(count, generator)`;
-* `parameters()`: those with `requires_grad` are what training and unlearning may change.
+* `PARAMETERS`: a literal, the JSON schema of each of the model's keys in a configuration;
+* `Model(image_shape, **parameters)`: a `torch.nn.Module` for images of the shape (C, H, W).
 
-A model with an encoder also has `posterior(images)`: mean and log-variance of the latents, each (B, D).
+The file may also hold two literals:
 
-A model that completes images from a part of them has no latents and no samples. Its `loss_noise` holds a
-mask beside whatever else a loss draws, in planes (count, K, H, W), and it has
+* `CONSTRAINTS = ["mask_fits_image"]`: names of functions in `unlearning.networks.constraints`, conditions on parameters
+  and image shape that a schema cannot state. They are checked in this order before any job starts, not in `Model`;
+* `PUBLISHED_WEIGHTS = "pretrained"`: the key that names published weights to start from. `Model` then has the method
+  `load_pretrained()`, which loads them.
 
-* `losses(images, noise, target=None)`: the loss of completing the visible pixels of `images` to `target`,
-  the images themselves where None;
-* `completions(images, noise)`: the images with their hidden pixels filled in, (B, C, H, W) in [0, 1], for
-  noise drawn by `completion_noise(count, generator)`;
-* `hidden(noise)`: the mask in noise of either kind, (B, 1, H, W): 1 where a pixel is hidden, else 0;
-* `embedding(images, noise)`: what the encoder gives the decoder, a tuple of tensors (B, ...);
+A model of either family below answers three questions:
+
+* What may training and unlearning change? `parameters()`: those with `requires_grad`.
+* What is the loss of an image? `losses(images, noise, target=None)`.
+* What does the model make? `samples(latents)`, or `completions(images, noise)`.
+
+Pixels are floats in [0, 1]. A model draws nothing itself: it computes all that is random from tensors that the caller
+passes, so that the same tensors give the same result. The model's own methods draw these tensors from a generator.
+
+A model that **generates images** has
+
+* `loss_noise(count, generator)`: all that is random in `count` losses, a tensor (count, ...);
+* `losses(images, noise, target=None)`: the loss of each image, (B,), in nats if the loss is a likelihood. `images` is
+  (B, C, H, W). `noise` comes from `loss_noise`. `target`, (B, C, H, W), replaces the images that the model is to
+  reproduce; methods that teach a model something else need it;
+* `latents(count, generator)`: latents from the prior, a tensor (count, ...);
+* `samples(latents)`: the images (B, C, H, W) of latents;
+* `posterior(images)`, only if the model has an encoder: mean and logarithm of the variance of the latents, each (B, D).
+
+A model that **completes images** fills in the hidden pixels of an image. Its noise is made of planes, (B, K, H, W). One
+plane is the mask; the model chooses the others. The model has
+
+* `loss_noise(count, generator)`: the noise of `count` losses;
+* `completion_noise(count, generator)`: the noise of `count` completions;
+* `hidden_pixels(noise)`: the mask in noise of either kind, (B, 1, H, W): 1 for a hidden pixel, 0 for a visible pixel;
+* `losses(images, noise, target=None)`: the loss (B,) of completing the visible pixels of `images` to `target`, or to
+  `images` themselves without a target;
+* `completions(images, noise)`: the images (B, C, H, W) with their hidden pixels filled in;
+* `embedding(images, noise)`: what the encoder passes to the decoder, a tuple of tensors (B, ...);
 * `encoder_parameters()`: the names of the parameters that act through the embedding alone.
 
-A model that can start from published weights has `load_pretrained()`, which takes them over.
+Example:
+    A linear variational autoencoder, as `models/linear_vae.py`. An experiment names it by
+    `model: {linear_vae: {latent_dimensions: 8}}`::
+
+        '''Variational autoencoder with one linear layer on each side and Gaussian pixels of deviation √½.'''
+
+        import math
+
+        import torch
+        from torch import Tensor, nn
+
+        PARAMETERS = {
+            "latent_dimensions": {"type": "integer", "minimum": 1, "description": "dimensions of the latent space"},
+        }
+
+
+        class Model(nn.Module):
+            '''VAE with a standard normal prior.'''
+
+            def __init__(self, image_shape: list[int], latent_dimensions: int):
+                super().__init__()
+                pixels = math.prod(image_shape)
+                self.latent_dimensions = latent_dimensions
+                self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 2 * latent_dimensions))
+                self.decoder = nn.Sequential(nn.Linear(latent_dimensions, pixels), nn.Unflatten(1, image_shape))
+
+            def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
+                return self.latents(count, generator)
+
+            def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
+                '''Negative ELBO in nats, up to a constant.'''
+                mean, log_variance = self.encoder(images).chunk(2, dim=1)
+                decoded = self.decoder(mean + noise * torch.exp(log_variance / 2))
+                errors = (decoded - (images if target is None else target)).square().flatten(1).sum(1)
+                kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+                return errors + kl
+
+            def latents(self, count: int, generator: torch.Generator) -> Tensor:
+                return torch.randn(count, self.latent_dimensions, generator=generator, device=generator.device)
+
+            def samples(self, latents: Tensor) -> Tensor:
+                return self.decoder(latents).clamp(0, 1)
 """

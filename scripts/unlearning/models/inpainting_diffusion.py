@@ -1,9 +1,9 @@
 """Diffusion model that fills in hidden pixels given the visible ones (Palette, Saharia et al. 2022).
 
-The network is `UNet2DModel` of diffusers. It sees the noisy pixels of the hidden part, the visible part
-and the mask, and predicts the noise. The loss is Palette's with the L2 norm: the squared error of the
-predicted noise, averaged over the hidden pixels. Steps and variances are those of DDPM (Ho et al. 2020);
-completions follow DDIM without noise (Song et al. 2021), so that they depend on their first noise alone.
+The network is `UNet2DModel` of diffusers. Its input is the hidden part with noise, the visible part and the mask. Its
+output is a prediction of the noise. The loss is Palette's with the L2 norm: the mean squared error of the predicted
+noise over the hidden pixels. Time steps and variances are those of DDPM (Ho et al. 2020). Completions follow DDIM
+without added noise (Song et al. 2021), and therefore depend only on the noise that they start from.
 """
 
 import torch
@@ -12,7 +12,6 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 
 from unlearning.networks.attention import use_plain_attention
-from unlearning.networks.constraints import groups_divide_channels, image_can_be_halved, mask_fits_image
 from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
@@ -35,18 +34,24 @@ PARAMETERS = {
         "description": "compute activations again in the backward pass: less memory, more time",
     },
 }
-STEPS = 1000
+CONSTRAINTS = ["mask_fits_image", "image_can_be_halved", "groups_divide_channels"]
+STEPS = 1000  # of the diffusion process in training
 
 
 class Model(nn.Module):
     """Conditional diffusion on images (C, H, W) in [0, 1].
 
-    Noise has the planes mask, Gaussian noise (C) and, for losses, the number of the step: (B, 1 + C + 1, H, W)
-    for losses, (B, 1 + C, H, W) for completions.
+    The noise of a completion has the planes mask (1) and Gaussian noise (C). The noise of a loss has one plane more,
+    the number of the time step, which is the same in all pixels.
 
-    Raises:
-        ValueError: the images cannot be halved as often as there are resolutions; the groups do not
-            divide the channels; the mask does not fit the images.
+    Args:
+        image_shape: (C, H, W).
+        mask: which pixels are hidden, see `unlearning.networks.masks`.
+        channels: number of feature maps at each resolution. Each resolution is half the one before.
+        layers: number of residual blocks per resolution.
+        groups: number of groups of the group normalisations.
+        sampling_steps: number of time steps of a completion, evenly spaced among the 1,000 of training.
+        gradient_checkpointing: whether to compute activations again in the backward pass.
     """
 
     def __init__(
@@ -61,9 +66,6 @@ class Model(nn.Module):
         gradient_checkpointing: bool,
     ):
         super().__init__()
-        mask_fits_image({"mask": mask}, image_shape)
-        image_can_be_halved({"channels": channels}, image_shape)
-        groups_divide_channels({"groups": groups, "channels": channels}, image_shape)
         self.mask, self.image_shape = mask, image_shape
         self.network = UNet2DModel(
             in_channels=2 * image_shape[0] + 1,
@@ -77,35 +79,41 @@ class Model(nn.Module):
         use_plain_attention(self.network)
         if gradient_checkpointing:
             self.network.enable_gradient_checkpointing()
-        # Evenly spaced steps that begin at the last one, where an image is all noise.
+        # "trailing": completions start at the last time step of training, at which an image is all noise.
         self.schedule = DDIMScheduler(STEPS, timestep_spacing="trailing")
         self.schedule.set_timesteps(sampling_steps)
 
     def completion_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks and Gaussian noise, (count, 1 + C, H, W)."""
+        """Draw masks and Gaussian noise, (count, 1 + C, H, W)."""
         hidden = draw_masks(self.mask, self.image_shape, count, generator)
         gaussian = torch.randn(count, *self.image_shape, generator=generator, device=generator.device)
         return torch.cat([hidden, gaussian], 1)
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks, Gaussian noise and step numbers 0 … 999, (count, 1 + C + 1, H, W)."""
+        """Draw masks, Gaussian noise and time steps 0 … 999, (count, 1 + C + 1, H, W)."""
         noise = self.completion_noise(count, generator)
         step = torch.randint(STEPS, (count, 1, 1, 1), generator=generator, device=generator.device)
         return torch.cat([noise, step.expand_as(noise[:, :1])], 1)
 
-    def hidden(self, noise: Tensor) -> Tensor:
-        """The masks in noise of either kind: 1 where a pixel is hidden, 0 where it is seen, (B, 1, H, W)."""
+    def hidden_pixels(self, noise: Tensor) -> Tensor:
+        """The masks in noise of either kind, (B, 1, H, W): 1 where a pixel is hidden, 0 where a pixel is visible."""
         return noise[:, :1]
 
     def encoder_parameters(self) -> set[str]:
-        """Names of the parameters on the way down and in the middle; the time embedding serves the way up too."""
+        """Names of the parameters of the down blocks and the middle block; the up blocks use the time embedding too."""
         encoder = ("network.conv_in.", "network.down_blocks.", "network.mid_block.")
         return {name for name, _ in self.named_parameters() if name.startswith(encoder)}
 
     def embedding(self, images: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        """All feature maps that reach the way up, of noisy images, for noise as in losses.
+        """Compute all feature maps that the up blocks receive.
 
-        The first convolution's, those of every layer on the way down and the middle's, each (B, K, h, w).
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B, 1 + C + 1, H, W), from `loss_noise`; the hidden part gets this noise.
+
+        Returns:
+            The outputs of the first convolution, of every layer of the down blocks and of the middle block, each
+            (B, K, h, w).
         """
         pixels, step = self._noisy_input(images, images, noise)
         network = self.network
@@ -116,28 +124,35 @@ class Model(nn.Module):
         return (*maps, network.mid_block(maps[-1], time))
 
     def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-        """Squared error of the predicted noise, averaged over the hidden pixels of each image, (B,).
+        """Compute the mean squared error of the predicted noise over the hidden pixels of each image.
 
-        `target`: the images (B, C, H, W) whose hidden pixels are made noisy, instead of those of `images`.
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B, 1 + C + 1, H, W), from `loss_noise`.
+            target: (B, C, H, W) in [0, 1]: images whose hidden pixels get noise, instead of those of `images`.
+
+        Returns:
+            (B,).
         """
         hidden, gaussian = noise[:, :1], noise[:, 1:-1]
-        predicted = self.network(*self._noisy_input(images, images if target is None else target, noise)).sample
-        errors = (predicted - gaussian).square() * hidden
+        prediction = self.network(*self._noisy_input(images, images if target is None else target, noise)).sample
+        errors = (prediction - gaussian).square() * hidden
         return errors.flatten(1).sum(1) / (gaussian.shape[1] * hidden.flatten(1).sum(1))
 
     def completions(self, images: Tensor, noise: Tensor) -> Tensor:
-        """The images (B, C, H, W) with their hidden pixels sampled, in [0, 1]."""
+        """Complete images (B, C, H, W) in [0, 1]: the hidden pixels are samples."""
         hidden, sample = noise[:, :1], noise[:, 1:]
         for step in self.schedule.timesteps:
-            predicted = self.network(self._input(sample, images, hidden), step).sample
-            sample = self.schedule.step(predicted, step, sample).prev_sample
+            prediction = self.network(self._input(sample, images, hidden), step).sample
+            sample = self.schedule.step(prediction, step, sample).prev_sample
         return torch.where(hidden.bool(), ((sample + 1) / 2).clamp(0, 1), images)
 
     def _noisy_input(self, images: Tensor, target: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees of visible images and a noisy target, and the numbers of the steps, (B,)."""
+        """The network's input for the visible part of `images` and a noisy `target`, and the time steps (B,)."""
         step = noise[:, -1, 0, 0].long()
         noisy = self.schedule.add_noise(target * 2 - 1, noise[:, 1:-1], step)
         return self._input(noisy, images, noise[:, :1]), step
 
     def _input(self, noisy: Tensor, images: Tensor, hidden: Tensor) -> Tensor:
+        """The network's input, (B, C + C + 1, H, W): noisy hidden part, visible part in [−1, 1], mask."""
         return torch.cat([noisy * hidden, (images * 2 - 1) * (1 - hidden), hidden], 1)

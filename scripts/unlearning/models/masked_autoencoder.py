@@ -1,8 +1,7 @@
-"""Masked autoencoder (He et al. 2022): a ViT encodes the visible patches, a lighter one fills in the others.
+"""Masked autoencoder (He et al. 2022): a ViT encodes the visible patches, a smaller ViT fills in the hidden ones.
 
-The network is `ViTMAEForPreTraining` of transformers, whose published weights can be the start. The loss
-is the paper's without normalised targets: the squared error of standardised pixels, averaged over the
-hidden ones.
+The network is `ViTMAEForPreTraining` of transformers. It can start from published weights. The loss is the paper's
+without normalised targets: the mean squared error of standardised pixels over the hidden pixels.
 """
 
 import torch
@@ -15,7 +14,6 @@ from transformers.models.vit_mae.modeling_vit_mae import (
 )
 
 from unlearning.io import hub
-from unlearning.networks.constraints import mask_fits_image, mask_follows_patches, patches_tile_image
 from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
@@ -38,16 +36,27 @@ PARAMETERS = {
         "description": "published weights to start from, such as facebook/vit-mae-base; null to start from random ones",
     },
 }
-# Of ImageNet, as the published weights expect them; grey images have no such convention.
+CONSTRAINTS = ["heads_divide_width", "patches_tile_image", "mask_fits_image", "mask_follows_patches"]
+PUBLISHED_WEIGHTS = "pretrained"
+# Mean and deviation of ImageNet's channels: published weights expect them. Grey images have no such convention.
 MEAN = {3: [0.485, 0.456, 0.406]}
 DEVIATION = {3: [0.229, 0.224, 0.225]}
 
 
 class Model(nn.Module):
-    """MAE on square images (C, H, W) in [0, 1]; its noise is a mask, (B, 1, H, W).
+    """MAE on square images (C, H, W) in [0, 1]. The noise of losses and completions is a mask, (B, 1, H, W).
 
-    Raises:
-        ValueError: the images are not square, or not whole patches, or the mask does not fit them.
+    Args:
+        image_shape: (C, H, W).
+        mask: which pixels are hidden, see `unlearning.networks.masks`.
+        patch: side of a patch, in pixels.
+        width: width of the encoder.
+        layers: number of layers of the encoder.
+        heads: number of heads of the encoder's attention.
+        decoder_width: width of the decoder.
+        decoder_layers: number of layers of the decoder.
+        decoder_heads: number of heads of the decoder's attention.
+        pretrained: source, file and checksum of published weights; None to keep the random ones.
     """
 
     def __init__(
@@ -66,9 +75,6 @@ class Model(nn.Module):
     ):
         super().__init__()
         channels, side, _ = image_shape
-        patches_tile_image({"patch": patch}, image_shape)
-        mask_fits_image({"mask": mask}, image_shape)
-        mask_follows_patches({"mask": mask, "patch": patch}, image_shape)
         self.mask, self.image_shape, self.patch, self.pretrained = mask, image_shape, patch, pretrained
         hidden = draw_masks(mask, image_shape, 1, torch.Generator())[:, :, ::patch, ::patch]
         config = ViTMAEConfig(
@@ -83,9 +89,9 @@ class Model(nn.Module):
             decoder_num_hidden_layers=decoder_layers,
             decoder_num_attention_heads=decoder_heads,
             decoder_intermediate_size=4 * decoder_width,
-            # The library rounds the number of visible patches down, which half a patch makes safe.
+            # transformers rounds the number of visible patches down. Half a patch more makes this exact.
             mask_ratio=(hidden.sum().item() - 0.5) / hidden.numel(),
-            attn_implementation="eager",  # the fused one has no second derivatives
+            attn_implementation="eager",  # fused attention has no second derivatives
         )
         self.network = ViTMAEForPreTraining(config)
         self._initialise()
@@ -95,7 +101,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Position embeddings and tokens as in the paper: transformers 5.23 leaves them at zero."""
+        """Initialise position embeddings and tokens as in the paper. transformers 5.23 leaves them at zero."""
         embeddings, decoder = self.network.vit.embeddings, self.network.decoder
         for positions in (embeddings.position_embeddings, decoder.decoder_pos_embed):
             side = self.network.config.image_size // self.patch
@@ -104,10 +110,11 @@ class Model(nn.Module):
             token.normal_(std=0.02)
 
     def load_pretrained(self) -> None:
-        """Take over the published weights that the configuration names, if it does.
+        """Load the published weights that the configuration names, if it names any.
 
         Raises:
-            ValueError: they cannot be had or read, have another checksum, or belong to another architecture.
+            ValueError: the weights are missing or cannot be read, have another checksum, or do not fit the
+                architecture.
         """
         if self.pretrained is None:
             return
@@ -119,7 +126,7 @@ class Model(nn.Module):
                 config=self.network.config,
                 use_safetensors=path.suffix == ".safetensors",
                 weights_only=True,
-                ignore_mismatched_sizes=True,  # reported, then refused here with the other differences
+                ignore_mismatched_sizes=True,  # so that the report, and the error below, name them too
                 output_loading_info=True,
             )
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
@@ -131,48 +138,54 @@ class Model(nn.Module):
         self.network.load_state_dict(pretrained.state_dict())
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks, (count, 1, H, W): all that is random in a loss."""
+        """Draw masks, (count, 1, H, W): all that is random in a loss."""
         return draw_masks(self.mask, self.image_shape, count, generator)
 
     completion_noise = loss_noise
 
-    def hidden(self, noise: Tensor) -> Tensor:
-        """The masks in noise: 1 where a pixel is hidden, 0 where it is seen, (B, 1, H, W)."""
+    def hidden_pixels(self, noise: Tensor) -> Tensor:
+        """The masks in noise, (B, 1, H, W): 1 where a pixel is hidden, 0 where a pixel is visible."""
         return noise
 
     def encoder_parameters(self) -> set[str]:
-        """Names of the parameters of the encoder."""
+        """Names of the encoder's parameters."""
         names = (name for name, parameter in self.named_parameters() if parameter.requires_grad)
         return {name for name in names if name.startswith("network.vit.")}
 
     def embedding(self, images: Tensor, noise: Tensor) -> tuple[Tensor]:
-        """The encoder's output on the class token and the visible patches, (B, 1 + visible, width)."""
+        """The encoder's output for the class token and the visible patches, (B, 1 + number of these, width)."""
         return (self._encode(images, noise).last_hidden_state,)
 
     def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-        """Squared error of the standardised pixels, averaged over the hidden ones of each image, (B,).
+        """Compute the mean squared error of the standardised pixels over the hidden pixels of each image.
 
-        `target`: the images (B, C, H, W) whose hidden pixels are to be predicted, instead of `images`.
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: masks, (B, 1, H, W).
+            target: (B, C, H, W) in [0, 1]: images whose hidden pixels to predict, instead of those of `images`.
+
+        Returns:
+            (B,).
         """
-        wanted = self._standardised(images if target is None else target)
-        errors = (self._predict(images, noise) - wanted).square() * noise
+        target = self._standardise(images if target is None else target)
+        errors = (self._predict(images, noise) - target).square() * noise
         return errors.flatten(1).sum(1) / (len(self.mean) * noise.flatten(1).sum(1))
 
     def completions(self, images: Tensor, noise: Tensor) -> Tensor:
-        """The images (B, C, H, W) with their hidden pixels predicted, in [0, 1]."""
-        predicted = self._predict(images, noise) * self.deviation + self.mean
-        return torch.where(noise.bool(), predicted.clamp(0, 1), images)
+        """Complete images (B, C, H, W) in [0, 1]: the hidden pixels are predictions."""
+        prediction = self._predict(images, noise) * self.deviation + self.mean
+        return torch.where(noise.bool(), prediction.clamp(0, 1), images)
 
-    def _standardised(self, images: Tensor) -> Tensor:
+    def _standardise(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.deviation
 
     def _encode(self, images: Tensor, noise: Tensor) -> ViTMAEModelOutput:
         patches = noise[:, 0, :: self.patch, :: self.patch].flatten(1)
-        # The library keeps those that come first in this order; within a kind, they stay in reading order.
+        # transformers keeps the patches with the lowest numbers. Visible ones come first, in reading order.
         order = patches * patches.shape[1] + torch.arange(patches.shape[1], device=patches.device)
-        return self.network.vit(self._standardised(images), noise=order)
+        return self.network.vit(self._standardise(images), noise=order)
 
     def _predict(self, images: Tensor, noise: Tensor) -> Tensor:
-        encoded = self._encode(images, noise)
-        patches = self.network.decoder(encoded.last_hidden_state, encoded.ids_restore).logits
+        encoding = self._encode(images, noise)
+        patches = self.network.decoder(encoding.last_hidden_state, encoding.ids_restore).logits
         return self.network.unpatchify(patches)

@@ -1,6 +1,6 @@
 """Variational autoencoder with one hidden layer on each side (Kingma & Welling 2014).
 
-The architecture of the UNO paper's MNIST experiment (Mandal & Gottwald 2025): linear layers, batch
+The architecture is that of the UNO paper's MNIST experiment (Mandal & Gottwald 2025): linear layers, batch
 normalisation, ReLU, Bernoulli pixels.
 """
 
@@ -22,7 +22,13 @@ PARAMETERS = {
 
 
 class Model(nn.Module):
-    """VAE on images (C, H, W) in [0, 1] with a standard normal prior."""
+    """VAE on images (C, H, W) in [0, 1] with a standard normal prior.
+
+    Args:
+        image_shape: (C, H, W).
+        hidden_units: width of the hidden layers.
+        latent_dimensions: dimensions of the latent space.
+    """
 
     def __init__(self, image_shape: list[int], hidden_units: int, latent_dimensions: int):
         super().__init__()
@@ -49,24 +55,27 @@ class Model(nn.Module):
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latents, each (B, latent_dimensions)."""
-        hidden = self.encoder(images)
-        return self.mean(hidden), self.log_variance(hidden)
+        features = self.encoder(images)
+        return self.mean(features), self.log_variance(features)
 
     def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-        """Negative ELBO of each image in nats, (B,): reconstruction at one posterior draw, plus KL.
+        """Compute the negative ELBO of each image: −log p(x|z) at one draw z of the posterior, plus KL(q(z|x) ‖ p(z)).
 
-        `target`: what to reconstruct instead of the images, for methods that teach something else.
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B, latent_dimensions), from `loss_noise`.
+            target: (B, C, H, W) in [0, 1]: what to reconstruct instead of the images.
+
+        Returns:
+            (B,) in nats.
         """
         mean, log_variance = self.posterior(images)
         logits = self.decoder(mean + noise * torch.exp(log_variance / 2))
-        reconstruction = (
-            F.binary_cross_entropy_with_logits(logits, images if target is None else target, reduction="none")
-            .flatten(1)
-            .sum(1)
-        )
+        target = images if target is None else target
+        reconstruction = F.binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         return reconstruction + kl
 
     def samples(self, latents: Tensor) -> Tensor:
-        """Pixel means (B, C, H, W) in [0, 1] for latents (B, latent_dimensions)."""
+        """Means (B, C, H, W) in [0, 1] of the pixels for latents (B, latent_dimensions)."""
         return torch.sigmoid(self.decoder(latents))

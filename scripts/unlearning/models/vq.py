@@ -1,8 +1,8 @@
 """Vector-quantised autoencoder (van den Oord et al. 2017) that restores the whole image from its visible part.
 
-The network is `VQModel` of diffusers, VQ-GAN's without the adversarial loss (Esser et al. 2021). The loss
-is eq. (3) of the first paper, with a Gaussian likelihood: the squared error of all pixels, hidden or not,
-plus the codebook's and the encoder's distance from each other; each term is a mean over its elements.
+The network is `VQModel` of diffusers: VQ-GAN's without the adversarial loss (Esser et al. 2021). The loss is eq. (3) of
+van den Oord et al. with a Gaussian likelihood: the squared error of all pixels, hidden and visible, plus the squared
+distance of codes from latents, plus the weighted squared distance of latents from codes. Each term is a mean.
 """
 
 import torch
@@ -10,7 +10,6 @@ from diffusers.models.autoencoders.vq_model import VQModel
 from torch import Tensor, nn
 
 from unlearning.networks.attention import use_plain_attention
-from unlearning.networks.constraints import groups_divide_channels, image_can_be_halved, mask_fits_image
 from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
@@ -32,14 +31,21 @@ PARAMETERS = {
         "description": "weight of the encoder's distance from its codes, β of the paper",
     },
 }
+CONSTRAINTS = ["mask_fits_image", "image_can_be_halved", "groups_divide_channels"]
 
 
 class Model(nn.Module):
-    """VQ autoencoder on images (C, H, W) in [0, 1]; its noise is a mask, (B, 1, H, W).
+    """VQ autoencoder on images (C, H, W) in [0, 1]. The noise of losses and completions is a mask, (B, 1, H, W).
 
-    Raises:
-        ValueError: the images cannot be halved as often as there are resolutions; the groups do not
-            divide the channels; the mask does not fit the images.
+    Args:
+        image_shape: (C, H, W).
+        mask: which pixels are hidden, see `unlearning.networks.masks`.
+        channels: number of feature maps at each resolution. Each resolution is half the one before.
+        layers: number of residual blocks per resolution.
+        groups: number of groups of the group normalisations.
+        latent_channels: length of a code.
+        codes: size of the codebook.
+        commitment: weight of the distance of latents from codes, β of the paper.
     """
 
     def __init__(
@@ -55,9 +61,6 @@ class Model(nn.Module):
         commitment: float,
     ):
         super().__init__()
-        mask_fits_image({"mask": mask}, image_shape)
-        image_can_be_halved({"channels": channels}, image_shape)
-        groups_divide_channels({"groups": groups, "channels": channels}, image_shape)
         self.mask, self.image_shape, self.commitment = mask, image_shape, commitment
         self.network = VQModel(
             in_channels=image_shape[0],
@@ -73,17 +76,17 @@ class Model(nn.Module):
         use_plain_attention(self.network)
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks, (count, 1, H, W): all that is random in a loss."""
+        """Draw masks, (count, 1, H, W): all that is random in a loss."""
         return draw_masks(self.mask, self.image_shape, count, generator)
 
     completion_noise = loss_noise
 
-    def hidden(self, noise: Tensor) -> Tensor:
-        """The masks in noise: 1 where a pixel is hidden, 0 where it is seen, (B, 1, H, W)."""
+    def hidden_pixels(self, noise: Tensor) -> Tensor:
+        """The masks in noise, (B, 1, H, W): 1 where a pixel is hidden, 0 where a pixel is visible."""
         return noise
 
     def encoder_parameters(self) -> set[str]:
-        """Names of the encoder's parameters; the codebook and the 1×1 convolutions around it are not its own."""
+        """Names of the encoder's parameters, without the codebook and the 1×1 convolutions before and after it."""
         return {name for name, _ in self.named_parameters() if name.startswith("network.encoder.")}
 
     def embedding(self, images: Tensor, noise: Tensor) -> tuple[Tensor]:
@@ -91,38 +94,49 @@ class Model(nn.Module):
         return (self.network.encode((images * 2 - 1) * (1 - noise)).latents,)
 
     def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-        """Squared error of the pixels in [-1, 1] plus the two distances of latents and codes, (B,).
+        """Compute |x − x'|² + |sg[z] − e|² + β |z − sg[e]|² of each image, each term a mean over its elements.
 
-        `target`: the images (B, C, H, W) to be restored instead of `images`, in all their pixels.
+        x is the target in [−1, 1], x' the decoder's output, z the latents, e their nearest codes; sg stops gradients.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: masks, (B, 1, H, W).
+            target: (B, C, H, W) in [0, 1]: images to restore in all their pixels, instead of `images`.
+
+        Returns:
+            (B,).
         """
         (latents,) = self.embedding(images, noise)
         codes = self._codes(self._nearest(latents))
-        restored = self._decode(latents + (codes - latents).detach())  # gradients pass straight through
-        reconstruction = restored - ((images if target is None else target) * 2 - 1)
+        decoded = self._decode(latents + (codes - latents).detach())  # straight-through gradients
+        reconstruction = decoded - ((images if target is None else target) * 2 - 1)
         parts = (reconstruction, codes - latents.detach(), latents - codes.detach())
         reconstruction, codebook, commitment = (part.square().flatten(1).mean(1) for part in parts)
         return reconstruction + codebook + self.commitment * commitment
 
     def completions(self, images: Tensor, noise: Tensor) -> Tensor:
-        """The images (B, C, H, W) with their hidden pixels taken from what the decoder restores, in [0, 1]."""
-        return torch.where(noise.bool(), self.restored(self.tokens(images, noise)), images)
+        """Complete images (B, C, H, W) in [0, 1]: the hidden pixels are those of the decoder's output."""
+        return torch.where(noise.bool(), self.restore(self.tokens(images, noise)), images)
 
     def tokens(self, images: Tensor, noise: Tensor) -> Tensor:
         """The numbers of the nearest codes, (B, h, w), of images whose hidden pixels are grey."""
         (latents,) = self.embedding(images, noise)
         return self._nearest(latents)
 
-    def restored(self, tokens: Tensor) -> Tensor:
-        """The images (B, C, H, W) in [0, 1] that the decoder makes of codes with these numbers (B, h, w)."""
+    def restore(self, tokens: Tensor) -> Tensor:
+        """Decode the codes with the numbers `tokens`, (B, h, w), into images (B, C, H, W) in [0, 1]."""
         return ((self._decode(self._codes(tokens)) + 1) / 2).clamp(0, 1)
 
     def _nearest(self, latents: Tensor) -> Tensor:
+        """The numbers (B, h, w) of the codes that are nearest to latents (B, latent_channels, h, w)."""
         vectors = latents.detach().movedim(1, -1)
         codebook = self.network.quantize.embedding.weight.detach()
         return torch.cdist(vectors.flatten(1, 2), codebook).argmin(-1).view(vectors.shape[:-1])
 
     def _codes(self, tokens: Tensor) -> Tensor:
+        """The codes (B, latent_channels, h, w) with the numbers `tokens`, (B, h, w)."""
         return self.network.quantize.embedding(tokens).movedim(-1, 1)
 
     def _decode(self, codes: Tensor) -> Tensor:
+        """Decode codes (B, latent_channels, h, w) into images (B, C, H, W) in [−1, 1]."""
         return self.network.decode(codes, force_not_quantize=True).sample

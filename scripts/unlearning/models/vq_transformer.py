@@ -1,11 +1,13 @@
 """Masked-token transformer over the codes of a VQ model (MaskGIT, Chang et al. 2022; MAGE, Li et al. 2023).
 
-A VQ model turns the image into a grid of codes. A ViT encodes the codes of the visible part, a second
-one predicts those of the hidden part. The loss is the sum of the VQ model's, on whole images, and of the
-mean cross-entropy of the codes that are to be predicted; neither has gradients in the other's weights.
-As in MaskGIT a part of the hidden codes is given in training, and a completion is decoded in rounds that
-keep the most probable codes. Unlike MAGE's, the codes of the visible part never saw the hidden pixels, and
-hidden codes are not left out of the encoder's sequence but replaced by a token.
+A VQ model turns an image into a grid of codes. A token is the number of a code. A ViT encodes the tokens of the visible
+part. A second ViT predicts the tokens of the hidden part. The loss is the sum of two terms: the loss of the VQ model on
+whole images, and the mean cross-entropy of the tokens to predict. Neither term has gradients with respect to the
+other's weights.
+
+As in MaskGIT, training reveals a part of the hidden tokens to the network. A completion is decoded in rounds, and each
+round keeps the most probable tokens. There are two differences from MAGE. Tokens of the visible part are computed from
+visible pixels alone. Tokens of the hidden part stay in the encoder's sequence, each replaced by a mask token.
 """
 
 import math
@@ -17,7 +19,6 @@ from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAELayer, build_2d_sinusoidal_position_embedding
 
 from unlearning.models import vq
-from unlearning.networks.constraints import mask_follows_codes
 from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
@@ -55,17 +56,36 @@ PARAMETERS = {
     "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder"},
     "rounds": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "in which a completion is decoded"},
 }
+CONSTRAINTS = [
+    "heads_divide_width",
+    "mask_fits_image",
+    "image_can_be_halved",
+    "groups_divide_channels",
+    "mask_follows_codes",
+]
 
 
 class Model(nn.Module):
     """VQ model and transformers on images (C, H, W) in [0, 1].
 
-    Noise for losses has the planes mask, order in which codes are given, and share of them that is given;
-    noise for completions the mask and one plane of chance for each round. Of all but the mask only the
-    pixel in the corner of each code counts.
+    The noise of a loss has three planes: the mask, the order in which tokens are masked, and a share that decides how
+    many. The noise of a completion has the mask and one plane of uniform numbers for each round. In all planes but the
+    mask, only the top left pixel of each code counts.
 
-    Raises:
-        ValueError: the mask cuts through codes; see also `unlearning.models.vq`.
+    Args:
+        image_shape: (C, H, W).
+        mask: which pixels are hidden, see `unlearning.networks.masks`.
+        channels: of the VQ model, see `unlearning.models.vq`.
+        blocks: `layers` of the VQ model.
+        groups: of the VQ model.
+        latent_channels: of the VQ model.
+        codes: of the VQ model.
+        commitment: of the VQ model.
+        width: width of both transformers.
+        heads: number of heads of both transformers' attention.
+        layers: number of layers of the encoder.
+        decoder_layers: number of layers of the decoder.
+        rounds: number of rounds in which a completion is decoded.
     """
 
     def __init__(
@@ -98,89 +118,114 @@ class Model(nn.Module):
         )
         self.mask, self.image_shape, self.rounds = mask, image_shape, rounds
         self.side = 2 ** (len(channels) - 1)
-        mask_follows_codes({"mask": mask, "channels": channels}, image_shape)
         config = ViTMAEConfig(
             hidden_size=width,
             num_attention_heads=heads,
             intermediate_size=4 * width,
-            attn_implementation="eager",  # the fused one has no second derivatives
+            attn_implementation="eager",  # fused attention has no second derivatives
         )
         rows, columns = image_shape[1] // self.side, image_shape[2] // self.side
         self.register_buffer(
             "positions", build_2d_sinusoidal_position_embedding(rows, columns, width), persistent=False
         )
-        self.unknown = codes  # the token of a code that is to be predicted
+        self.mask_token = codes  # the number after the last code
         self.table = nn.Embedding(codes + 1, width)
-        nn.init.normal_(self.table.weight)  # of the size of the positions, or it drowns in them
+        nn.init.normal_(self.table.weight)  # as large as the positions: smaller tokens would be lost in the sum
         self.encoder = nn.Sequential(*(ViTMAELayer(config) for _ in range(layers)), nn.LayerNorm(width))
         self.decoder = nn.Sequential(
             *(ViTMAELayer(config) for _ in range(decoder_layers)), nn.LayerNorm(width), nn.Linear(width, codes)
         )
 
     def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks, order and share, (count, 3, H, W); the last two uniform in [0, 1)."""
+        """Draw masks, order and share, (count, 3, H, W); order and share are uniform in [0, 1)."""
         hidden = draw_masks(self.mask, self.image_shape, count, generator)
         order = torch.rand(hidden.shape, generator=generator, device=generator.device)
         share = torch.rand(count, 1, 1, 1, generator=generator, device=generator.device)
         return torch.cat([hidden, order, share.expand_as(hidden)], 1)
 
     def completion_noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Masks and uniform noise for each round, (count, 1 + rounds, H, W)."""
+        """Draw masks, and uniform numbers in [0, 1) for each round, (count, 1 + rounds, H, W)."""
         hidden = draw_masks(self.mask, self.image_shape, count, generator)
-        chance = torch.rand(count, self.rounds, *hidden.shape[2:], generator=generator, device=generator.device)
-        return torch.cat([hidden, chance], 1)
+        uniform = torch.rand(count, self.rounds, *hidden.shape[2:], generator=generator, device=generator.device)
+        return torch.cat([hidden, uniform], 1)
 
-    def hidden(self, noise: Tensor) -> Tensor:
-        """The masks in noise of either kind: 1 where a pixel is hidden, 0 where it is seen, (B, 1, H, W)."""
+    def hidden_pixels(self, noise: Tensor) -> Tensor:
+        """The masks in noise of either kind, (B, 1, H, W): 1 where a pixel is hidden, 0 where a pixel is visible."""
         return noise[:, :1]
 
     def encoder_parameters(self) -> set[str]:
-        """Names of the encoder's parameters; neither the VQ model nor the table of its codes is its own."""
+        """Names of the encoder's parameters, without the VQ model and the table of tokens."""
         return {name for name, _ in self.named_parameters() if name.startswith("encoder.")}
 
     def embedding(self, images: Tensor, noise: Tensor) -> tuple[Tensor]:
-        """The encoder's output on all positions of the grid, (B, N, width), where no hidden code is given."""
-        tokens = self._tokens(images, self.hidden(noise))
-        return (self._encode(tokens.masked_fill(self._corners(noise)[:, 0].bool(), self.unknown)),)
+        """The encoder's output at all N positions of the grid, (B, N, width), if all hidden tokens are masked."""
+        return (self._encode(self._visible_tokens(images, noise)),)
 
     def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-        """The VQ model's loss plus the mean cross-entropy of the codes to be predicted, in nats, (B,).
+        """Compute the loss of the VQ model plus the mean cross-entropy of the masked tokens, for each image.
 
-        `target`: the images (B, C, H, W) whose codes are to be predicted where they are hidden, and which
-        the VQ model learns to restore, instead of `images`.
+        Of H hidden tokens, ⌈cos(π/2 · share) H⌉ are masked, at least one. The others are revealed.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B, 3, H, W), from `loss_noise`.
+            target: (B, C, H, W) in [0, 1]: images whose hidden tokens to predict, and which the VQ model restores,
+                instead of `images`.
+
+        Returns:
+            (B,); the cross-entropy in nats.
         """
         target = images if target is None else target
         hidden, order, share = self._corners(noise).unbind(1)
-        everything = torch.zeros_like(noise[:, :1])
-        true = self._tokens(target, everything)
-        # Of H hidden codes ⌈cos(π/2 · share) H⌉ are to be predicted, at least one.
+        empty_mask = torch.zeros_like(noise[:, :1])
+        labels = self._tokens(target, empty_mask)
         count = (torch.cos(share * math.pi / 2) * hidden.sum(1, keepdim=True)).ceil()
-        predicted = (order + 1 - hidden).argsort(1).argsort(1) < count
-        given = torch.where(hidden.bool(), true, self._tokens(images, self.hidden(noise)))
-        logits = self.decoder(self._encode(given.masked_fill(predicted, self.unknown)))
-        entropies = F.cross_entropy(logits.movedim(-1, 1), true, reduction="none") * predicted
-        return self.tokenizer.losses(target, everything) + entropies.sum(1) / predicted.sum(1)
+        masked = (order + 1 - hidden).argsort(1).argsort(1) < count
+        tokens = torch.where(hidden.bool(), labels, self._tokens(images, self.hidden_pixels(noise)))
+        logits = self.decoder(self._encode(tokens.masked_fill(masked, self.mask_token)))
+        entropies = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none") * masked
+        return self.tokenizer.losses(target, empty_mask) + entropies.sum(1) / masked.sum(1)
 
     def completions(self, images: Tensor, noise: Tensor) -> Tensor:
-        """The images (B, C, H, W) with their hidden pixels decoded from predicted codes, in [0, 1]."""
-        hidden, *chances = self._corners(noise).unbind(1)
-        tokens = self._tokens(images, self.hidden(noise)).masked_fill(hidden.bool(), self.unknown)
-        for number, chance in enumerate(chances, start=1):
-            unknown = tokens == self.unknown
+        """Complete images: the hidden pixels are decoded from predicted tokens.
+
+        Each round draws all masked tokens and keeps the most probable ones. After round r of R, ⌊cos(π/2 · r/R) H⌋ of
+        the H hidden tokens are still masked.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            noise: (B, 1 + rounds, H, W), from `completion_noise`.
+
+        Returns:
+            (B, C, H, W) in [0, 1].
+        """
+        hidden, *uniforms = self._corners(noise).unbind(1)
+        tokens = self._visible_tokens(images, noise)
+        for number, uniform in enumerate(uniforms, start=1):
+            masked = tokens == self.mask_token
             probabilities = self.decoder(self._encode(tokens)).softmax(-1)
-            drawn = (probabilities.cumsum(-1) < chance[..., None]).sum(-1).clamp(max=self.unknown - 1)
-            confidence = probabilities.gather(-1, drawn[..., None])[..., 0].masked_fill(~unknown, math.inf)
-            left = (math.cos(number / self.rounds * math.pi / 2) * hidden.sum(1, keepdim=True)).floor()
-            kept = unknown & (confidence.argsort(1).argsort(1) >= left)
-            tokens = torch.where(kept, drawn, tokens)
+            # The inverse of the cumulative distribution; rounding may leave its last value below 1.
+            samples = (probabilities.cumsum(-1) < uniform[..., None]).sum(-1).clamp(max=self.mask_token - 1)
+            confidence = probabilities.gather(-1, samples[..., None])[..., 0].masked_fill(~masked, math.inf)
+            count = (math.cos(number / self.rounds * math.pi / 2) * hidden.sum(1, keepdim=True)).floor()
+            most_probable = masked & (confidence.argsort(1).argsort(1) >= count)
+            tokens = torch.where(most_probable, samples, tokens)
         grid = tokens.view(-1, *(length // self.side for length in images.shape[2:]))
-        return torch.where(self.hidden(noise).bool(), self.tokenizer.restored(grid), images)
+        return torch.where(self.hidden_pixels(noise).bool(), self.tokenizer.restore(grid), images)
 
     def _tokens(self, images: Tensor, hidden: Tensor) -> Tensor:
+        """Tokens (B, N) of the pixels of images that are not hidden."""
         return self.tokenizer.tokens(images, hidden).flatten(1)
 
+    def _visible_tokens(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Tokens (B, N) of images, with the mask token at hidden positions."""
+        hidden = self._corners(self.hidden_pixels(noise))[:, 0].bool()
+        return self._tokens(images, self.hidden_pixels(noise)).masked_fill(hidden, self.mask_token)
+
     def _corners(self, noise: Tensor) -> Tensor:
+        """The top left pixel of each code, (B, K, N), in planes (B, K, H, W)."""
         return noise[:, :, :: self.side, :: self.side].flatten(2)
 
     def _encode(self, tokens: Tensor) -> Tensor:
+        """The encoder's output (B, N, width) for tokens (B, N)."""
         return self.encoder(self.table(tokens) + self.positions)

@@ -12,7 +12,7 @@ Raises:
         cure: `"groups = 4: does not divide all of channels = [4, 6]; choose a common divisor"`.
 """
 
-from unlearning.networks.masks import hidden_patches
+from unlearning.networks import masks
 
 
 def heads_divide_width(parameters: dict, image_shape: list[int]) -> None:
@@ -77,7 +77,7 @@ def _random_mask_fits(mask: dict, image_shape: list[int]) -> None:
     size = f"images of {height}×{width} pixels"
     if height % patch or width % patch:
         raise ValueError(f"mask.random.patch = {patch}: does not divide {size}; choose a divisor of both sides")
-    patches, hidden = height * width // patch**2, hidden_patches(mask, image_shape)
+    patches, hidden = height * width // patch**2, masks.hidden_patches(mask, image_shape)
     if not 0 < hidden < patches:
         raise ValueError(
             f"mask.random.ratio = {ratio}: hides {hidden} of the {patches} patches of {size}; choose a ratio that "

@@ -35,7 +35,7 @@ class Linear(nn.Module):
 
     completion_noise = loss_noise
 
-    def hidden(self, noise):
+    def hidden_pixels(self, noise):
         return noise
 
     def embedding(self, images, noise):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from unlearning.config.load import load_experiment
-from unlearning.networks import generative
+from unlearning.networks import constraints, generative
 from unlearning.networks.classifier import Classifier
+from unlearning.plugins.describe import plugin_constant
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import explain_out_of_memory
 from unlearning.runtime.seeding import stream
@@ -70,8 +71,11 @@ def test_the_papers_model_has_the_layers_of_its_released_code():
 
 
 def test_an_image_that_cannot_be_halved_so_often_is_refused():
+    (name,) = plugin_constant("models", "conv_vae", "CONSTRAINTS")
+    constraint = getattr(constraints, name)
+    constraint(SMALL["conv_vae"], [3, 8, 12])
     with pytest.raises(ValueError, match=r"channels = \[4, 6\]: images of 8×10 pixels cannot be halved 2 times"):
-        generative.build(SMALL, [3, 8, 10], seed=0)
+        constraint(SMALL["conv_vae"], [3, 8, 10])
 
 
 def test_hessian_products_through_the_decoder_and_a_convolutional_guide_are_those_of_differences(model, batch):
