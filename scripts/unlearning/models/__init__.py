@@ -2,7 +2,8 @@
 
 The file `models/{name}.py` defines the model `{name}`. The file holds
 
-* `PARAMETERS`: a literal, the JSON schema of each of the model's keys in a configuration;
+* `PARAMETERS`: a literal, the JSON schema of each of the model's keys in a configuration. The schema of a mask is
+  `{"$ref": "#/$defs/mask"}`, a definition in `schemas/experiment.schema.yaml`;
 * `Model(image_shape, **parameters)`: a `torch.nn.Module` for images of the shape (C, H, W).
 
 The file may also hold two literals:
@@ -18,21 +19,22 @@ A model of either family below answers three questions:
 * What is the loss of an image? `losses(images, noise, target=None)`.
 * What does the model make? `samples(latents)`, or `completions(images, noise)`.
 
-Pixels are floats in [0, 1]. A model draws nothing itself: it computes all that is random from tensors that the caller
-passes, so that the same tensors give the same result. The model's own methods draw these tensors from a generator.
+Pixels are floats in [0, 1]. Random numbers come from the caller: `loss_noise`, `latents` and `completion_noise` draw
+tensors from the caller's generator, and all other methods give the same result for the same tensors. `losses` must have
+second derivatives, because some methods compute Hessian-vector products.
 
 A model that **generates images** has
 
 * `loss_noise(count, generator)`: all that is random in `count` losses, a tensor (count, ...);
 * `losses(images, noise, target=None)`: the loss of each image, (B,), in nats if the loss is a likelihood. `images` is
   (B, C, H, W). `noise` comes from `loss_noise`. `target`, (B, C, H, W), replaces the images that the model is to
-  reproduce; methods that teach a model something else need it;
+  reproduce; some methods teach a model other images;
 * `latents(count, generator)`: latents from the prior, a tensor (count, ...);
 * `samples(latents)`: the images (B, C, H, W) of latents;
 * `posterior(images)`, only if the model has an encoder: mean and logarithm of the variance of the latents, each (B, D).
 
 A model that **completes images** fills in the hidden pixels of an image. Its noise is made of planes, (B, K, H, W). One
-plane is the mask; the model chooses the others. The model has
+plane is the mask. The other planes hold whatever else the model needs. The model has
 
 * `loss_noise(count, generator)`: the noise of `count` losses;
 * `completion_noise(count, generator)`: the noise of `count` completions;

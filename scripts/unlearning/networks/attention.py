@@ -5,10 +5,10 @@ from torch import nn
 
 
 def use_plain_attention(network: nn.Module) -> None:
-    """Replace the attention of a network of diffusers by plain matrix products: fused attention is once differentiable.
+    """Replace fused attention by plain matrix products: fused attention has no second derivatives.
 
     Args:
-        network: changed in place.
+        network: a network of diffusers, changed in place.
     """
     for module in network.modules():
         if isinstance(module, Attention):
