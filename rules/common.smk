@@ -12,7 +12,6 @@ from unlearning.data.description import describe_dataset
 from unlearning.runtime import gpus, lock, provenance, slurm
 from unlearning.io import hub, inception_weights
 from unlearning.data import attribute_table
-from unlearning.config.checks import least_images
 from unlearning.config.load import load_experiment, load_settings
 from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.config.experiment import (
@@ -33,12 +32,7 @@ try:
 except ValueError as error:  # a ConfigError, or a plug-in file that cannot be read
     raise WorkflowError(str(error)) from None
 
-# For the captions of the report, and for select_forget_set.py: as its param, another metric would train models again.
-config.update(
-    SETTINGS,
-    experiments=EXPERIMENTS,
-    least_images={name: least_images(found) for name, found in EXPERIMENTS.items()},
-)
+config.update(SETTINGS, experiments=EXPERIMENTS)  # for the captions of the report
 
 ENVIRONMENT = "../envs/pipeline.yaml"
 
@@ -56,7 +50,7 @@ def prepare_run():
     """What must hold before the first job starts, and is not needed to look at the workflow."""
     try:
         lock.hold(Path.cwd())
-        lock.own(Path(SETTINGS["results"]))
+        lock.claim(Path(SETTINGS["results"]))
         jobs = list(workflow.dag.needrun_jobs())
         # Weights now, and not after hours of training or on a node without a network.
         if any(job.rule.name == "fetch_weights" for job in jobs):
@@ -66,9 +60,10 @@ def prepare_run():
             )
         due = {(job.wildcards.get("experiment"), job.rule.name) for job in jobs}
         for name, experiment in EXPERIMENTS.items():
-            for rule, (key, published) in published_weights(experiment).items():
+            for rule, kind in {"train": "models", "evaluate": "metrics"}.items():
                 if (name, rule) in due:
-                    hub.weights_file(published, f"configs/{name}.yaml: {key}")
+                    for key, published in published_weights(experiment)[kind].items():
+                        hub.weights_file(published, f"configs/{name}.yaml: {key}")
         if on_slurm():
             # Resources of one job of each rule: they may have queues of their own.
             asked = [

@@ -43,12 +43,7 @@ def decoders(wildcards):
 def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
     dataset, experiment = data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment"))
-    if not experiment:
-        return resources.memory_mib(dataset, attempt)
-    clip = "embedding" in experiment["evaluation"]
-    return resources.memory_mib(
-        dataset, attempt, resources.images_for_inception(experiment, dataset), clip
-    )
+    return resources.memory_mib(dataset, experiment, attempt)
 
 
 def runtime(rule):

@@ -1,28 +1,60 @@
-"""What the configuration of an experiment, once it is checked, says of its rows."""
+"""What the configuration of an experiment says of its rows, data sets and weights, once it is checked."""
 
 import json
+
+from unlearning.plugins.describe import plugin_constant
 
 REFERENCES = ("original", "retrain")
 
 
 def algorithm_of(experiment: dict, method: str) -> str:
-    """The method's file behind one row of `methods`."""
+    """The algorithm of one row of `methods`: the name of a file in `unlearning/methods`."""
     return experiment["methods"][method].get("algorithm", method)
 
 
 def uses_inception(experiment: dict) -> bool:
-    """Whether an experiment is judged on Inception's features, not on the judge's."""
+    """Whether an experiment is judged on Inception's features instead of the judge's."""
     return experiment["evaluation"].get("features") == "inception"
 
 
+def datasets_of(experiment: dict) -> set[str]:
+    """Names of the data sets that an experiment reads: its own data set and those of its proxies."""
+    proxies = experiment.get("proxies", {}).values()
+    return {experiment["dataset"], *(proxy["dataset"] for proxy in proxies if "dataset" in proxy)}
+
+
+def run_settings(experiment: dict, method: str, seed: int) -> dict:
+    """The settings of one run, as its `record.json` must state them.
+
+    Args:
+        experiment: its configuration.
+        method: a row of `methods`, or one of `REFERENCES`.
+        seed: of the run.
+
+    Returns:
+        For a reference: model, training and seed. For a method: see `method_settings`.
+    """
+    if method in REFERENCES:
+        return {"model": experiment["model"], "training": experiment["training"], "seed": seed}
+    return method_settings(experiment, method)
+
+
 def method_settings(experiment: dict, method: str) -> dict:
-    """What one unlearning run depends on: the shared settings, the row's overrides, its rule and parameters."""
-    own = ("algorithm", "retain_images")
-    row = {key: value for key, value in experiment["methods"][method].items() if key not in own}
+    """The settings of one unlearning run.
+
+    Args:
+        experiment: its configuration.
+        method: a row of `methods`.
+
+    Returns:
+        The keys of `unlearning`, with the row's own values where it sets any; `algorithm`; `retain_images`, an entry
+        of `proxies` or "retain"; and `parameters`, the algorithm's.
+    """
+    row = {key: value for key, value in experiment["methods"][method].items() if key != "algorithm"}
+    proxy = row.pop("retain_images", None)
     shared = experiment["unlearning"]
     if row.get("optimizer", shared["optimizer"]) != "adamw":
         shared = {key: value for key, value in shared.items() if key != "adamw"}
-    proxy = experiment["methods"][method].get("retain_images")
     return {
         **shared,
         **{key: value for key, value in row.items() if key in shared},
@@ -33,20 +65,40 @@ def method_settings(experiment: dict, method: str) -> dict:
 
 
 def rows_alike_but_for(experiment: dict, keys: tuple[str, ...]) -> list[dict[str, dict]]:
-    """Sweeps: rows that differ in some of these keys and in no other setting, each with its values of the keys."""
-    found = {}
-    for row, own in experiment["methods"].items():
-        settings = {**experiment["unlearning"], **own, "algorithm": algorithm_of(experiment, row)}
+    """The sweeps of an experiment: rows of `methods` that differ in some of the keys and in no other setting.
+
+    Args:
+        experiment: its configuration.
+        keys: settings that may differ.
+
+    Returns:
+        For each sweep, the rows by name, each with its values of the keys.
+    """
+    sweeps = {}
+    for name, row in experiment["methods"].items():
+        settings = {**experiment["unlearning"], **row, "algorithm": algorithm_of(experiment, name)}
         values = {key: settings.pop(key) for key in keys if key in settings}
-        found.setdefault(json.dumps(settings, sort_keys=True), {})[row] = values
-    return [rows for rows in found.values() if any(values != next(iter(rows.values())) for values in rows.values())]
+        sweeps.setdefault(json.dumps(settings, sort_keys=True), {})[name] = values
+    return [rows for rows in sweeps.values() if any(values != next(iter(rows.values())) for values in rows.values())]
 
 
-def published_weights(experiment: dict) -> dict[str, tuple[str, dict]]:
-    """Key and value of each entry that names published weights, by the rule whose jobs read them."""
-    ((name, parameters),) = experiment["model"].items()
-    found = {
-        "train": (f"model.{name}.pretrained", parameters.get("pretrained")),
-        "evaluate": ("evaluation.embedding", experiment["evaluation"].get("embedding")),
-    }
-    return {rule: (key, published) for rule, (key, published) in found.items() if published}
+def published_weights(experiment: dict) -> dict[str, dict[str, dict]]:
+    """Weights made by others that an experiment names.
+
+    Args:
+        experiment: its configuration.
+
+    Returns:
+        For each kind of plug-in that reads such weights, "models" and "metrics": the place in the configuration, such
+        as "evaluation.embedding", and what stands there.
+    """
+    ((model, parameters),) = experiment["model"].items()
+    evaluation = experiment["evaluation"]
+    readers = [("models", model, f"model.{model}", parameters)]
+    readers += [("metrics", metric, "evaluation", evaluation) for metric in evaluation["metrics"]]
+    weights = {"models": {}, "metrics": {}}
+    for kind, plugin, place, settings in readers:
+        key = plugin_constant(kind, plugin, "PUBLISHED_WEIGHTS")
+        if settings.get(key):
+            weights[kind][f"{place}.{key}"] = settings[key]
+    return weights

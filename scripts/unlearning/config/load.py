@@ -1,8 +1,7 @@
 """Reading and checking the configuration, before any job starts.
 
-Nothing here imports torch: every cluster job parses the workflow again, and parsing must be quick.
-A dataset, model, method or metric describes itself in a literal (``DATASET``, ``PARAMETERS`` or
-``METRICS``) at the top of its file; `describe_plugin` reads it without running the file.
+A plug-in file describes itself in literals at its top, which are read without running it: every job of a cluster
+parses the workflow again, so that parsing must be quick and imports no torch.
 """
 
 import copy
@@ -13,8 +12,9 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator, SchemaError
 
-from unlearning.config.checks import check_experiment, check_folders
+from unlearning.config.checks import check_experiment
 from unlearning.config.experiment import REFERENCES
+from unlearning.config.folders import check_folders
 from unlearning.config.messages import violations
 from unlearning.config.selection import check_runs, with_runs_named
 from unlearning.config.strict_yaml import ConfigError, read_yaml
@@ -24,10 +24,14 @@ from unlearning.plugins.describe import describe_plugin, plugin_names
 
 
 def load_settings(overrides: dict, root: Path = ROOT) -> dict:
-    """Read `config.yaml`, what to run and where, with the values given by ``--config`` on top.
+    """Read and check `config.yaml`: what to run, and where. A ConfigError names every problem.
 
-    Raises:
-        ConfigError: any value outside `schemas/config.schema.yaml`, or an experiment without a file.
+    Args:
+        overrides: the values given by `--config`, which win.
+        root: folder of the repository.
+
+    Returns:
+        The settings, valid by `schemas/config.schema.yaml`.
     """
     settings = read_yaml("config.yaml", root) | overrides
     schema = read_yaml("schemas/config.schema.yaml", root)
@@ -41,13 +45,21 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
 
 
 def load_experiment(name: str, root: Path = ROOT) -> dict:
-    """Read and check `configs/{name}.yaml`, one complete experiment; runs of classes are given as their names.
+    """Read and check `configs/{name}.yaml`, one complete experiment.
+
+    Args:
+        name: of the experiment.
+        root: folder of the repository.
+
+    Returns:
+        The configuration, with a list of names for every run of classes.
 
     Raises:
-        ConfigError: every problem of the file in one message, one line each.
+        ConfigError: the file is wrong; the message has one line for each problem.
     """
     file = f"configs/{name}.yaml"
     experiment = read_yaml(file, root)
+    _refuse(file, _renamed_keys(experiment))
     _refuse(file, violations(experiment, _with_rows(experiment_schema(root), experiment)))
     try:
         dataset = describe_dataset(experiment["dataset"])
@@ -61,14 +73,14 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
 
 @cache
 def experiment_schema(root: Path = ROOT) -> dict:
-    """The closed schema of an experiment: the fixed part plus what each plugin file declares."""
+    """The closed schema of an experiment: the fixed part, and what each plug-in file declares."""
     schema = read_yaml("schemas/experiment.schema.yaml", root)
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
     properties["dataset"]["enum"] = plugin_names("datasets")
     properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = plugin_names("datasets")
-    properties["model"]["properties"] = _described("models")
-    properties["methods"]["properties"] = _described("methods", row, {*row, *properties["unlearning"]["properties"]})
+    properties["model"]["properties"] = _schemas("models", {}, set())
+    properties["methods"]["properties"] = _schemas("methods", row, {*row, *properties["unlearning"]["properties"]})
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugin_names("metrics")
     properties["figures"]["items"]["enum"] = plugin_names("figures")
     tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
@@ -76,51 +88,78 @@ def experiment_schema(root: Path = ROOT) -> dict:
     return schema
 
 
-def _with_rows(schema: dict, experiment: object) -> dict:
-    """The schema, with an entry for each row of `methods` that names its method by `algorithm`."""
-    rows = experiment.get("methods") if isinstance(experiment, dict) else None
-    files = schema["properties"]["methods"]["properties"]
-    own = {}
-    for name, row in rows.items() if isinstance(rows, dict) else ():
-        if isinstance(row, dict) and "algorithm" in row and isinstance(name, str):
-            known = isinstance(row["algorithm"], str) and row["algorithm"] in files
-            own[name] = (
-                copy.deepcopy(files[row["algorithm"]]) if known else {"type": "object", "properties": {"algorithm": {}}}
-            )
-            own[name]["properties"]["algorithm"] = {"enum": [name] if name in files else list(files)}
-    schema = copy.deepcopy(schema)
-    methods = schema["properties"]["methods"]
-    methods["properties"] |= own
-    methods["propertyNames"] = {"pattern": f"^(?!({'|'.join(REFERENCES)})$)[a-z][a-z0-9_]*$"}
-    return schema
+def _schemas(kind: str, optional: dict, reserved: set[str]) -> dict:
+    """A closed schema for each plug-in of a kind.
 
+    Args:
+        kind: "models" or "methods".
+        optional: schemas of keys that every plug-in of the kind has besides its own parameters.
+        reserved: names that no parameter may have.
 
-def _described(kind: str, optional: dict | None = None, reserved: set[str] = frozenset()) -> dict:
-    """A closed schema for each plug-in of a kind: its own parameters, all of them required, none of a reserved name."""
+    Returns:
+        The schemas by the name of the plug-in. All its own parameters are required.
+
+    Raises:
+        ConfigError: a parameter has a reserved name, or its schema is not a JSON schema.
+    """
     schemas = {}
     for name in plugin_names(kind):
-        parameters = describe_plugin(kind, name)
-        for taken in reserved.intersection(parameters):
-            raise ConfigError(
-                f"scripts/unlearning/{kind}/{name}.py: PARAMETERS.{taken}: a setting of the loop has this name; "
-                "choose another"
-            )
+        parameters, place = describe_plugin(kind, name), f"scripts/unlearning/{kind}/{name}.py: PARAMETERS"
+        for key in sorted(reserved.intersection(parameters)):
+            raise ConfigError(f"{place}.{key}: a setting of the loop has this name; choose another")
         schemas[name] = {
             "type": "object",
-            "properties": {**parameters, **(optional or {})},
+            "properties": {**parameters, **optional},
             "required": list(parameters),
             "additionalProperties": False,
         }
         try:
             Draft202012Validator.check_schema(schemas[name])
         except SchemaError as error:
-            where = ".".join(str(part) for part in list(error.absolute_path)[1:])
-            raise ConfigError(
-                f"scripts/unlearning/{kind}/{name}.py: PARAMETERS.{where}: no JSON schema: {error.message}"
-            ) from None
+            key = ".".join(str(part) for part in list(error.absolute_path)[1:])
+            raise ConfigError(f"{place}.{key}: no JSON schema: {error.message}") from None
     return schemas
 
 
-def _refuse(label: str, problems: list[str]) -> None:
+def _with_rows(schema: dict, experiment: dict) -> dict:
+    """The schema, with an entry for each row of `methods` that names its algorithm."""
+    schema = copy.deepcopy(schema)
+    methods = schema["properties"]["methods"]
+    algorithms = dict(methods["properties"])
+    for name, row in _rows(experiment).items():
+        if "algorithm" not in row or not isinstance(name, str):
+            continue
+        algorithm = row["algorithm"]
+        if isinstance(algorithm, str) and algorithm in algorithms:
+            entry = copy.deepcopy(algorithms[algorithm])
+        else:
+            entry = {"type": "object", "properties": {}}
+        entry["properties"]["algorithm"] = {"enum": [name] if name in algorithms else list(algorithms)}
+        methods["properties"][name] = entry
+    methods["propertyNames"] = {"pattern": f"^(?!({'|'.join(REFERENCES)})$)[a-z][a-z0-9_]*$"}
+    return schema
+
+
+def _renamed_keys(experiment: dict) -> list[str]:
+    """Keys of earlier commits, each with its name of today."""
+    return [
+        f"methods.{name}.rule = {row['rule']!r}: renamed to 'algorithm'; write 'algorithm: {row['rule']}'"
+        for name, row in _rows(experiment).items()
+        if "rule" in row
+    ]
+
+
+def _rows(experiment: dict) -> dict[str, dict]:
+    """The rows of `methods` that are mappings, in an experiment that is not checked yet."""
+    rows = experiment.get("methods")
+    return {name: row for name, row in rows.items() if isinstance(row, dict)} if isinstance(rows, dict) else {}
+
+
+def _refuse(file: str, problems: list[str]) -> None:
+    """End with all problems of a file, where there are any.
+
+    Raises:
+        ConfigError: there are.
+    """
     if problems:
-        raise ConfigError("\n".join(f"{label}: {problem}" for problem in problems))
+        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))

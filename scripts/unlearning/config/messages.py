@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 LARGEST_NUMBER = 1e100
@@ -12,81 +12,106 @@ Validator = extend(
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )
+REQUIREMENTS = {
+    "type": "must be of type {}",
+    "minimum": "must be at least {}",
+    "exclusiveMinimum": "must be greater than {}",
+    "maximum": "must be at most {}",
+    "exclusiveMaximum": "must be less than {}",
+    "minLength": "must have at least {} character(s)",
+    "minItems": "must have at least {} item(s)",
+    "minProperties": "must have at least {} key(s)",
+    "maxProperties": "must have at most {} key(s)",
+    "uniqueItems": "must not repeat an item",
+    "contains": "must contain {}",
+    "const": "must be {}",
+    "pattern": "must match {}",
+}
 
 
 def violations(content: dict, schema: dict) -> list[str]:
-    """One line for each violation; odd numbers first, for comparisons with them say nothing."""
-    if odd := _odd_numbers(content, ""):
-        return odd
-    errors = Validator(schema).iter_errors(content)
-    return [line for error in sorted(errors, key=lambda error: error.json_path) for line in _explain(error)]
+    """Say what is wrong in a content by a schema.
+
+    Args:
+        content: what a YAML file holds.
+        schema: a JSON schema, whose descriptions become part of the messages.
+
+    Returns:
+        One line for each problem. Where numbers are out of all bounds, these problems alone: no comparison with NaN
+        is true, so that a schema does not find it.
+    """
+    if problems := _numbers_out_of_bounds(content, ""):
+        return problems
+    errors = sorted(Validator(schema).iter_errors(content), key=lambda error: error.json_path)
+    return [line for error in errors for line in _explain(error)]
 
 
-def _odd_numbers(value: object, path: str) -> list[str]:
-    """Numbers that no schema would catch: a comparison with NaN is never true."""
-    if isinstance(value, dict):
-        return [line for key, part in value.items() for line in _odd_numbers(part, _join(path, key))]
-    if isinstance(value, list):
-        return [line for index, part in enumerate(value) for line in _odd_numbers(part, _join(path, str(index)))]
-    if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
-        shown = f"a number of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
-        return [f"{path} = {shown}: must be a number of at most {LARGEST_NUMBER:g}"]
-    return []
-
-
-def _explain(error) -> list[str]:
-    path = ".".join(str(part) for part in error.absolute_path)
-    value, limit = error.instance, error.validator_value
-    described = error.schema.get("description", "")
-    described = f" ({described})" if described else ""
-
-    if error.validator == "additionalProperties":
-        allowed = sorted(error.schema["properties"])
-        return [
-            f"{_join(path, key)} = {value[key]!r}: unknown key; allowed: {', '.join(allowed)}{_nearest(key, allowed)}"
-            for key in value
-            if key not in allowed
-        ]
-    if error.validator == "required":
-        key = re.match(r"'(.*)' is a required", error.message).group(1)
-        meaning = error.schema["properties"].get(key, {}).get("description", "")
-        return [f"{_join(path, key)}: missing; add it" + (f" ({meaning})" if meaning else "")]
-    if error.validator == "anyOf":  # a mapping or null: what is wrong in the mapping
-        inside = [part for part in error.context if part.validator != "type" or part.path]
-        return [line for part in inside for line in _explain(part)] or [
-            f"{path} = {value!r}: must be a mapping or null{described}"
-        ]
-    if error.validator == "dependentRequired":
-        return [f"{path} = {value!r}: {error.message}; add it"]
-    if error.validator == "enum":
-        allowed = [str(item) for item in limit]
-        return [f"{path} = {value!r}: must be one of {', '.join(allowed)}{_nearest(str(value), allowed)}"]
-    if error.validator == "type":
-        limit = " or ".join([limit] if isinstance(limit, str) else limit)
-    if error.validator == "contains" and "enum" in limit:
-        limit = " or ".join(limit["enum"])
-    meaning = {
-        "type": "must be of type {}",
-        "minimum": "must be at least {}",
-        "exclusiveMinimum": "must be greater than {}",
-        "maximum": "must be at most {}",
-        "exclusiveMaximum": "must be less than {}",
-        "minLength": "must have at least {} character(s)",
-        "minItems": "must have at least {} item(s)",
-        "minProperties": "must have at least {} key(s)",
-        "maxProperties": "must have at most {} key(s)",
-        "uniqueItems": "must not repeat an item",
-        "contains": "must contain {}",
-        "const": "must be {}",
-        "pattern": "must match {}",
-    }.get(error.validator)
-    return [f"{path} = {value!r}: {meaning.format(limit) if meaning else error.message}{described}"]
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else str(key)
-
-
-def _nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str]) -> str:
+    """The end of a message: "; did you mean 'finetune'?", or nothing where no known word is near."""
     close = difflib.get_close_matches(str(word), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _numbers_out_of_bounds(value: object, path: str) -> list[str]:
+    """Numbers that are not finite or absurdly large, anywhere in a content."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    problems = [line for key, part in parts for line in _numbers_out_of_bounds(part, _join(path, key))]
+    if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
+        text = f"a number of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
+        problems.append(f"{path} = {text}: must be a number of at most {LARGEST_NUMBER:g}")
+    return problems
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """The problems that one error of the validator stands for."""
+    path = ".".join(str(part) for part in error.absolute_path)
+    place = f"{path} = {error.instance!r}"
+    match error.validator:
+        case "additionalProperties":
+            return _unknown_keys(error, path)
+        case "required":
+            return [_missing_key(error, path)]
+        case "anyOf":  # a mapping or null: what is wrong in the mapping
+            inside = [part for part in error.context if part.validator != "type" or part.path]
+            lines = [line for part in inside for line in _explain(part)]
+            return lines or [f"{place}: must be a mapping or null{_description(error.schema)}"]
+        case "dependentRequired":
+            return [f"{place}: {error.message}; add it"]
+        case "enum":
+            allowed = [str(item) for item in error.validator_value]
+            return [f"{place}: must be one of {', '.join(allowed)}{nearest(str(error.instance), allowed)}"]
+    template = REQUIREMENTS.get(error.validator)
+    requirement = template.format(_limit(error)) if template else error.message
+    return [f"{place}: {requirement}{_description(error.schema)}"]
+
+
+def _limit(error: ValidationError) -> object:
+    """The value in the schema that a content violates, in words."""
+    limit = error.validator_value
+    if error.validator == "type" and isinstance(limit, list):
+        return " or ".join(limit)
+    if error.validator == "contains" and "enum" in limit:
+        return " or ".join(limit["enum"])
+    return limit
+
+
+def _unknown_keys(error: ValidationError, path: str) -> list[str]:
+    allowed = sorted(error.schema["properties"])
+    return [
+        f"{_join(path, key)} = {value!r}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}"
+        for key, value in error.instance.items()
+        if key not in allowed
+    ]
+
+
+def _missing_key(error: ValidationError, path: str) -> str:
+    key = re.match(r"'(.*)' is a required", error.message).group(1)
+    return f"{_join(path, key)}: missing; add it{_description(error.schema['properties'].get(key, {}))}"
+
+
+def _description(schema: dict) -> str:
+    return f" ({schema['description']})" if schema.get("description") else ""
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)

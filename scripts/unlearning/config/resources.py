@@ -16,67 +16,112 @@ BASE_MINUTES = 5
 SECONDS_PER_STEP = 0.02  # on one slow core, for the smallest images
 SECONDS_PER_PIXEL = 2e-5  # and step, on top
 SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image, of CLIP too; a guess for GPUs
-SECONDS_PER_SIMILARITY = 3e-7  # and pixel: hole_error on one core
+SECONDS_PER_SIMILARITY = 3e-7  # of completed and true image, and pixel, on one core
 COMPLETED_AT_ONCE = 64  # images in the time of one step of training
+DECODED_AT_ONCE = 32  # picture files, likewise
+STEPS_PER_UNLEARNING_STEP = 10  # up to five gradients, and the measurements in between
 CLIP_MIB = 5000  # weights of a ViT-H, read and in place
 
 
-def memory_mib(dataset: dict, attempt: int = 1, images_for_inception: int = 0, clip: bool = False) -> int:
-    """Memory of any job on a data set: the images once as bytes and, in parts, as floats, twice over.
+def memory_mib(dataset: dict, experiment: dict | None, attempt: int = 1) -> int:
+    """Memory of any job: the images once as bytes and, in parts, as floats, twice over.
 
     Args:
-        dataset: its description.
+        dataset: the description of the data set.
+        experiment: its configuration; None for a job that prepares data.
         attempt: 1 for the first.
-        images_for_inception: images by Inception; their features, in half precision, are held twice.
-        clip: whether a CLIP judges completions.
+
+    Returns:
+        MiB.
     """
     images = sum(dataset["train_images"]) + sum(dataset["heldout_images"])
-    numbers = 10 * images * math.prod(dataset["image_shape"]) + 4 * images_for_inception * FEATURES
-    return attempt * (BASE_MIB + CLIP_MIB * clip + math.ceil(numbers / 2**20))
+    numbers = 10 * images * math.prod(dataset["image_shape"])
+    mib = BASE_MIB
+    if experiment:
+        numbers += 4 * images_for_inception(experiment, dataset) * FEATURES  # in half precision, twice
+        if "embedding" in experiment["evaluation"]:
+            mib += CLIP_MIB
+    return attempt * (mib + math.ceil(numbers / 2**20))
 
 
 def images_for_inception(experiment: dict, dataset: dict) -> int:
-    """How many images Inception looks at for the reference, 0 where the judge's features are used."""
-    samples = experiment["evaluation"]["samples"] * len(experiment["seeds"])
-    return (sum(dataset["train_images"]) + samples) * uses_inception(experiment)
+    """How many images Inception classifies for the reference; 0 where the judge's features are used."""
+    if not uses_inception(experiment):
+        return 0
+    return sum(dataset["train_images"]) + experiment["evaluation"]["samples"] * len(experiment["seeds"])
 
 
-def minutes(rule: str, experiment: dict, dataset: dict, attempt: int = 1) -> int:
+def minutes(rule: str, experiment: dict | None, dataset: dict, attempt: int = 1) -> int:
     """Time limit of a job.
 
     Args:
-        rule: its name.
+        rule: the name of its rule.
         experiment: its configuration; None for a job that prepares data.
-        dataset: description of the data set.
+        dataset: the description of the data set.
         attempt: 1 for the first.
+
+    Returns:
+        Minutes.
     """
+    seconds = _steps(rule, experiment, dataset) * _seconds_per_step(dataset)
+    if rule == "build_reference":
+        seconds += _reference_seconds(experiment, dataset)
+    elif rule == "evaluate":
+        seconds += _evaluation_seconds(experiment, dataset)
+    return attempt * (BASE_MINUTES + math.ceil(seconds / 60))
+
+
+def _seconds_per_step(dataset: dict) -> float:
+    return SECONDS_PER_STEP + SECONDS_PER_PIXEL * math.prod(dataset["image_shape"])
+
+
+def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
+    """The work of a job, in steps of training."""
     images = sum(dataset["train_images"])
-    steps = {
-        "prepare_dataset": lambda: images / 32,
-        "train": lambda: experiment["training"]["epochs"] * images / experiment["training"]["batch_size"],
-        "train_classifier": lambda: max(
-            training["epochs"] * images / training["batch_size"]
-            for training in (experiment["judge"], experiment.get("guide", experiment["judge"]))
-        ),
-        # Up to five gradients a step, and the measurements in between.
-        "unlearn": lambda: 10 * experiment["unlearning"]["steps"],
-    }.get(rule, lambda: 0)()
-    pixels = math.prod(dataset["image_shape"])
-    per_step = SECONDS_PER_STEP + SECONDS_PER_PIXEL * pixels
-    share = {"build_reference": lambda: 1, "evaluate": lambda: 1 / len(experiment["seeds"])}.get(rule, lambda: 0)()
-    looking = share and share * images_for_inception(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
-    if share:
-        ((name, parameters),) = experiment["model"].items()
-        models = len(experiment["seeds"]) * share
-        completed = len(GROUPS) * experiment["evaluation"]["samples"] * models * completes(name)
-        steps += completed * parameters.get("sampling_steps", 1) / COMPLETED_AT_ONCE
-        if rule == "evaluate":
-            # The as-published distance has a reference's samples drawn, and looked at, once more.
-            again = experiment["evaluation"]["samples"] * uses_inception(experiment) * ("guide" in experiment)
-            looking += again * SECONDS_PER_INCEPTION[experiment["device"]]
-            seen = uses_inception(experiment) + 2 * (
-                "embedding" in experiment["evaluation"]
-            )  # CLIP sees true images too
-            looking += completed * seen * SECONDS_PER_INCEPTION[experiment["device"]]
-            looking += completed * pixels * SECONDS_PER_SIMILARITY
-    return attempt * (BASE_MINUTES + math.ceil((steps * per_step + looking) / 60))
+    if rule == "prepare_dataset":
+        return images / DECODED_AT_ONCE
+    if rule == "train":
+        return _training_steps(experiment["training"], images)
+    if rule == "train_classifier":
+        classifiers = [experiment[name] for name in ("judge", "guide") if name in experiment]
+        return max(_training_steps(settings, images) for settings in classifiers)
+    if rule == "unlearn":
+        return STEPS_PER_UNLEARNING_STEP * experiment["unlearning"]["steps"]
+    return 0
+
+
+def _training_steps(settings: dict, images: int) -> float:
+    return settings["epochs"] * images / settings["batch_size"]
+
+
+def _reference_seconds(experiment: dict, dataset: dict) -> float:
+    """Completions by every retrained model, and Inception's features of their samples and of the training images."""
+    inception = images_for_inception(experiment, dataset) * SECONDS_PER_INCEPTION[experiment["device"]]
+    return len(experiment["seeds"]) * _completion_seconds(experiment, dataset) + inception
+
+
+def _evaluation_seconds(experiment: dict, dataset: dict) -> float:
+    """Completions by one model, and the features of true and generated images."""
+    evaluation = experiment["evaluation"]
+    images = images_for_inception(experiment, dataset) / len(experiment["seeds"])
+    completions = _completions(experiment)
+    if uses_inception(experiment):
+        images += completions
+        if "guide" in experiment:  # samples of a reference are drawn, and classified, once more
+            images += evaluation["samples"]
+    if "embedding" in evaluation:
+        images += 2 * completions  # CLIP embeds the true images, too
+    similarity = completions * math.prod(dataset["image_shape"]) * SECONDS_PER_SIMILARITY
+    return _completion_seconds(experiment, dataset) + images * SECONDS_PER_INCEPTION[experiment["device"]] + similarity
+
+
+def _completions(experiment: dict) -> int:
+    """How many images one model completes; 0 for a model that generates images."""
+    (model,) = experiment["model"]
+    return len(GROUPS) * experiment["evaluation"]["samples"] if completes(model) else 0
+
+
+def _completion_seconds(experiment: dict, dataset: dict) -> float:
+    ((_, parameters),) = experiment["model"].items()
+    steps = _completions(experiment) * parameters.get("sampling_steps", 1) / COMPLETED_AT_ONCE
+    return steps * _seconds_per_step(dataset)

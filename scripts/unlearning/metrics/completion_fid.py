@@ -14,6 +14,11 @@ METRICS = {
     }
 }
 NEEDS = "completions"
+MORE_IMAGES_THAN_FEATURES = {
+    "classifier": "judge",
+    "groups": ["forget", "retain", "heldout_forget", "heldout_retain"],
+    "instead": "leave it out",
+}
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

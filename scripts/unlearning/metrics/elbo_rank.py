@@ -18,6 +18,7 @@ METRICS = {
     }
 }
 NEEDS = "losses"
+SETTINGS = ["elbo_draws"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

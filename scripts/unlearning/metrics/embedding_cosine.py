@@ -17,6 +17,8 @@ METRICS = {
     }
 }
 NEEDS = "completions"
+OPTIONAL_SETTINGS = ["embedding"]
+PUBLISHED_WEIGHTS = "embedding"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

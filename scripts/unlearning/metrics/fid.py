@@ -25,6 +25,11 @@ METRICS = {
     },
 }
 NEEDS = "samples"
+MORE_IMAGES_THAN_FEATURES = {
+    "classifier": "judge",
+    "groups": ["retain"],
+    "instead": "take 'kid', which needs no such number",
+}
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
@@ -42,7 +47,7 @@ def compute(evidence: Evidence) -> dict[str, Value]:
 
 
 def check_count(*sets: np.ndarray) -> None:
-    """Refuse features (N, F) of too few images; see also `checks.least_images`.
+    """Refuse features (N, F) of too few images; see also `unlearning.config.image_counts`.
 
     Raises:
         ValueError: fewer than F + 1 images, whose covariance is singular: the distance would tell their number.

@@ -12,6 +12,7 @@ METRICS = {
     },
 }
 NEEDS = "losses"
+SETTINGS = ["elbo_draws"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -42,6 +42,7 @@ NEEDS = "samples"
 MOST = 10_000  # of each set: time grows with its square
 MANIFOLD = 3  # k of Kynkäänniemi et al.
 NEIGHBOURS = 5  # k of Naeem et al.
+LEAST_SAMPLES = 6  # one more than NEIGHBOURS
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -45,7 +45,7 @@ METRICS = {
     },
 }
 NEEDS = "trajectory"
-NEEDS_THRESHOLD = True
+SETTINGS = ["threshold"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -1,7 +1,6 @@
-"""Datasets, models, methods, metrics and figures: one file each, found by its name.
+"""What a plug-in file declares, read from its syntax tree.
 
-`describe` reads the literal at the top of such a file without running it, so that the workflow is
-parsed without importing torch; `load` imports the file in the job that uses it.
+Nothing here runs or imports a plug-in file: the workflow is parsed without torch, in every job of a cluster again.
 """
 
 import ast
@@ -9,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[1]
-LITERAL = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
+# What each kind of file must define, and the literal that describes its settings or results. Figures have none.
 DEFINITIONS = {
     "datasets": ("fetch", "read"),
     "models": ("Model",),
@@ -17,89 +16,139 @@ DEFINITIONS = {
     "metrics": ("compute",),
     "figures": ("draw",),
 }
+DESCRIPTION = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
+# Functions that take one argument from the loop, and then every parameter that the file declares.
+TAKE_PARAMETERS = {"methods": ("direction", "prepare")}
 
 
 def plugin_names(kind: str) -> list[str]:
-    """The known names of a kind, one of the keys of `DEFINITIONS`, sorted."""
+    """The names of all plug-ins of a kind, one of the keys of `DEFINITIONS`, sorted."""
     return sorted(file.stem for file in (LIBRARY / kind).glob("*.py") if file.stem != "__init__")
 
 
 @cache
 def describe_plugin(kind: str, name: str) -> dict:
-    """The self-description of one plug-in file, read without running it; figures have none.
+    """The description at the top of a plug-in file: its literal `DATASET`, `PARAMETERS` or `METRICS`.
 
-    That of a data set in folders of classes has the classes and counts of the user's copy.
+    Args:
+        kind: one of the keys of `DESCRIPTION`.
+        name: of the file, without `.py`.
+
+    Returns:
+        The value of the literal.
 
     Raises:
-        ValueError: the file does not parse, does not assign the literal, or lacks a definition; for a
-            method, also if the parameters of `direction` are not those that it declares; for a data set,
-            see `class_listing.complete`.
+        ValueError: the file does not parse, does not assign the literal, or lacks a definition; or a function of
+            `TAKE_PARAMETERS` has other arguments than the parameters that the file declares.
     """
-    path, literal = LIBRARY / kind / f"{name}.py", LITERAL[kind]
-    body = _parse(kind, name)
-    values = _assigned(body, literal)
+    path, literal, body = LIBRARY / kind / f"{name}.py", DESCRIPTION[kind], _parse(kind, name)
     try:
-        (value,) = values
-        described = {**_evaluate(value, kind)}
+        (value,) = _assigned(body, literal)
+        description = {**_evaluate(value, kind)}
     except (TypeError, ValueError):
         raise ValueError(f"{path}: must assign {literal} = {{...}} at its top level, once and as a literal") from None
-
-    if kind == "methods":
-        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-        for function in ("direction", "prepare"):
-            if function in functions:
-                arguments = functions[function].args
-                if not arguments.args:
-                    raise ValueError(
-                        f"{path}: {function} must take a first argument, see {path.parent / '__init__.py'}"
-                    )
-                taken = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
-                if set(taken) != set(described):
-                    raise ValueError(
-                        f"{path}: {function} takes {taken} besides its first argument, "
-                        f"but PARAMETERS has {list(described)}"
-                    )
-    return described
-
-
-def _evaluate(value: ast.expr, kind: str) -> dict:
-    """A literal, another file's as in `uno.PARAMETERS`, or several in one as in `{**uno.PARAMETERS, "key": ...}`."""
-    if isinstance(value, ast.Attribute):
-        file = ast.unparse(value.value)
-        if value.attr != LITERAL[kind] or file not in plugin_names(kind):
-            raise ValueError(ast.unparse(value))
-        return describe_plugin(kind, file)
-    if isinstance(value, ast.Dict) and None in value.keys:
-        described = {}
-        for key, part in zip(value.keys, value.values, strict=True):
-            if key is None and not isinstance(part, ast.Attribute):
-                raise ValueError(ast.unparse(part))
-            described |= _evaluate(part, kind) if key is None else {ast.literal_eval(key): ast.literal_eval(part)}
-        return described
-    return ast.literal_eval(value)
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name in TAKE_PARAMETERS.get(kind, ()):
+            _check_arguments(node, list(description), path)
+    return description
 
 
 @cache
-def plugin_constant(kind: str, name: str, variable: str, otherwise: object = None) -> object:
-    """A literal that a plug-in file assigns at its top level, read without running it.
+def plugin_constant(kind: str, name: str, variable: str, default: object = None) -> object:
+    """A further literal at the top level of a plug-in file, such as `NEEDS`.
+
+    Args:
+        kind: one of the keys of `DEFINITIONS`.
+        name: of the file, without `.py`.
+        variable: the name that the literal is assigned to.
+        default: the value where the file does not assign the variable.
+
+    Returns:
+        The value of the literal.
 
     Raises:
-        ValueError: the file does not parse, or lacks a definition.
+        ValueError: the file does not parse, lacks a definition, or assigns something else than a literal.
     """
     values = _assigned(_parse(kind, name), variable)
-    return ast.literal_eval(values[-1]) if values else otherwise
+    try:
+        return ast.literal_eval(values[-1]) if values else default
+    except ValueError:
+        raise ValueError(f"{LIBRARY / kind / name}.py: {variable} must be a literal") from None
 
 
 @cache
 def completes(model: str) -> bool:
-    """Whether a model completes images from a part of them: its class has a method `completions`."""
-    classes = [node for node in _parse("models", model) if isinstance(node, ast.ClassDef)]
+    """Whether a model completes images from a part of them, instead of generating images from noise.
+
+    Args:
+        model: the name of its file.
+
+    Returns:
+        Whether the class `Model` in this file defines a method `completions`. An inherited method does not count.
+    """
+    classes = [node for node in _parse("models", model) if isinstance(node, ast.ClassDef) and node.name == "Model"]
     return any(
         isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body
     )
 
 
+def _evaluate(value: ast.expr, kind: str) -> dict:
+    """Evaluate a literal, in which `uno.PARAMETERS` and `{**uno.PARAMETERS, "key": ...}` mean the literal of uno.py.
+
+    Args:
+        value: the expression.
+        kind: of the plug-in file, and of the other files that the expression names.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: the expression is neither a literal nor built of other files' literals in this way.
+    """
+    if isinstance(value, ast.Attribute):
+        file = ast.unparse(value.value)
+        if value.attr != DESCRIPTION[kind] or file not in plugin_names(kind):
+            raise ValueError(ast.unparse(value))
+        return describe_plugin(kind, file)
+    if isinstance(value, ast.Dict) and None in value.keys:
+        description = {}
+        for key, part in zip(value.keys, value.values, strict=True):
+            if key is None and not isinstance(part, ast.Attribute):
+                raise ValueError(ast.unparse(part))
+            description |= _evaluate(part, kind) if key is None else {ast.literal_eval(key): ast.literal_eval(part)}
+        return description
+    return ast.literal_eval(value)
+
+
+def _check_arguments(function: ast.FunctionDef, parameters: list[str], path: Path) -> None:
+    """Require that a function takes a first argument, and then exactly the parameters.
+
+    Raises:
+        ValueError: it does not.
+    """
+    arguments = function.args
+    if not arguments.args:
+        raise ValueError(f"{path}: {function.name} must take a first argument, see {path.parent / '__init__.py'}")
+    others = [argument.arg for argument in (*arguments.args[1:], *arguments.kwonlyargs)]
+    if set(others) != set(parameters):
+        raise ValueError(
+            f"{path}: {function.name} takes {others} besides its first argument, but PARAMETERS has {parameters}"
+        )
+
+
 def _parse(kind: str, name: str) -> list[ast.stmt]:
+    """Parse a plug-in file.
+
+    Args:
+        kind: one of the keys of `DEFINITIONS`.
+        name: of the file, without `.py`.
+
+    Returns:
+        Its statements.
+
+    Raises:
+        ValueError: the file does not parse, or lacks a definition.
+    """
     path = LIBRARY / kind / f"{name}.py"
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
@@ -107,12 +156,13 @@ def _parse(kind: str, name: str) -> list[ast.stmt]:
         raise ValueError(f"{path}: not UTF-8: {error}") from None
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: not valid Python: {error.msg}") from None
-    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    for needed in DEFINITIONS[kind]:
-        if needed not in defined:
-            raise ValueError(f"{path}: must define {needed}, see {path.parent / '__init__.py'}")
+    definitions = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for required in DEFINITIONS[kind]:
+        if required not in definitions:
+            raise ValueError(f"{path}: must define {required}, see {path.parent / '__init__.py'}")
     return body
 
 
-def _assigned(body: list[ast.stmt], name: str) -> list[ast.expr]:
-    return [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
+def _assigned(body: list[ast.stmt], variable: str) -> list[ast.expr]:
+    """The values that statements assign to a variable, in order."""
+    return [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == variable]

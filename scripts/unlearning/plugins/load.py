@@ -5,5 +5,5 @@ from types import ModuleType
 
 
 def load_plugin(kind: str, name: str) -> ModuleType:
-    """Import one plug-in file."""
+    """Import one plug-in file: its kind is the folder, such as "methods"."""
     return importlib.import_module(f"unlearning.{kind}.{name}")

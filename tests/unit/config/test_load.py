@@ -12,7 +12,8 @@ from unlearning.config.checks import check_experiment
 from unlearning.config.experiment import method_settings, rows_alike_but_for
 from unlearning.config.load import ROOT, ConfigError, experiment_schema, load_experiment, load_settings, read_yaml
 from unlearning.data.description import describe_dataset
-from unlearning.plugins.describe import describe_plugin, plugin_names
+from unlearning.plugins import describe
+from unlearning.plugins.describe import describe_plugin, plugin_constant, plugin_names
 
 ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
 DIGITS = read_yaml("configs/digits.yaml")
@@ -244,6 +245,19 @@ def test_whatever_stands_in_a_key_the_answer_is_a_message_or_a_valid_experiment(
     assert path.split(".")[-1] in message
 
 
+def test_a_constraint_that_does_not_exist_is_refused_with_the_nearest_name(refused, monkeypatch, tmp_path):
+    shutil.copytree(describe.LIBRARY, tmp_path / "library")
+    monkeypatch.setattr(describe, "LIBRARY", tmp_path / "library")
+    plugin_constant.cache_clear()
+    model = tmp_path / "library" / "models" / "vae.py"
+    model.write_text(model.read_text() + '\nCONSTRAINTS = ["mask_fits_images"]\n')
+    said = "model.vae: scripts/unlearning/models/vae.py: CONSTRAINTS: 'mask_fits_images' is no function of "
+    message = refused(yaml.safe_dump(DIGITS))
+    assert said in message
+    assert "did you mean 'mask_fits_image'?" in message
+    plugin_constant.cache_clear()
+
+
 def with_row(row, **changes):
     experiment = copy.deepcopy(DIGITS)
     experiment["methods"]["swept"] = row
@@ -266,6 +280,7 @@ def test_a_row_may_name_its_method(root):
     ("row", "said"),
     [
         ({"algorithm": "unoo"}, ["methods.swept.algorithm = 'unoo'", "did you mean 'uno'"]),
+        ({"rule": "uno"}, ["methods.swept.rule = 'uno': renamed to 'algorithm'; write 'algorithm: uno'"]),
         ({"algorithm": "uno", "hessian_products": "exact"}, ["methods.swept.orthogonality_weight: missing"]),
         (UNO | {"lambda": 1}, ["methods.swept.lambda = 1", "unknown key"]),
         (UNO | {"optimizer": "adagrad"}, ["methods.swept.optimizer = 'adagrad'", "adam, adam_warm, adamw, sgd"]),
@@ -327,7 +342,9 @@ def test_who_steers_away_from_classes_needs_whole_ones_to_forget(refused, root, 
 def test_a_threshold_that_nothing_reads_is_refused(refused, root):
     evaluation = DIGITS["evaluation"] | {"metrics": ["fid"]}
     experiment = DIGITS | {"evaluation": evaluation, "figures": ["samples"]}
-    assert "evaluation.threshold = 0.02: no metric or figure has a use for it" in refused(yaml.safe_dump(experiment))
+    message = refused(yaml.safe_dump(experiment))
+    assert "evaluation.threshold = 0.02: no metric or figure has a use for it; leave it out, or add " in message
+    assert "'as_published' or 'time_to_unlearn' to 'metrics'" in message
     for readers in ({"figures": ["tradeoff"]}, {"evaluation": evaluation | {"metrics": ["time_to_unlearn"]}}):
         (root / "configs" / "read.yaml").write_text(yaml.safe_dump(experiment | readers))
         load_experiment("read", root)

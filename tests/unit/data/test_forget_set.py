@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import select_forget_set
-from unlearning.config.checks import least_images
 from unlearning.config.selection import check_proxies, check_selection, group_sizes
 from unlearning.data.dataset import Dataset, class_names
 from unlearning.data.forget_set import ForgetSet, retained_images, select
@@ -243,36 +242,8 @@ def test_more_samples_than_have_the_attribute_are_refused_and_the_file_is_named(
     selection = {"attribute": "red", "samples": 4, "seed": 0}
     said = r"configs/mine.yaml: forget_set.samples = 4: there are only 3 such training images; lower it"
     with pytest.raises(ValueError, match=said):
-        select_forget_set.main(experiment="mine", selection=selection, least=[], **paths)
+        select_forget_set.main(experiment="mine", selection=selection, **paths)
     assert not paths["forget_set"].exists()
-
-
-@pytest.mark.parametrize(
-    ("features", "cure"),
-    [
-        ("judge", "make the last of judge.hidden_units smaller, or"),
-        ("inception", "set 'features: judge', or take 'kid'"),
-    ],
-)
-def test_fewer_images_to_retain_than_a_distance_needs_are_refused_before_training(
-    coloured, tmp_path, monkeypatch, features, cure
-):
-    monkeypatch.setattr("unlearning.config.checks.FEATURES", 6)
-    coloured.save(tmp_path / "prepared.safetensors")
-    paths = {"dataset": tmp_path / "prepared.safetensors", "forget_set": tmp_path / "forget_set.json"}
-
-    def choose(units):
-        evaluation = {"metrics": ["fid"], "features": features}
-        least = least_images({"judge": {"hidden_units": [9, units]}, "evaluation": evaluation})
-        select_forget_set.main(experiment="mine", selection={"attribute": "red"}, least=least, **paths)
-
-    said = "configs/mine.yaml: evaluation.metrics: 'fid', a Fréchet distance on 6 features, needs more than the 6"
-    with pytest.raises(ValueError, match=f"{said} retain images; {cure}"):
-        choose(6)
-    assert not paths["forget_set"].exists()
-    monkeypatch.setattr("unlearning.config.checks.FEATURES", 5)
-    choose(5)
-    assert len(ForgetSet.load(paths["forget_set"]).retain) == 6
 
 
 @pytest.mark.parametrize(("attribute", "said"), [("round", "9 images to forget and 0 to"), ("blue", "leaves 0 images")])

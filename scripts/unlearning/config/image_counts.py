@@ -1,0 +1,82 @@
+"""Whether there are enough images for the judge and for each metric."""
+
+import math
+
+from unlearning.config.experiment import uses_inception
+from unlearning.config.selection import check_selection, group_sizes
+from unlearning.data.dataset import class_names
+from unlearning.data.forget_set import GROUPS
+from unlearning.io.inception_weights import FEATURES
+from unlearning.plugins.describe import completes, plugin_constant
+
+
+def check_judge(experiment: dict, dataset: dict) -> list[str]:
+    """Problems of what the judge learns from: it needs two classes to tell apart, and images to be tested on.
+
+    Args:
+        experiment: its configuration.
+        dataset: the description of its data set.
+
+    Returns:
+        One line for each problem.
+    """
+    problems, classes = [], class_names(experiment["forget_set"], dataset)
+    if len(classes) < 2:
+        problems.append(
+            f"forget_set = {experiment['forget_set']!r}: {dataset['name']} has the one class {classes[0]!r}, and the "
+            "judge must tell at least two apart; forget an attribute, or give the data set more classes"
+        )
+    if not sum(dataset["heldout_images"]):
+        problems.append(
+            f"dataset = {dataset['name']!r}: has no held-out images, on which the judge is tested; hold some out, and "
+            f"state how many as 'heldout_images' in scripts/unlearning/datasets/{dataset['name']}.py"
+        )
+    return problems
+
+
+def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
+    """Problems of metrics for which a group of images, or the samples of a model, are too few.
+
+    Args:
+        experiment: its configuration.
+        dataset: the description of its data set.
+
+    Returns:
+        One line for each problem. Nothing about groups whose size is not known before the data are prepared.
+    """
+    problems, selection, evaluation = [], experiment["forget_set"], experiment["evaluation"]
+    sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
+    if sizes.get("heldout_forget") == 0 and completes(*experiment["model"]):
+        problems.append(
+            "forget_set.classes: leave no class out, but completions are judged by held-out images to retain and to "
+            "forget, told apart by class; name fewer"
+        )
+    sizes |= {"training": sum(dataset["train_images"]), "samples": evaluation["samples"]}
+    for metric in evaluation["metrics"]:
+        problems += _more_images_than_features(metric, experiment, sizes)
+        least = plugin_constant("metrics", metric, "LEAST_SAMPLES", 0)
+        if evaluation["samples"] < least:
+            problems.append(f"evaluation.samples = {evaluation['samples']}: {metric!r} needs at least {least}")
+    return problems
+
+
+def _more_images_than_features(metric: str, experiment: dict, sizes: dict[str, int]) -> list[str]:
+    """Problems of a metric that estimates a covariance matrix: of as few images as features, the matrix is singular."""
+    requirement = plugin_constant("metrics", metric, "MORE_IMAGES_THAN_FEATURES")
+    if not requirement or requirement["classifier"] not in experiment:
+        return []
+    classifier, instead = requirement["classifier"], requirement["instead"]
+    features = experiment[classifier]["hidden_units"][-1]
+    cure = f"make the last of {classifier}.hidden_units smaller"
+    if uses_inception(experiment):
+        features, cure = FEATURES, "set 'features: judge'"
+    problems, need = [], f"{metric!r}, a Fréchet distance on {features} features, needs more than"
+    if sizes["samples"] <= features:
+        problems.append(f"evaluation.samples = {sizes['samples']}: {need} that; raise it, {cure}, or {instead}")
+    for group in requirement["groups"]:
+        count, bound, name = sizes.get(group, math.inf), "", GROUPS.get(group, group)
+        if group == "retain" and group not in sizes:  # how many is not known yet, but at least one image is forgotten
+            count, bound = sizes["training"] - 1, "at most "
+        if count <= features:
+            problems.append(f"evaluation.metrics: {need} the {bound}{count} {name} images; {cure}, or {instead}")
+    return problems
