@@ -1,8 +1,8 @@
-"""Show what less than float32 does to the loss curve of a model, beside what another seed does to it.
+"""Show what less precision than float32 does to the loss curve of a model, beside what another seed does.
 
-`make bench` runs it. The model is the VAE of configs/mnist.yaml, on a GPU the convolutional one of configs/celeba.yaml
-too, and tf32 beside bfloat16: both would take hours on a CPU. The images are cut from the two photographs that come
-with scikit-learn.
+`make bench` runs it. On a CPU, the model is the VAE of configs/mnist.yaml, in bfloat16. On a GPU, there are also the
+convolutional VAE of configs/celeba.yaml and tf32: both would take hours on a CPU. The images are crops of the two
+photographs that come with scikit-learn.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from unlearning.training.train import losses_of_images, train
 SEEDS = (0, 1)
 
 
-def cuttings(count: int, shape: list[int]) -> torch.Tensor:
-    """(count, C, H, W) uint8, cut from the photographs at random places; grey for C = 1."""
+def crops(count: int, shape: list[int]) -> torch.Tensor:
+    """Images (count, C, H, W) uint8, cut from the photographs at random places; grey if C = 1."""
     generator, photographs = np.random.default_rng(0), load_sample_images().images
     channels, *size = shape
     images = []
@@ -41,10 +41,21 @@ def cuttings(count: int, shape: list[int]) -> torch.Tensor:
 
 
 def loss_curve(experiment: dict, precision: str, seed: int, images: torch.Tensor, epochs: int) -> dict:
-    """Mean loss of each epoch in nats per image, and the seconds of training."""
+    """Train a model.
+
+    Args:
+        experiment: A checked configuration.
+        precision: Of the loss, see `training.train.losses_of_images`.
+        seed: Of the run.
+        images: (N, C, H, W) uint8 to train on.
+        epochs: Number of epochs.
+
+    Returns:
+        The seed, the mean loss of each epoch in nats per image, and the seconds of training.
+    """
     model = generative.build(experiment["model"], list(images.shape[1:]), seed).to(images.device)
     with TemporaryDirectory() as folder:
-        trained = train(
+        result = train(
             model,
             losses_of_images(model, images, precision=precision),
             torch.arange(len(images), device=images.device),
@@ -54,19 +65,30 @@ def loss_curve(experiment: dict, precision: str, seed: int, images: torch.Tensor
             seed=seed,
             checkpoint=Checkpoint(Path(folder) / "resume", ""),
         )
-    return {"seed": seed, "losses": trained.losses, "seconds": round(trained.seconds, 1)}
+    return {"seed": seed, "losses": result.losses, "seconds": round(result.seconds, 1)}
 
 
 def distance(curve: dict, reference: dict) -> float:
-    """The largest difference of two curves in any epoch, relative to the second."""
+    """The largest difference of two curves in any epoch, relative to the second curve."""
     values, truth = (np.asarray(each["losses"]) for each in (curve, reference))
     return float(f"{np.abs(values / truth - 1).max():.2g}")
 
 
-def compare(name: str, precisions: list[str], device: torch.device, pictures: int, epochs: int) -> dict:
-    """The curves of an experiment's model by precision, and how far they lie from float32's."""
+def compare(name: str, precisions: list[str], device: torch.device, count: int, epochs: int) -> dict:
+    """Train the model of an experiment in each precision and with each seed.
+
+    Args:
+        name: Of the experiment.
+        precisions: 'float32' first.
+        device: That computes.
+        count: Number of images.
+        epochs: Of each training.
+
+    Returns:
+        The curves by precision, and their largest distances from float32's.
+    """
     experiment = load_experiment(name)
-    images = cuttings(pictures, describe_dataset(experiment["dataset"])["image_shape"]).to(device)
+    images = crops(count, describe_dataset(experiment["dataset"])["image_shape"]).to(device)
     curves = {
         precision: [loss_curve(experiment, precision, seed, images, epochs) for seed in SEEDS]
         for precision in precisions
@@ -82,7 +104,7 @@ def compare(name: str, precisions: list[str], device: torch.device, pictures: in
 
 
 def draw(measured: dict[str, dict], path: Path) -> None:
-    """The curves as an SVG file: a panel per model, a colour per precision, a kind of line per seed."""
+    """Draw the curves into an SVG file: a panel per model, a colour per precision, a line style per seed."""
     plotting.use_style()
     figure, axes = plt.subplots(1, len(measured), figsize=(3.5 * len(measured), 2.8), squeeze=False)
     for axis, (name, each) in zip(axes[0], measured.items(), strict=True):
@@ -100,16 +122,16 @@ def draw(measured: dict[str, dict], path: Path) -> None:
 def main() -> None:
     """Print the curves and their distances as JSON, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pictures", type=int, default=1280)
+    parser.add_argument("--images", type=int, default=1280)
     parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
     device = prepare_device("auto")
     on_gpu = device.type == "cuda"
-    precisions = ["float32", "bfloat16", *(["tf32"] if on_gpu else [])]  # tf32 last, for it stays
+    precisions = ["float32", "bfloat16", *(["tf32"] if on_gpu else [])]  # tf32 last: it stays switched on
     measured = {}
     for name in ("mnist", "celeba") if on_gpu else ("mnist",):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        measured[name] = compare(name, precisions, device, arguments.pictures, arguments.epochs)
+        measured[name] = compare(name, precisions, device, arguments.images, arguments.epochs)
     print(json.dumps({**measured, "device": describe_device(device)}, indent=2))
     draw(measured, Path(load_settings({})["results"]) / "benchmark_precision.svg")
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 import update_readme
-from benchmarks import methods, precision
+from benchmarks import memory, methods, precision, products
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment
 from unlearning.io.files import write_json
 from unlearning.methods import uno
 from unlearning.runtime.device import prepare_device
-from unlearning.training.step import Step
+from unlearning.training.settings import UnlearningSettings
 from unlearning.training.vectors import flatten, trainable
 
 
@@ -43,11 +43,11 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
 @pytest.mark.parametrize("name", ["mnist", "celeba"])
 def test_the_released_step_goes_along_the_same_direction(name, device):
     experiment = load_experiment(name)
-    settings = method_settings(experiment, "uno") | {"batch_size": 4}
-    theirs, ours = (methods._bench(row, settings, experiment, device) for row in (methods.RELEASED, "uno"))
+    settings = UnlearningSettings(**method_settings(experiment, "uno") | {"batch_size": 4})
+    theirs, ours = (methods.make_bench(row, settings, experiment, device) for row in (methods.RELEASED, "uno"))
     theirs.step()
-    gradient = flatten([parameter.grad for parameter in trainable(theirs._model)])
-    direction = uno.direction(Step(1, ours._loss(), ours._loss()), **settings["parameters"])
+    gradient = flatten([parameter.grad for parameter in trainable(theirs.model)])
+    direction = uno.direction(ours.draw(), **settings.parameters)
     torch.testing.assert_close(direction, gradient, rtol=0, atol=1e-4 * gradient.abs().max().item())
 
 
@@ -58,12 +58,12 @@ def take(experiment, device):
 
 def test_a_peak_on_a_cpu_is_that_of_the_work_alone_whatever_this_process_holds(experiment, device):
     held = torch.ones(2**27)  # 512 MiB
-    assert methods.peak_mib(take, experiment, device) == pytest.approx(64, abs=5)
+    assert memory.peak_mib(take, experiment, device) == pytest.approx(64, abs=5)
     assert held.all()
 
 
 def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
-    measured = methods.product_errors(experiment, device)
+    measured = products.product_errors(experiment, device, rounds=1)
     for way in ("reverse_over_reverse", "forward_over_reverse"):
         assert max(measured[way][key] for key in ("relative_error", "relative_error_without_onednn")) < 1e-4
     assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
@@ -74,8 +74,8 @@ def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experimen
 
 
 def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(device, tmp_path):
-    measured = precision.compare("mnist", ["float32", "bfloat16"], device, pictures=128, epochs=3)
-    again = precision.compare("mnist", ["float32"], device, pictures=128, epochs=3)
+    measured = precision.compare("mnist", ["float32", "bfloat16"], device, count=128, epochs=3)
+    again = precision.compare("mnist", ["float32"], device, count=128, epochs=3)
     losses = {name: [run["losses"] for run in runs] for name, runs in measured["curves"].items()}
     assert losses["float32"] == [run["losses"] for run in again["curves"]["float32"]]
     assert losses["float32"][0] != losses["float32"][1] != losses["bfloat16"][1]
