@@ -25,17 +25,17 @@ def alike(theirs, ours, *arguments, **keywords):
 
 
 def random(*shape, seed=0, requires_grad=True):
-    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return (2 * drawn + 3).requires_grad_(requires_grad)
+    normal = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (2 * normal + 3).requires_grad_(requires_grad)
 
 
 def derivatives(layer, images):
     """The output, its gradients, and the gradients of a function of these."""
-    wanted = [part for part in (images, layer.weight, layer.bias) if part.requires_grad]
+    inputs = [part for part in (images, layer.weight, layer.bias) if part.requires_grad]
     output = layer(images)
-    first = torch.autograd.grad((output**3).sum(), wanted, create_graph=True)
+    first = torch.autograd.grad((output**3).sum(), inputs, create_graph=True)
     mixed = sum((random(*part.shape, seed=7, requires_grad=False) * part).sum() for part in first)
-    return output, *first, *torch.autograd.grad(mixed, wanted, materialize_grads=True)
+    return output, *first, *torch.autograd.grad(mixed, inputs, materialize_grads=True)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -45,10 +45,10 @@ def test_outputs_and_two_derivatives_are_those_of_torch(layers, shape, training)
         layer.train(training)
     images = random(*shape)
     theirs, ours = (derivatives(layer, images) for layer in layers)
-    for expected, got in zip(theirs, ours, strict=True):
-        torch.testing.assert_close(got, expected)
-    for (name, expected), got in zip(layers[0].named_buffers(), layers[1].buffers(), strict=True):
-        torch.testing.assert_close(got, expected, msg=name)
+    for expected, actual in zip(theirs, ours, strict=True):
+        torch.testing.assert_close(actual, expected)
+    for (name, expected), actual in zip(layers[0].named_buffers(), layers[1].buffers(), strict=True):
+        torch.testing.assert_close(actual, expected, msg=name)
 
 
 def test_second_derivatives_are_those_of_finite_differences(layers):

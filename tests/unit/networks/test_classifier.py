@@ -31,7 +31,7 @@ def trained(data, tmp_path_factory):
     pixels, labels = images.as_float(torch.from_numpy(data.images)), torch.from_numpy(data.labels)
     train(
         model,
-        lambda chosen, generator: classifier_losses(model, pixels[chosen], labels[chosen], generator),
+        lambda batch, generator: classifier_losses(model, pixels[batch], labels[batch], generator),
         torch.from_numpy(np.flatnonzero(data.train)),
         **settings,
         checkpoint=Checkpoint(tmp_path_factory.mktemp("judge") / "state", "key"),

@@ -51,9 +51,9 @@ def test_embeddings_are_those_of_transformers(clip, folder, monkeypatch, channel
     model = CLIPModel.from_pretrained(folder).eval()
     with torch.no_grad():
         expected = model.visual_projection(model.vision_model(pixels).pooler_output)
-    found = clip.embeddings(images)
-    assert found.shape == (3, 12)
-    assert ((found - expected).norm(dim=1) / expected.norm(dim=1)).max() < tolerance
+    embeddings = clip.embeddings(images)
+    assert embeddings.shape == (3, 12)
+    assert ((embeddings - expected).norm(dim=1) / expected.norm(dim=1)).max() < tolerance
 
 
 def test_weights_of_another_network_are_refused(folder, tmp_path):

@@ -67,9 +67,9 @@ def test_features_are_pytorch_fids(inception, folder, monkeypatch, channels):
     theirs = pytorch_fid.InceptionV3().eval()
     colours = pictures(channels).expand(-1, 3, -1, -1)
     expected = theirs(colours.float() / 255)[0].flatten(1)
-    found = inception.features(pictures(channels))
-    assert found.shape == (3, inception_weights.FEATURES)
-    torch.testing.assert_close(found.float(), expected, rtol=2e-3, atol=1e-4)  # half precision
+    features = inception.features(pictures(channels))
+    assert features.shape == (3, inception_weights.FEATURES)
+    torch.testing.assert_close(features.float(), expected, rtol=2e-3, atol=1e-4)  # half precision
 
 
 def test_scores_are_those_of_the_whole_network_without_its_bias(inception, folder):
@@ -82,12 +82,12 @@ def test_scores_are_those_of_the_whole_network_without_its_bias(inception, folde
 def test_features_are_computed_once_for_the_same_images(inception, tmp_path, monkeypatch):
     cache = tmp_path / "features.safetensors"
     first = inception.cached_features(pictures(1), cache)
-    counted = []
-    monkeypatch.setattr(inception, "features", lambda images: counted.append(len(images)) or first)
+    batches = []
+    monkeypatch.setattr(inception, "features", lambda images: batches.append(len(images)) or first)
     assert torch.equal(inception.cached_features(pictures(1), cache), first)
-    assert counted == []
+    assert batches == []
     inception.cached_features(255 - pictures(1), cache)
-    assert counted == [3], "other images have other features"
+    assert batches == [3], "other images have other features"
 
 
 @pytest.mark.parametrize("how", ["altered", "truncated", "missing"])
