@@ -1,4 +1,4 @@
-"""Put Inception's weights into place and check them against their published checksum."""
+"""Put Inception's weights into place and compare them with their published checksum."""
 
 import os
 from pathlib import Path
@@ -10,13 +10,10 @@ from unlearning.runtime.job import run
 
 
 def main(*, fetched: Path) -> None:
-    """Fetch the file into the folder `checkpoints` beside `fetched`.
+    """Fetch the file into the folder `checkpoints` beside `fetched`; see `inception_weights.fetch` for its errors.
 
     Args:
-        fetched: JSON file that says the weights are whole.
-
-    Raises:
-        ValueError: they cannot be had with their published checksum.
+        fetched: JSON file to write; it tells that the weights are whole.
     """
     inception_weights.fetch(fetched.parent / "checkpoints", os.environ.get(SOURCE_VARIABLE))
     write_json(fetched, inception_weights.INCEPTION)

@@ -1,14 +1,14 @@
-"""Data sets that lie in a folder for each class, as torchvision's ImageFolder has them.
+"""Data sets with a folder for each class, in the layout of torchvision's ImageFolder.
 
-`{data_source}/{name}/train/{class}/` and `…/val/{class}/` hold JPEG or PNG files; val/ is held out. Such a
-data set's file states, besides what all state,
+`{data_source}/{name}/train/{class}/` and `{data_source}/{name}/val/{class}/` hold JPEG or PNG files; val/ is held
+out. The data set's file is like any other (see `unlearning.datasets`), with these keys in its `DATASET`:
 
-        "pictures": {"crop": None, "unreadable_share": 0.001},
-        "images_per_class": {"train": 100, "val": 50},
-        "classes": "folders",
+    "pictures": {"crop": None, "unreadable_share": 0.001},
+    "images_per_class": {"train": 100, "val": 50},
+    "classes": "folders",
 
-Of each class the first pictures by name are used, at most as many as `images_per_class` says: these alone are
-copied and decoded. Classes and counts are those of the folders, see `class_listing`.
+Only the first pictures of each class by name are copied and decoded, at most as many as `images_per_class` says. The
+classes and their counts are those of the folders, see `class_listing`.
 """
 
 import shutil
@@ -16,60 +16,55 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning.data import attribute_table, class_listing, decoding
+from unlearning.data import class_listing, decoding
 from unlearning.data.class_listing import SPLITS
 from unlearning.data.dataset import Dataset
-from unlearning.data.decoding import CHUNKS
-from unlearning.io.files import temporary_folder
+from unlearning.io.files import link_file, temporary_folder
 
 
-def fetch(raw: Path, described: dict, source: str | None) -> None:
-    """Put the pictures that are used into `raw`/{train,val}, by hard links where the file system can.
+def fetch(raw: Path, description: dict, source: str | None) -> None:
+    """Put the pictures that are used into `raw`/{train,val}, by hard links where the file system has them.
+
+    `class_listing.find` and `class_listing.class_names` raise a ValueError where the user's copy is missing or wrong.
 
     Args:
         raw: folder for the files.
-        described: the data set's `DATASET`.
+        description: the data set's `DATASET`.
         source: folder with the user's data sets.
-
-    Raises:
-        ValueError: see `class_listing.complete`.
     """
-    folder = class_listing.find(described, source)
+    folder = class_listing.find(description, source)
     for split in SPLITS:
         with temporary_folder(raw / f".{split}.tmp") as temporary:
             for name in class_listing.class_names(folder):
                 (temporary / name).mkdir()
-                for picture in class_listing.first(folder / split / name, described["images_per_class"][split]):
-                    attribute_table.link((folder / split / name / picture).resolve(), temporary / name / picture)
+                for picture in class_listing.first(folder / split / name, description["images_per_class"][split]):
+                    link_file((folder / split / name / picture).resolve(), temporary / name / picture)
             shutil.rmtree(raw / split, ignore_errors=True)
             temporary.rename(raw / split)
 
 
-def read(raw: Path, described: dict) -> Dataset:
-    """Decode the pictures; those that cannot be read are left out.
+def read(raw: Path, description: dict) -> Dataset:
+    """Decode the pictures; unreadable pictures are left out, see `decoding.decode_all`.
 
-    Raises:
-        ValueError: see `decoding.decode_all`.
+    Args:
+        raw: folder with the files that `fetch` put there.
+        description: the data set's `DATASET`.
+
+    Returns:
+        The data set, without attributes.
     """
     classes, names, labels, train = class_listing.class_names(raw), [], [], []
     for split in SPLITS:
         for number, name in enumerate(classes):
-            found = class_listing.first(raw / split / name, described["images_per_class"][split])
-            names += [f"{split}/{name}/{picture}" for picture in found]
-            labels += [number] * len(found)
-            train += [split == "train"] * len(found)
-    images, readable = decoding.decode_all(
-        raw,
-        names,
-        described["image_shape"],
-        described["pictures"]["crop"],
-        described["pictures"]["unreadable_share"],
-        raw.parent / CHUNKS,
-    )
+            pictures = class_listing.first(raw / split / name, description["images_per_class"][split])
+            names += [f"{split}/{name}/{picture}" for picture in pictures]
+            labels += [number] * len(pictures)
+            train += [split == "train"] * len(pictures)
+    images, readable = decoding.decode_all(raw, names, description, raw.parent / decoding.CHUNKS)
     return Dataset(
-        images=images if readable.all() else images[readable],
+        images=images,
         labels=np.array(labels, np.int64)[readable],
-        attributes=np.empty((readable.sum(), 0), np.uint8),
+        attributes=np.empty((len(images), 0), np.uint8),
         train=np.array(train)[readable],
         classes=classes,
         attribute_names=[],

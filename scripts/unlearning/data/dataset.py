@@ -10,10 +10,22 @@ from unlearning.io.tensors import read_tensors, write_tensors
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images with their labels; the training split comes first.
+    """Images with their labels and attributes; the training split comes first.
 
-    images: (N, C, H, W) uint8. labels: (N,) int64 class numbers. attributes: (N, A) uint8, 0 or 1.
-    train: (N,) bool. classes: names by number. attribute_names: A names.
+    Attributes:
+        images: (N, C, H, W) uint8.
+        labels: (N,) int64, class numbers.
+        attributes: (N, A) uint8, 0 or 1. A is 0 for a data set without attributes.
+        train: (N,) bool, True for the training split and False for held-out images.
+        classes: names of the classes, by number.
+        attribute_names: names of the A attributes.
+
+    Example:
+        >>> dataset = Dataset.load(Path("data/digits/prepared.safetensors"))
+        >>> ones = dataset.images[dataset.train & (dataset.labels == dataset.classes.index("1"))]
+        >>> thick = dataset.labelled("thick")
+        >>> thick.classes
+        ['not thick', 'thick']
     """
 
     images: np.ndarray
@@ -24,29 +36,34 @@ class Dataset:
     attribute_names: list[str]
 
     def save(self, path: Path) -> None:
-        names = ("images", "labels", "attributes", "train")
-        header = {"classes": self.classes, "attribute_names": self.attribute_names}
-        write_tensors(path, {name: getattr(self, name) for name in names}, header)
+        """Write the data set into one safetensors file."""
+        arrays = {name: getattr(self, name) for name in ("images", "labels", "attributes", "train")}
+        write_tensors(path, arrays, {"classes": self.classes, "attribute_names": self.attribute_names})
 
     @classmethod
     def load(cls, path: Path) -> "Dataset":
+        """Read a file that `save` wrote; its arrays are mapped, not copied into memory."""
         arrays, header = read_tensors(path)
         return cls(**arrays, **header)
 
     def labelled(self, attribute: str | None) -> "Dataset":
-        """The same images in two classes, without and with an attribute; as they are for None."""
+        """Label the images by an attribute: class 1 has it, class 0 does not; None leaves the labels as they are."""
         if attribute is None:
             return self
         values = self.attributes[:, self.attribute_names.index(attribute)]
         return replace(self, labels=values.astype(np.int64), classes=class_names({"attribute": attribute}, {}))
 
 
-def class_names(selection: dict, described: dict) -> list[str]:
-    """Names of the classes that an experiment tells apart, by number.
+def class_names(selection: dict, description: dict) -> list[str]:
+    """List the classes that an experiment tells apart.
 
     Args:
         selection: the key `forget_set` of the experiment.
-        described: its data set, whose classes they are where no attribute is to be forgotten.
+        description: the description of its data set. Its classes are those of the experiment, except where an
+            attribute is to be forgotten.
+
+    Returns:
+        Names of the classes, by number.
     """
     attribute = selection.get("attribute")
-    return [f"not {attribute}", attribute] if attribute else described["classes"]
+    return [f"not {attribute}", attribute] if attribute else description["classes"]

@@ -1,4 +1,4 @@
-"""What a data set's file says of it."""
+"""What a data set's file says about the data set."""
 
 import os
 from functools import cache
@@ -10,20 +10,19 @@ from unlearning.plugins.describe import describe_plugin
 
 @cache
 def describe_dataset(name: str) -> dict:
-    """The literal `DATASET` of a data set, read without running its file.
+    """Read the literal `DATASET` of a data set; its file is not executed.
 
-    For a data set in folders of classes, it has the classes and counts of the user's copy.
+    `describe_plugin` raises a ValueError for a literal that it cannot read, and `class_listing.complete` for folders
+    of classes that are missing or wrong.
 
     Args:
-        name: of the data set, a file in `unlearning/datasets`.
+        name: name of the data set, a file in `unlearning/datasets`.
 
     Returns:
-        Name, title, source, licence, checksums of files, image shape, classes and images per class.
-
-    Raises:
-        ValueError: see `describe_plugin` and `class_listing.complete`.
+        The literal, see `unlearning.datasets`. For a data set in folders of classes, it also has the classes and
+        counts of the user's copy.
     """
-    described = describe_plugin("datasets", name)
-    if described.get("classes") == "folders":
-        return class_listing.complete(described, os.environ.get(SOURCE_VARIABLE))
-    return described
+    description = describe_plugin("datasets", name)
+    if description.get("classes") == "folders":
+        return class_listing.complete(description, os.environ.get(SOURCE_VARIABLE))
+    return description

@@ -1,6 +1,6 @@
-"""The forget set: which training images are to be forgotten, and what stays to compare with.
+"""The forget set: which training images are to be forgotten, and which images stay to compare with.
 
-Indices count the images of the prepared data set, whose training split comes first.
+Indices count the images of the prepared data set, training split first.
 """
 
 import hashlib
@@ -13,16 +13,27 @@ import numpy as np
 from unlearning.data.dataset import Dataset
 from unlearning.io.files import atomic_path, read_json
 
+GROUPS = {  # groups of real images, with their names in tables
+    "forget": "forget",
+    "retain": "retain",
+    "heldout_forget": "held-out forget",
+    "heldout_retain": "held-out retain",
+}
+
 
 @dataclass(frozen=True)
 class ForgetSet:
-    """Index lists into the prepared data set; the four groups are disjoint.
+    """Disjoint lists of indices into the prepared data set.
 
-    `others` are training images neither to forget nor in the retain set, where that is limited to some
-    classes or to a part of them: original and retrained models learn from them, methods see those of a proxy.
-
-    `forgotten_classes` are the class numbers that no retained training image has. It is empty when
-    only a part of a class is forgotten: then no share of samples can tell whether it is forgotten.
+    Attributes:
+        forget: training images to forget.
+        retain: training images to retain.
+        heldout_forget: held-out images of the kind that is forgotten.
+        heldout_retain: held-out images of the kind that is retained.
+        others: training images that are in neither set, where the retain set is limited to some classes or to a part
+            of them. Original and retrained models are trained on them; methods use the images of a proxy.
+        forgotten_classes: numbers of the classes without an image in `retain` and `others`. It is empty where only
+            a part of a class is forgotten: then no share of samples tells whether that part is forgotten.
     """
 
     forget: list[int]
@@ -39,82 +50,65 @@ class ForgetSet:
 
     @property
     def never_forgotten(self) -> list[int]:
-        """What a model retrained without the forget set is trained on."""
+        """Training images of a model that is retrained without the forget set."""
         return sorted(self.retain + self.others)
 
     def groups(self) -> dict[str, list[int]]:
-        """The four groups of images, by name."""
+        """Return the lists of the four `GROUPS`, by name."""
         return {name: getattr(self, name) for name in GROUPS}
 
     def save(self, path: Path, selection: dict) -> None:
+        """Write the forget set with its hash, and with the key `forget_set` of the experiment that selects it."""
         content = {"selection": selection, "sha256": self.sha256, **asdict(self)}
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(content) + "\n")
+            temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "ForgetSet":
         """Read a forget set.
 
+        Args:
+            path: a file that `save` wrote.
+
+        Returns:
+            The forget set.
+
         Raises:
             ValueError: the indices do not have the hash that the file states.
         """
         content = read_json(path)
-        stated = content.pop("sha256")
+        sha256 = content.pop("sha256")
         content.pop("selection")
         forget_set = cls(**content)
-        if forget_set.sha256 != stated:
+        if forget_set.sha256 != sha256:
             raise ValueError(f"{path}: the indices were changed after selection; delete the file and run again")
         return forget_set
 
 
-def of_classes(wanted: list, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> np.ndarray:
-    """Indices (n,) of the training images of some classes, given by name."""
-    return np.flatnonzero(train & np.isin(labels, class_numbers(wanted, classes)))
-
-
-def spread_out(indices: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the indices (n,), evenly spread: of images sorted by class, some of each."""
-    indices = np.asarray(indices, int)
-    return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
-
-
 def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> ForgetSet:
-    """Choose the forget set.
+    """Select the images to forget, to retain and to compare with.
 
     Args:
         selection: the key `forget_set` of an experiment.
-        labels: (N,) class numbers, those of `Dataset.labelled` where an attribute is to be forgotten.
-        train: (N,) True for the training split.
+        labels: (N,) class numbers; those of `Dataset.labelled` where an attribute is to be forgotten.
+        train: (N,) bool, True for the training split.
         classes: names of the classes, by number.
 
+    Returns:
+        The forget set.
+
     Raises:
-        ValueError: the forget set or the retain set would be empty, more images are to be drawn than there are, or an
-            index is not in the training split.
+        ValueError: the forget set or the retain set would be empty. Also where `_forget` raises one.
     """
     training, heldout = np.flatnonzero(train), np.flatnonzero(~train)
-    if "indices" in selection:
-        forget = np.unique(selection["indices"])
-        if not np.isin(forget, training).all():
-            raise ValueError(f"forget_set.indices: {forget[~np.isin(forget, training)][0]} is not a training image")
-        numbers = np.unique(labels[forget])
-    else:
-        wanted = selection["classes"] if "classes" in selection else [selection["attribute"]]
-        numbers = class_numbers(wanted, classes)
-        pool = training[np.isin(labels[training], numbers)]
-        size = draw_size(selection, len(pool))
-        if size > len(pool):
-            raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images; lower it")
-        forget = pool
-        if "seed" in selection:
-            generator = np.random.default_rng(selection["seed"])
-            forget = np.sort(generator.choice(pool, size=size, replace=False))
-    everything = len(numbers) == len(classes)
-    heldout_forget = heldout[:0] if everything else heldout[np.isin(labels[heldout], numbers)]
-    retain = rest = np.setdiff1d(training, forget)
-    heldout_retain = np.setdiff1d(heldout, heldout_forget)
+    forget, numbers = _forget(selection, labels, training, classes)
+    rest = np.setdiff1d(training, forget)
+    all_classes = len(numbers) == len(classes)
+    heldout_forget = heldout[:0] if all_classes else heldout[np.isin(labels[heldout], numbers)]
+    retain, heldout_retain = rest, np.setdiff1d(heldout, heldout_forget)
     if "retain_classes" in selection:
-        retained = class_numbers(selection["retain_classes"], classes)
-        retain, heldout_retain = (part[np.isin(labels[part], retained)] for part in (rest, heldout_retain))
+        numbers = class_numbers(selection["retain_classes"], classes)
+        retain, heldout_retain = (part[np.isin(labels[part], numbers)] for part in (retain, heldout_retain))
         retain = spread_out(retain, retained_size(selection, len(retain)))
     if not len(forget) or not len(retain):
         raise ValueError(
@@ -131,15 +125,68 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
     )
 
 
+def _forget(selection: dict, labels: np.ndarray, training: np.ndarray, classes: list[str]) -> tuple[np.ndarray, list]:
+    """Select the images to forget.
+
+    Args:
+        selection: the key `forget_set` of an experiment.
+        labels: (N,) class numbers.
+        training: indices of the training split.
+        classes: names of the classes, by number.
+
+    Returns:
+        Sorted indices of the images, and the numbers of their classes.
+
+    Raises:
+        ValueError: an index is not in the training split, or there are fewer images than `samples`.
+    """
+    if "indices" in selection:
+        forget = np.unique(selection["indices"])
+        if not np.isin(forget, training).all():
+            raise ValueError(f"forget_set.indices: {forget[~np.isin(forget, training)][0]} is not a training image")
+        return forget, np.unique(labels[forget]).tolist()
+    names = selection["classes"] if "classes" in selection else [selection["attribute"]]
+    numbers = class_numbers(names, classes)
+    pool = training[np.isin(labels[training], numbers)]
+    size = draw_size(selection, len(pool))
+    if size > len(pool):
+        raise ValueError(f"forget_set.samples = {size}: there are only {len(pool)} such training images; lower it")
+    if "seed" not in selection:
+        return pool, numbers
+    generator = np.random.default_rng(selection["seed"])
+    return np.sort(generator.choice(pool, size=size, replace=False)), numbers
+
+
+def draw_size(selection: dict, pool: int) -> int:
+    """Compute how many of the `pool` images a selection forgets."""
+    return selection.get("samples", round(pool * selection.get("fraction", 1)))
+
+
+def retained_size(selection: dict, images: int) -> int:
+    """Compute how many `images` of the retained classes a selection retains."""
+    return round(images * selection.get("retain_fraction", 1))
+
+
+def class_numbers(names: list | str, classes: list[str]) -> list[int]:
+    """Look up the sorted numbers of classes by name; 'all' for all of them."""
+    return list(range(len(classes))) if names == "all" else sorted({classes.index(str(name)) for name in names})
+
+
+def spread_out(indices: np.ndarray, count: int) -> np.ndarray:
+    """Take at most `count` of the indices (n,) at even distances; of images sorted by class, some of each class."""
+    indices = np.asarray(indices, int)
+    return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
+
+
 def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet, proxy: Path | None) -> np.ndarray:
-    """The images of the retain set, or of the proxy that replaces it.
+    """Return the images of the retain set, or of the proxy that replaces the retain set.
 
     Args:
         selection: 'retain' for the retain set; `{"classes": names}` for a proxy of the same data set, without the
-            images of the retain set; or anything else for the training images of the data set `proxy`.
+            images of the retain set; any other mapping for the training images of the data set `proxy`.
         data: the prepared data set.
-        forget_set: which of its images are retained.
-        proxy: another prepared data set; None where the proxy is none.
+        forget_set: forget set of `data`.
+        proxy: file of another prepared data set; None where `selection` needs no other.
 
     Returns:
         (N, C, H, W) uint8.
@@ -150,7 +197,7 @@ def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet,
     if selection == "retain":
         return data.images[forget_set.retain]
     if "classes" in selection:
-        indices = of_classes(selection["classes"], data.labels, data.train, data.classes)
+        indices = np.flatnonzero(data.train & np.isin(data.labels, class_numbers(selection["classes"], data.classes)))
         indices = np.intersect1d(indices, forget_set.others)  # images of the retain set cannot replace it
         if not len(indices):
             raise ValueError(
@@ -160,23 +207,3 @@ def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet,
         return data.images[indices]
     other = Dataset.load(proxy)
     return other.images[other.train]
-
-
-def draw_size(selection: dict, pool: int) -> int:
-    return selection.get("samples", round(pool * selection.get("fraction", 1)))
-
-
-def retained_size(selection: dict, images: int) -> int:
-    return round(images * selection.get("retain_fraction", 1))
-
-
-def class_numbers(wanted: list | str, classes: list[str]) -> list[int]:
-    return list(range(len(classes))) if wanted == "all" else sorted({classes.index(str(name)) for name in wanted})
-
-
-GROUPS = {  # of real images, by what tables call them
-    "forget": "forget",
-    "retain": "retain",
-    "heldout_forget": "held-out forget",
-    "heldout_retain": "held-out retain",
-}

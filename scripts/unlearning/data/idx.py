@@ -1,4 +1,4 @@
-"""MNIST and the data sets made in its image: four gzipped IDX files, read alike, by torchvision's reader."""
+"""Reader of MNIST and the data sets in its format: four gzipped IDX files."""
 
 import gzip
 import shutil
@@ -10,25 +10,34 @@ import numpy as np
 from unlearning.data.dataset import Dataset
 
 
-def read(raw: Path, described: dict) -> Dataset:
-    """The official training split, then the official test split, which is held out."""
+def read(raw: Path, description: dict) -> Dataset:
+    """Read the official training split, then the official test split, which is held out.
+
+    Args:
+        raw: folder of the original files.
+        description: the data set's `DATASET`; the names of its files tell images from labels.
+
+    Returns:
+        The data set, without attributes.
+    """
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     images, labels = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for name in described["files"]:
-            unpacked = Path(folder) / name.removesuffix(".gz")
-            with gzip.open(raw / name) as packed, unpacked.open("wb") as file:
-                shutil.copyfileobj(packed, file)
+        for name in description["files"]:
+            path = Path(folder) / name.removesuffix(".gz")
+            with gzip.open(raw / name) as archive, path.open("wb") as file:
+                shutil.copyfileobj(archive, file)
             if "images" in name:
-                images.append(read_image_file(str(unpacked)).numpy()[:, None])
+                images.append(read_image_file(str(path)).numpy()[:, None])
             else:
-                labels.append(read_label_file(str(unpacked)).numpy())
+                labels.append(read_label_file(str(path)).numpy())
+    total = sum(map(len, labels))
     return Dataset(
         images=np.concatenate(images),
         labels=np.concatenate(labels).astype(np.int64),
-        attributes=np.empty((sum(map(len, labels)), 0), dtype=np.uint8),
-        train=np.arange(sum(map(len, labels))) < len(labels[0]),
-        classes=described["classes"],
+        attributes=np.empty((total, 0), dtype=np.uint8),
+        train=np.arange(total) < len(labels[0]),
+        classes=description["classes"],
         attribute_names=[],
     )

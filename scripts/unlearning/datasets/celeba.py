@@ -1,6 +1,6 @@
 """CelebA, faces of celebrities with 40 attributes (Liu, Luo, Wang & Tang, ICCV 2015).
 
-Cut out are the middle 148×148 pixels, as is usual for autoencoders (for example in PyTorch-VAE). The published
+The middle 148×148 pixels are cut out, as is usual for autoencoders (for example in PyTorch-VAE). The published
 validation and test parts are held out.
 """
 
@@ -13,7 +13,7 @@ from unlearning.data import attribute_table
 from unlearning.data.dataset import Dataset
 from unlearning.io import downloads
 from unlearning.io.downloads import SOURCE_VARIABLE
-from unlearning.io.files import OF_THIS_DISK, temporary_folder
+from unlearning.io.files import DISK_ERRORS, link_folder, temporary_folder
 
 DATASET = {
     "name": "celeba",
@@ -78,11 +78,12 @@ ARCHIVE = {"img_align_celeba.zip": "md5:00d2c5bc6d35e252742224ab0c1e8fcb"}
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """From torchvision's folder celeba/ in `source`, unpacked or not, or by torchvision from its public place.
+    """Put the tables and the pictures into the folder `raw`.
 
-    Raises:
-        ValueError: it cannot be had; says how to get it.
-        OSError: `raw` cannot be written.
+    Args:
+        raw: folder for the files.
+        source: folder that holds celeba/ as torchvision lays it out, with the pictures unpacked or in their archive;
+            None for a download by torchvision.
     """
     if source is None:
         _download(raw)
@@ -90,21 +91,26 @@ def fetch(raw: Path, source: str | None) -> None:
         downloads.fetch(raw, DATASET, downloads.mirrors_of("celeba", source, []))
     unpacked = Path(source or "") / "celeba" / "img_align_celeba"
     if source and unpacked.is_dir():
-        attribute_table.place(unpacked, raw / "img_align_celeba")
+        link_folder(unpacked, raw / "img_align_celeba")
     elif not (raw / "img_align_celeba").is_dir():
         downloads.fetch(raw, DATASET | {"files": ARCHIVE}, downloads.mirrors_of("celeba", source, []))
         _unpack(raw)
 
 
 def read(raw: Path) -> Dataset:
-    """The published training part, then the validation and test parts, which are held out.
+    """Read the published training part, then the validation and test parts, which are held out.
+
+    Args:
+        raw: folder with the files that `fetch` put there.
+
+    Returns:
+        The data set, see `attribute_table.assemble`.
 
     Raises:
-        ValueError: the tables are not CelebA's, do not match each other or the pictures, or see
-            `pictures.decode_all`.
+        ValueError: the tables are not CelebA's, or do not match each other.
     """
     attributes = raw / "list_attr_celeba.txt"
-    count, header, *rows = attributes.read_text().splitlines()
+    count, header, *rows = attributes.read_text(encoding="utf-8").splitlines()
     if header.split() != DATASET["attributes"]:
         raise ValueError(f"{attributes}, line 2: not the {len(DATASET['attributes'])} attributes of CelebA")
     names, values = [], []
@@ -115,7 +121,7 @@ def read(raw: Path) -> Dataset:
         names.append(name)
         values.append(bytes(flag == "1" for flag in flags))
     parts = raw / "list_eval_partition.txt"
-    partition = dict(line.split() for line in parts.read_text().splitlines())
+    partition = dict(line.split() for line in parts.read_text(encoding="utf-8").splitlines())
     if int(count) != len(names) or list(partition) != names or not set(partition.values()) <= {"0", "1", "2"}:
         raise ValueError(
             f"{attributes}: states {count} pictures, has rows for {len(names)}, and {parts.name} for {len(partition)}; "
@@ -135,15 +141,15 @@ def _download(raw: Path) -> None:
     from torchvision.datasets import CelebA
     from torchvision.datasets.utils import download_file_from_google_drive
 
-    wanted = DATASET["files"] | ({} if (raw / "img_align_celeba").is_dir() else ARCHIVE)
+    files = DATASET["files"] | ({} if (raw / "img_align_celeba").is_dir() else ARCHIVE)
     try:
         for identifier, md5, name in CelebA.file_list:
-            if name in wanted and not downloads.is_whole(raw / name, wanted[name]):
+            if name in files and not downloads.is_whole(raw / name, files[name]):
                 with temporary_folder(raw / ".download") as temporary:
                     download_file_from_google_drive(identifier, str(temporary), name, md5)
                     (temporary / name).replace(raw / name)
-    except Exception as error:  # gdown, which torchvision downloads with, raises kinds of its own
-        if getattr(error, "errno", None) in OF_THIS_DISK:
+    except Exception as error:  # torchvision downloads with gdown, which raises kinds of its own
+        if getattr(error, "errno", None) in DISK_ERRORS:
             raise
         raise ValueError(
             f"CelebA could not be had: {error}\nIts licence forbids to pass it on. Download img_align_celeba.zip, "

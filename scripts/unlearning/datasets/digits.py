@@ -26,16 +26,23 @@ DATASET = {
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """Copy the file out of the installed scikit-learn; no network and no other source is needed."""
-    # Not sklearn.datasets.load_digits: that costs a second of imports and has no checksum.
+    """Copy the file out of the installed scikit-learn; `source` is not needed."""
+    # Not sklearn.datasets.load_digits: it takes a second of imports and has no checksum.
     bundled = files("sklearn").joinpath("datasets", "data", "digits.csv.gz")
-    with as_file(bundled) as source, atomic_path(raw / "digits.csv.gz") as temporary:
-        shutil.copyfile(source, temporary)
+    with as_file(bundled) as original, atomic_path(raw / "digits.csv.gz") as temporary:
+        shutil.copyfile(original, temporary)
     verify_files(raw, DATASET["files"])
 
 
 def read(raw: Path) -> Dataset:
-    """Grey values 0…16 become 0…255; a fifth of each class, fixed for good, is held out; attributes are measured."""
+    """Read the images: grey values 0…16 become 0…255, and attributes are measured.
+
+    Args:
+        raw: folder with the file that `fetch` put there.
+
+    Returns:
+        The data set; a fifth of each class, always the same, is held out.
+    """
     from sklearn.model_selection import train_test_split
 
     table = np.loadtxt(raw / "digits.csv.gz", delimiter=",", dtype=np.int64)

@@ -36,12 +36,12 @@ DATASET = {
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """From `source`, or from torchvision's mirrors."""
+    """Get the files from `source`, or from torchvision's mirrors."""
     from torchvision.datasets import FashionMNIST
 
     downloads.fetch(raw, DATASET, downloads.mirrors_of(DATASET["name"], source, FashionMNIST.mirrors))
 
 
 def read(raw: Path) -> Dataset:
-    """As published: 60,000 images to train with and 10,000 held out."""
+    """Read the published splits: 60,000 training images and 10,000 held-out images."""
     return idx.read(raw, DATASET)

@@ -1,8 +1,8 @@
-"""ImageNet-1K, photographs of 1,000 kinds of things (Russakovsky et al., IJCV 2015), 100 of each to train with.
+"""ImageNet-1K, photographs of 1,000 kinds of things (Russakovsky et al., IJCV 2015).
 
-The short side is resized to 224 pixels, as ViT-MAE's published weights expect, and the middle cut out. Of
-1.28 million training images the first hundred of each class by name are used, as many as Li et al. (ICLR
-2024) use, and all 50,000 validation images, which are held out.
+The short side is resized to 224 pixels, as ViT-MAE's published weights expect, and the middle is cut out. Of 1.28
+million training images, the first hundred of each class by name are used, as many as Li et al. (ICLR 2024) use. All
+50,000 validation images are held out.
 """
 
 from pathlib import Path
@@ -24,10 +24,10 @@ DATASET = {
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """From the user's own copy in `source`."""
+    """Take the pictures from the user's own copy in `source`."""
     class_folders.fetch(raw, DATASET, source)
 
 
 def read(raw: Path) -> Dataset:
-    """The training images, then the validation images."""
+    """Read the training images, then the validation images, which are held out."""
     return class_folders.read(raw, DATASET)

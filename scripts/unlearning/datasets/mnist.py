@@ -26,12 +26,12 @@ DATASET = {
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """From `source`, or from torchvision's mirrors."""
+    """Get the files from `source`, or from torchvision's mirrors."""
     from torchvision.datasets import MNIST
 
     downloads.fetch(raw, DATASET, downloads.mirrors_of(DATASET["name"], source, MNIST.mirrors))
 
 
 def read(raw: Path) -> Dataset:
-    """As published: 60,000 images to train with and 10,000 held out; attributes are measured."""
+    """Read the published splits, 60,000 training and 10,000 held-out images, and measure their attributes."""
     return handwriting.with_attributes(idx.read(raw, DATASET))

@@ -1,8 +1,8 @@
-"""Places365, photographs of 365 kinds of scenes (Zhou et al., TPAMI 2018), 250 of each to train with.
+"""Places365, photographs of 365 kinds of scenes (Zhou et al., TPAMI 2018).
 
-The short side is resized to 256 pixels, the size that Palette fills in, and the middle cut out. Li et al.
-(ICLR 2024) use 5,000 images of each class; that would be 359 GB, and every job holds all images in memory. Here
-it is the first 250 of each class by name, and all 36,500 validation images, which are held out.
+The short side is resized to 256 pixels, the size of Palette's images, and the middle is cut out. The first 250
+training images of each class by name are used. Li et al. (ICLR 2024) use 5,000 images of each class: these would take
+359 GB, and every job holds all images in memory. All 36,500 validation images are held out.
 """
 
 from pathlib import Path
@@ -24,10 +24,10 @@ DATASET = {
 
 
 def fetch(raw: Path, source: str | None) -> None:
-    """From the user's own copy in `source`."""
+    """Take the pictures from the user's own copy in `source`."""
     class_folders.fetch(raw, DATASET, source)
 
 
 def read(raw: Path) -> Dataset:
-    """The training images, then the validation images."""
+    """Read the training images, then the validation images, which are held out."""
     return class_folders.read(raw, DATASET)

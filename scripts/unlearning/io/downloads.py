@@ -1,56 +1,64 @@
-"""Original files from the user's own source or from public mirrors: whole, as their checksums say, or not at all."""
+"""Original files from the user's own source or from public mirrors: whole, or not at all."""
 
 import shutil
 import socket
 from pathlib import Path
 
 from unlearning.io.checksums import difference, verify_file
-from unlearning.io.files import OF_THIS_DISK, atomic_path
+from unlearning.io.files import DISK_ERRORS, atomic_path
 
-PATIENCE = 60  # seconds without a byte from a mirror
+SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable with the user's own source of original files
+PATIENCE = 60  # seconds to wait for the next byte from a mirror
 
 
-def fetch(raw: Path, described: dict, mirrors: list[str]) -> None:
-    """Put the original files into `raw`; one that is there and whole is not fetched again.
+def fetch(raw: Path, description: dict, mirrors: list[str]) -> None:
+    """Put the original files into `raw`; a file that is there with its checksum is not fetched again.
 
     Args:
         raw: folder for the files.
-        described: the data set's `DATASET`.
-        mirrors: URLs of folders with the files, or paths of folders; tried in this order.
+        description: the data set's `DATASET`.
+        mirrors: URLs or paths of folders with the files; they are tried in this order.
 
     Raises:
-        ValueError: no mirror gave a file with the published checksum; says what each gave instead.
-        OSError: `raw` cannot be written.
+        ValueError: no mirror has a file with the published checksum. The message says what is wrong at each mirror.
     """
-    for name, checksum in described["files"].items():
-        path = raw / name
-        if is_whole(path, checksum):
-            continue
-        failures = []
-        for mirror in mirrors:
-            origin = f"{mirror.rstrip('/')}/{name}"
-            try:
-                with atomic_path(path) as temporary:
-                    _get(origin, temporary)
-                    if wrong := difference(temporary, checksum):
-                        raise ValueError(wrong)
-                break
-            except (ValueError, OSError, RuntimeError) as error:
-                if getattr(error, "errno", None) in OF_THIS_DISK:
-                    raise
-                failures.append(f"  {origin}: {getattr(error, 'strerror', None) or error}")
-        else:
-            cure = f"Put a whole copy there and run again; its source: {described['source']}."
-            if any("://" in mirror for mirror in mirrors):
-                cure = (
-                    f"Without a network, name a folder that holds {described['name']}/{name} as data_source in "
-                    f"config.yaml, or in the environment variable {SOURCE_VARIABLE}."
-                )
-            raise ValueError("\n".join([f"{described['name']}: {name} could not be had:", *failures, cure]))
+    for name, checksum in description["files"].items():
+        if not is_whole(raw / name, checksum):
+            origins = [f"{mirror.rstrip('/')}/{name}" for mirror in mirrors]
+            failures = _fetch_file(raw / name, checksum, origins)
+            if len(failures) == len(origins):
+                cure = _cure(description, name, mirrors)
+                raise ValueError("\n".join([f"{description['name']}: {name} could not be had:", *failures, cure]))
+
+
+def _fetch_file(path: Path, checksum: str, origins: list[str]) -> list[str]:
+    """Fetch a file from the first origin that has it; returns a line for each origin before that one."""
+    failures = []
+    for origin in origins:
+        try:
+            with atomic_path(path) as temporary:
+                _get(origin, temporary)
+                if problem := difference(temporary, checksum):
+                    raise ValueError(problem)
+            break
+        except (ValueError, OSError, RuntimeError) as error:
+            if getattr(error, "errno", None) in DISK_ERRORS:
+                raise
+            failures.append(f"  {origin}: {getattr(error, 'strerror', None) or error}")
+    return failures
+
+
+def _cure(description: dict, name: str, mirrors: list[str]) -> str:
+    if any("://" in mirror for mirror in mirrors):
+        return (
+            f"Without a network, name a folder that holds {description['name']}/{name} as data_source in "
+            f"config.yaml, or in the environment variable {SOURCE_VARIABLE}."
+        )
+    return f"Put a whole copy there and run again; its source: {description['source']}."
 
 
 def mirrors_of(name: str, source: str | None, public: list[str]) -> list[str]:
-    """Where to look for a data set: the user's own source alone, or the public mirrors."""
+    """List the folders to look for a data set: only the user's own source where there is one, or the public mirrors."""
     return [f"{source.rstrip('/')}/{name}/"] if source else public
 
 
@@ -61,7 +69,7 @@ def _get(origin: str, target: Path) -> None:
     from torchvision.datasets.utils import download_url
 
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)  # torchvision has none of its own, and would wait for ever
+    socket.setdefaulttimeout(PATIENCE)  # torchvision sets no timeout and would wait for ever
     try:
         download_url(origin, str(target.parent), target.name)
     except TimeoutError:
@@ -71,12 +79,9 @@ def _get(origin: str, target: Path) -> None:
 
 
 def is_whole(path: Path, checksum: str) -> bool:
-    """Whether a file is there, and as it was published."""
+    """Tell whether a file is there and has its published checksum."""
     try:
         verify_file(path, checksum)
     except ValueError:
         return False
     return True
-
-
-SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable that says where else to find original files

@@ -1,6 +1,6 @@
-"""Published weights from a folder or the Hugging Face hub, never used unchecked.
+"""Published weights from a folder or the Hugging Face hub; their checksum is always verified.
 
-Nothing here imports torch: the workflow fetches what its jobs will need before the first of them.
+Nothing here imports torch: the workflow fetches the weights before the first job starts.
 """
 
 from collections.abc import Iterator
@@ -9,27 +9,32 @@ from pathlib import Path
 
 from unlearning.io.files import sha256_of_file
 
-CONFIG = "config.json"  # which describes the network that the weights belong to
+CONFIG = "config.json"  # describes the network that the weights belong to
 
 
 def weights_file(published: dict, key: str) -> Path:
-    """The file of weights; where `config_sha256` is given, the network's `config.json` lies beside it.
+    """Find or download a file of weights and verify its checksum.
 
     Args:
-        published: `source` (a local folder, or a name on the hub), `file` in it, and its `sha256`.
-        key: of the experiment's configuration, with its file where that is known, for messages.
+        published: `source` (a local folder, or a name on the hub), `file` (the name of the file in it), `sha256` of
+            the file and, where the network's `config.json` is needed beside it, `config_sha256`.
+        key: key of `published` in the experiment's configuration, for messages; with the name of the configuration
+            file where it is known.
+
+    Returns:
+        Path of the file.
 
     Raises:
-        ValueError: a file cannot be had, or has another checksum.
+        ValueError: a file is missing or has another checksum, or the two files are not in one folder.
     """
-    wanted = {"sha256": published["file"]} | ({"config_sha256": CONFIG} if "config_sha256" in published else {})
-    paths = [_checked(published["source"], file, published[check], key, check) for check, file in wanted.items()]
+    files = {"sha256": published["file"]} | ({"config_sha256": CONFIG} if "config_sha256" in published else {})
+    paths = [_verified(published["source"], file, published[check], key, check) for check, file in files.items()]
     if len({path.parent for path in paths}) > 1:
         raise ValueError(f"{key}.source: {paths[0]} and {CONFIG} are not in one folder; name a folder that has both")
     return paths[0]
 
 
-def _checked(source: str, file: str, sha256: str, key: str, check: str) -> Path:
+def _verified(source: str, file: str, sha256: str, key: str, check: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     path = Path(source) / file
@@ -41,9 +46,9 @@ def _checked(source: str, file: str, sha256: str, key: str, check: str) -> Path:
                 f"{key}.source = {source!r}: neither a folder with {file} nor a name on the hub ({error}); name "
                 "a folder that holds the file"
             ) from None
-    if (found := sha256_of_file(path)) != sha256:
+    if (actual := sha256_of_file(path)) != sha256:
         raise ValueError(
-            f"{key}.{check} = {sha256}, but {path} has the SHA-256 {found}: damaged or another version; fetch it "
+            f"{key}.{check} = {sha256}, but {path} has the SHA-256 {actual}: damaged or another version; fetch it "
             "again, or correct the key"
         )
     return path
@@ -51,7 +56,14 @@ def _checked(source: str, file: str, sha256: str, key: str, check: str) -> Path:
 
 @contextmanager
 def explain_unreadable(path: Path, key: str) -> Iterator[None]:
-    """Name the file and the key of weights that no library can read, although their checksum is right.
+    """Name the file and the key of weights that have the right checksum but cannot be read.
+
+    Args:
+        path: file that the block reads.
+        key: as in `weights_file`.
+
+    Yields:
+        None.
 
     Raises:
         ValueError: reading failed.

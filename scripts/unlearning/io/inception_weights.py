@@ -1,6 +1,6 @@
-"""Weights of Inception, the network of published Fréchet distances: a tracked, checksummed download.
+"""Weights of Inception, the network of published Fréchet distances: a download with a checksum.
 
-Nothing here imports torch: the workflow looks at it before any job.
+Nothing here imports torch: the workflow fetches the weights before the first job starts.
 """
 
 from pathlib import Path
@@ -18,11 +18,15 @@ INCEPTION = {
 
 
 def fetch(folder: Path, source: str | None) -> None:
-    """Put the file into `folder`, from `source` (a folder or URL that holds inception/{file}) or pytorch-fid's release.
+    """Put the file into `folder`. On a full disk, `explain_full_disk` raises an OSError.
+
+    Args:
+        folder: folder for the file.
+        source: folder or URL that holds inception/{file}; None for pytorch-fid's release.
 
     Raises:
-        ValueError: it could not be had with its checksum; says what to do without a network, or without the file.
-        OSError: the disk is full.
+        ValueError: there is no file with the checksum. The message says what to do without a network, or without
+            the file.
     """
     from pytorch_fid.inception import FID_WEIGHTS_URL
 

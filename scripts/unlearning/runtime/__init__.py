@@ -1,4 +1,4 @@
-"""What a job needs of the machine that it runs on: log, end, checkpoint, device, locks, SLURM and provenance.
+"""What connects a job with its machine: log, end, checkpoint, device, locks, SLURM, random seeds and provenance.
 
-Start with `job.run`, which every script ends with.
+Start with `job.run`: every script calls it.
 """

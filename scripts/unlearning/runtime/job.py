@@ -1,4 +1,4 @@
-"""How a script runs as a Snakemake job: its keywords, its log file, its end."""
+"""How a script runs as a Snakemake job: its arguments, its log file, its end."""
 
 import logging
 import os
@@ -13,18 +13,19 @@ import psutil
 
 from unlearning.runtime import stop
 
-GRACE = 5  # seconds for an orphan to save its state
+GRACE = 5  # seconds that an orphan has to save its state
 
 
 def run(main: Callable, snakemake) -> None:
-    """Call `main` with the rule's named inputs and outputs (as paths), and with the params and wildcards that it takes.
+    """Call `main` with the inputs, outputs, params and wildcards of its rule.
 
-    A list of files becomes a list of paths, an empty one None; a wildcard of digits a number. A param that `main` does
-    not take, such as the hash of the code, only makes the job run again. A file that it does not take, or anything
-    that the rule does not give, is a TypeError.
+    Inputs and outputs become paths; a list of files becomes a list of paths, an empty list None. A wildcard of digits
+    becomes a number. A param or wildcard that `main` does not take is left out: the hash of the code is a param only
+    so that the job runs again. An input or output that `main` does not take is a TypeError, and so is an argument of
+    `main` that the rule does not have.
 
     Args:
-        main: the script's function, keyword-only.
+        main: the script's function; all arguments by keyword.
         snakemake: the object that Snakemake puts into a script.
     """
     _write_everything_to(Path(snakemake.log[0]))
@@ -43,7 +44,7 @@ def _paths(value) -> Path | list[Path] | None:
 
 
 def _write_everything_to(log: Path) -> None:
-    # The descriptors and not sys.stdout: that catches child processes and C libraries too.
+    # The file descriptors, not sys.stdout: child processes and C libraries write to them too.
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -53,10 +54,10 @@ def _write_everything_to(log: Path) -> None:
 
 
 def end_with_parents() -> None:
-    """End when the Snakemake process that waits for this job is killed.
+    """End this process soon after the Snakemake process that waits for it was killed.
 
-    Otherwise an orphan would go on computing beside the job that the next Snakemake starts. The
-    shell between the two would survive, so both nearest ancestors are watched.
+    Otherwise the orphan would compute beside the job that the next Snakemake starts. The shell between Snakemake and
+    this process may survive, so both nearest ancestors are watched.
     """
     ancestors = psutil.Process().parents()[:2]
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from unlearning.io.files import ROOT, sha256_of, sha256_of_file
 
-COMMAND = "UNLEARNING_COMMAND"
+COMMAND = "UNLEARNING_COMMAND"  # environment variable
 PACKAGES = (
     "snakemake",
     "torch",
@@ -31,7 +32,12 @@ PACKAGES = (
 
 
 def environment() -> dict:
-    """Commit and dirty flag, package versions and hardware of this process; all strings or numbers."""
+    """Describe the code, the packages and the machine of this process.
+
+    Returns:
+        Commit and dirty flag (see `git_state`), versions of Python and packages, platform, host, CPU and number of
+        cores.
+    """
     return {
         **git_state(),
         "python": platform.python_version(),
@@ -44,22 +50,28 @@ def environment() -> dict:
 
 
 def remember_command(arguments: list[str]) -> None:
-    """Let the jobs that this process starts know the command that started it."""
+    """Tell the jobs of this process, by the environment, which command started it."""
     os.environ[COMMAND] = shlex.join(arguments)
 
 
 def command() -> str | None:
-    """The command that started the workflow; None in a job that was started by hand."""
+    """Return the command that started the workflow; None in a job that was started by hand."""
     return os.environ.get(COMMAND)
 
 
 def git_state() -> dict:
-    """The commit of the code and whether it was changed since; both None outside a Git checkout."""
+    """Describe the version of this repository's code.
+
+    Returns:
+        `commit` and `dirty` (whether a file was changed since). Both are None where this repository is no Git checkout,
+        even where it lies inside another one.
+    """
     try:
-        commit = _git("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+        if ROOT.samefile(_git("rev-parse", "--show-toplevel")):
+            return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
+        pass
+    return {"commit": None, "dirty": None}
 
 
 def _git(*arguments: str) -> str:
@@ -76,12 +88,23 @@ def _version(package: str) -> str | None:
 
 def _cpu() -> str:
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
-    return names[0].split(":", 1)[1].strip() if names else platform.processor()
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    model = re.search(r"model name\s*:(.*)", text)
+    return model.group(1).strip() if model else platform.processor()
 
 
 def run_record(*, settings: dict, code: str, inputs: dict[str, Path]) -> dict:
-    """What a result must say about where it comes from: settings, code, inputs, machine and when its job started."""
+    """Describe where a result comes from.
+
+    Args:
+        settings: settings of the run.
+        code: hash of the code, see `code_hash`.
+        inputs: files that the job reads, by name.
+
+    Returns:
+        The settings and their hash, the hashes of code and inputs, the environment, and the time (UTC) at which the job
+        started.
+    """
     return {
         "settings": settings,
         "config_sha256": sha256_of(settings),

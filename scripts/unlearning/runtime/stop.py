@@ -1,7 +1,7 @@
 """Stopping a job on request, after its state was saved.
 
-Clusters send SIGTERM (or, where told to, SIGUSR1) some seconds before they kill a job: at preemption,
-at the time limit, on `scancel`. A job that can be resumed saves its state and ends.
+Clusters send SIGTERM or SIGUSR1 some seconds before they kill a job: at preemption, at the time limit, on
+`scancel`. A job with a checkpoint then saves its state and ends.
 """
 
 import signal
@@ -12,6 +12,6 @@ EXIT_CODE = 143  # of a process that ends on SIGTERM
 
 
 def listen() -> None:
-    """From now on, note SIGTERM and SIGUSR1 instead of dying of them; whoever saves state looks at `requested`."""
+    """From now on, SIGTERM and SIGUSR1 set `requested` and do not end the process."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda *_: requested.set())

@@ -113,7 +113,7 @@ def test_without_a_folder_the_data_set_says_where_to_get_it(place):
 
 def test_the_experiments_are_right_with_the_published_classes(source, root, monkeypatch):
     """And with a tenth of the published held-out images of each, and of Inception's features."""
-    monkeypatch.setattr("unlearning.config.checks.FEATURES", FEATURES // 10)
+    monkeypatch.setattr("unlearning.config.image_counts.FEATURES", FEATURES // 10)
     write_empty(source / "imagenet", [f"n{number:08d}" for number in range(1000)], 5)
     write_empty(source / "places", [f"scene{number}" for number in range(365)], 10)
     for name, sizes in {"imagenet-i2i": (100, 100, 800), "places-i2i": (50, 50, 265)}.items():
