@@ -36,15 +36,15 @@ def main(
     """Train one model from scratch.
 
     Args:
-        experiment: Name of the experiment.
+        experiment: name of the experiment.
         method: 'original' or 'retrain'.
-        seed: Of the run.
-        architecture: The key `model` of the experiment's configuration.
-        training: Its key `training`.
+        seed: the seed of the run.
+        architecture: the key `model` of the experiment's configuration.
+        training: the key `training` of the configuration.
         device: 'cpu', 'cuda' or 'auto'.
-        code: Hash of the code that runs.
-        dataset: The prepared data set.
-        forget_set: The images to leave out; None for the original, which must not depend on it.
+        code: hash of the code that runs.
+        dataset: the prepared data set.
+        forget_set: the images to leave out; None for the original, which must not depend on it.
         model: Safetensors file to write: the weights.
         optimizer: Safetensors file to write: Adam's state, from which training could continue.
         losses: CSV file to write: the mean loss of each epoch; nats per image, or a completing model's own loss.

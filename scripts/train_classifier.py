@@ -32,11 +32,11 @@ def main(
 
     Args:
         classifier: 'judge' or 'guide'.
-        settings: The key of that name of the experiment's configuration.
-        attribute: To tell apart instead of the data set's classes; None to tell apart the classes.
+        settings: the key `judge` or `guide` of the experiment's configuration.
+        attribute: the attribute whose two values the classifier tells apart; None for the data set's classes.
         device: 'cpu', 'cuda' or 'auto'.
-        code: Hash of the code that runs.
-        dataset: The prepared data set.
+        code: hash of the code that runs.
+        dataset: the prepared data set.
         model: Safetensors file to write: the weights.
         accuracy: JSON file to write: the accuracy and the confusion matrix on the held-out split.
         losses: CSV file to write: the mean loss of each epoch.
@@ -74,10 +74,10 @@ def build(settings: dict, image_shape: list[int], classes: int, seed: int) -> Cl
     """A freshly initialised classifier.
 
     Args:
-        settings: Widths of its layers.
+        settings: the widths of its layers.
         image_shape: (C, H, W).
-        classes: Number of classes.
-        seed: Of the run.
+        classes: number of classes.
+        seed: the seed of the run.
 
     Returns:
         The classifier, on the CPU.

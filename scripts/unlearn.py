@@ -39,18 +39,18 @@ def main(
     """Unlearn the forget set.
 
     Args:
-        experiment: Name of the experiment.
-        method: Name of the row; the settings name the file in `unlearning/methods`.
-        seed: Of the run, and of the original model that the run starts from.
-        settings: See `unlearning.training.settings.UnlearningSettings`.
+        experiment: name of the experiment.
+        method: name of the row; the settings name the file in `unlearning/methods`.
+        seed: the seed of the run, and of the original model that the run starts from.
+        settings: see `unlearning.training.settings.UnlearningSettings`.
         device: 'cpu', 'cuda' or 'auto'.
-        code: Hash of the code that runs, the method's file included.
-        original: The trained model.
+        code: hash of the code that runs, the method's file included.
+        original: the trained model.
         model: Safetensors file to write: the weights after the last step, which are not finite if the run diverged.
         steps: CSV file to write: one row per step.
         measurements: CSV file to write: one row per measurement of the forget fraction.
         record: JSON file to write: status, cost and provenance.
-        inputs: Other files to read, see `load_inputs`.
+        inputs: other files to read, see `load_inputs`.
     """
     target = prepare_device(device)
     files = {name: path for name, path in {"original": original, **inputs}.items() if path}
@@ -96,14 +96,14 @@ def load_inputs(
     """Read what the run needs beside the original model.
 
     Args:
-        selection: Which images are retained, see `UnlearningSettings.retain_images`.
-        device: Where the run computes.
-        dataset: The prepared data set.
-        forget_set: The images to forget and to retain.
-        judge: The classifier that counts the forgotten classes among samples.
-        guide: The second classifier; None where the experiment has none.
+        selection: which images are retained, see `UnlearningSettings.retain_images`.
+        device: where the run computes.
+        dataset: the prepared data set.
+        forget_set: the images to forget and to retain.
+        judge: the classifier that counts the forgotten classes among samples.
+        guide: the second classifier; None where the experiment has none.
         moments: Adam's state at the end of the original's training; None if the run does not start from it.
-        proxy: Another data set, whose images replace the retain set; None if none does.
+        proxy: another data set, whose images replace the retain set; None if none does.
 
     Returns:
         Images and networks on the device.

@@ -21,9 +21,9 @@ def peak_mib(work: Callable[[dict, torch.device], None], experiment: dict, devic
     another process is subtracted, which does the same work with the small model of configs/digits.yaml.
 
     Args:
-        work: What to measure; it must be possible to pickle it.
-        experiment: A checked configuration.
-        device: That computes.
+        work: what to measure; it must be possible to pickle it.
+        experiment: a checked configuration.
+        device: the device that computes.
 
     Returns:
         MiB.

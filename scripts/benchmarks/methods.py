@@ -47,15 +47,15 @@ class Bench:
     """One method on a fresh model.
 
     Args:
-        name: Of the row.
-        settings: Of the row.
-        experiment: A checked configuration.
-        device: That computes.
+        name: the name of the row.
+        settings: the settings of the row.
+        experiment: a checked configuration.
+        device: the device that computes.
 
     Attributes:
-        name: Of the row.
-        seconds: Of each step that was timed.
-        model: On which the method runs.
+        name: the name of the row.
+        seconds: the seconds of each timed step.
+        model: the model on which the method runs.
     """
 
     def __init__(self, name: str, settings: UnlearningSettings, experiment: dict, device: torch.device):
@@ -132,9 +132,9 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
     """Measure steps of every row in turn.
 
     Args:
-        experiment: A checked configuration.
-        device: That computes.
-        rounds: Timed steps of each row.
+        experiment: a checked configuration.
+        device: the device that computes.
+        rounds: timed steps of each row.
 
     Returns:
         By row: milliseconds of a step; its ratios to a step of `finetune`, of `surgery_retain` and of UNO in the

@@ -44,11 +44,11 @@ def loss_curve(experiment: dict, precision: str, seed: int, images: torch.Tensor
     """Train a model.
 
     Args:
-        experiment: A checked configuration.
-        precision: Of the loss, see `training.train.losses_of_images`.
-        seed: Of the run.
+        experiment: a checked configuration.
+        precision: the precision of the loss, see `training.train.losses_of_images`.
+        seed: the seed of the run.
         images: (N, C, H, W) uint8 to train on.
-        epochs: Number of epochs.
+        epochs: number of epochs.
 
     Returns:
         The seed, the mean loss of each epoch in nats per image, and the seconds of training.
@@ -78,11 +78,11 @@ def compare(name: str, precisions: list[str], device: torch.device, count: int, 
     """Train the model of an experiment in each precision and with each seed.
 
     Args:
-        name: Of the experiment.
+        name: the name of the experiment.
         precisions: 'float32' first.
-        device: That computes.
-        count: Number of images.
-        epochs: Of each training.
+        device: the device that computes.
+        count: number of images.
+        epochs: the epochs of each training.
 
     Returns:
         The curves by precision, and their largest distances from float32's.

@@ -22,9 +22,9 @@ def product_errors(experiment: dict, device: torch.device, rounds: int) -> dict[
     """Measure each way to a Hessian-vector product.
 
     Args:
-        experiment: A checked configuration.
-        device: That computes.
-        rounds: Products of each way.
+        experiment: a checked configuration.
+        device: the device that computes.
+        rounds: products of each way.
 
     Returns:
         By way: median milliseconds; the error relative to the product in float64, once with oneDNN's convolutions,

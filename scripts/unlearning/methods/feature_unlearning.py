@@ -36,10 +36,10 @@ class Feature:
     """What `direction` needs of the feature.
 
     Attributes:
-        teacher: The frozen original.
+        teacher: the frozen original.
         direction: z_e, (D,).
         midpoint: δ, a scalar; a latent with a larger projection shows the feature.
-        batch_size: Half the number of latents of a step.
+        batch_size: half the number of latents of a step.
     """
 
     teacher: nn.Module

@@ -35,7 +35,7 @@ class Saliency:
     """What `direction` needs beside the step.
 
     Attributes:
-        teacher: The frozen original.
+        teacher: the frozen original.
         salient: (P,) 1 for weights that may change, else 0.
         retain: (N, C, H, W) uint8 images to pair forget images with.
         reduction: 'sum' or 'mean' over the images of a batch.

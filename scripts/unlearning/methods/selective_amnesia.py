@@ -46,11 +46,11 @@ class Memory:
     """What `direction` needs beside the step.
 
     Attributes:
-        teacher: The frozen original, which generates the replay.
+        teacher: the frozen original, which generates the replay.
         point: θ₀, (P,).
         fisher: F, (P,), per image.
-        guide: Classifies the replay.
-        forgotten: Class numbers (K,) that are not replayed.
+        guide: the classifier of the replay.
+        forgotten: class numbers (K,) that are not replayed.
         reduction: 'sum' or 'mean' over the images of a batch.
     """
 

@@ -18,9 +18,9 @@ class Loss:
     The batch is drawn, and value and gradient are computed, when they are first needed.
 
     Args:
-        model: In the mode (train or eval) in which the loss is evaluated.
-        draw: Returns the batch that the loss is evaluated on. It is called once.
-        evaluate: Returns the scalar L(θ) on a batch, at the model's current parameters.
+        model: the model, in the mode (train or eval) in which the loss is evaluated.
+        draw: returns the batch that the loss is evaluated on. It is called once.
+        evaluate: returns the scalar L(θ) on a batch, at the model's current parameters.
 
     Example:
         Value, gradient and curvature of one loss::
@@ -117,8 +117,8 @@ class BatchLoss(Loss):
     """The model's own loss on one batch of images.
 
     Args:
-        model: See `Loss`.
-        draw: Returns images (B, C, H, W) and their noise.
+        model: see `Loss`.
+        draw: returns images (B, C, H, W) and their noise.
         reduction: 'sum' or 'mean' over the images of the batch.
 
     Example:
@@ -149,7 +149,7 @@ class WeightedSum(Loss):
     """L + w K of two losses. Each of them is evaluated once, even if it is a part of several sums.
 
     Args:
-        model: See `Loss`.
+        model: see `Loss`.
         first: L.
         weight: w.
         second: K.
@@ -171,7 +171,7 @@ def exact_hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
     A loss whose gradient is needed, too, should compute it by `Loss.twice_differentiable_gradient`.
 
     Args:
-        pairs: Losses of one model, each with its vector (P,).
+        pairs: losses of one model, each with its vector (P,).
 
     Returns:
         The sum of the products.

@@ -17,10 +17,10 @@ def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, set
     """The model's loss on a batch, which is drawn with replacement when it is first needed.
 
     Args:
-        model: In the mode in which it is evaluated.
+        model: the model, in the mode in which the loss is evaluated.
         images: (N, C, H, W) uint8 images to draw from.
-        generator: For the batch and its noise.
-        settings: Size of the batch, and the reduction of the loss.
+        generator: the generator of the batch and its noise.
+        settings: size of the batch, and the reduction of the loss.
 
     Returns:
         The loss.
@@ -39,11 +39,11 @@ def histogram_loss(
     """KL(p̄ ‖ q): p̄ is the guide's mean softmax over generated samples, q is uniform over the retained classes.
 
     Args:
-        model: Generates the samples.
-        guide: Classifies them.
-        forgotten: Numbers (F,) of the forgotten classes; q is `TINY_SHARE` on each of them.
-        generator: For the latents.
-        batch_size: Number of samples.
+        model: the model that generates the samples.
+        guide: the classifier of the samples.
+        forgotten: numbers (F,) of the forgotten classes; q is `TINY_SHARE` on each of them.
+        generator: the generator of the latents.
+        batch_size: number of samples.
 
     Returns:
         The loss; its latents are drawn when they are first needed.

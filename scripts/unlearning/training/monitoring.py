@@ -43,8 +43,8 @@ def measured_steps(schedule: list[dict], steps: int) -> set[int]:
     """The steps after which the forget fraction is measured and gradients are inspected.
 
     Args:
-        schedule: Parts `{until, every}`, in growing order.
-        steps: Length of the run.
+        schedule: parts `{until, every}`, in growing order.
+        steps: length of the run.
 
     Returns:
         Numbers of steps; the last step is always one of them.
@@ -62,10 +62,10 @@ class ForgottenCounter:
     Counting leaves the model's mode and buffers as they are.
 
     Args:
-        model: Makes the images.
-        inputs: The classifiers, the forgotten classes, and the images that a completing model completes.
-        samples: Images of each measurement.
-        seed: Of the run.
+        model: the model that makes the images.
+        inputs: the classifiers, the forgotten classes, and the images that a completing model completes.
+        samples: images of each measurement.
+        seed: the seed of the run.
     """
 
     def __init__(self, model: nn.Module, inputs: UnlearningInputs, samples: int, seed: int):
@@ -79,8 +79,8 @@ class ForgottenCounter:
         """Count the forgotten classes among fresh samples, as the judge sees them.
 
         Args:
-            step: Number of the last step.
-            generator: For the samples.
+            step: number of the last step.
+            generator: the generator of the samples.
 
         Returns:
             One row with the columns `MEASUREMENT_COLUMNS`.
@@ -130,9 +130,9 @@ def inspect_after(model: nn.Module, step: Step, before: Tensor) -> dict[str, flo
     """All the values of `INSPECTED`, once the parameters are updated.
 
     Args:
-        model: After the update.
-        step: The step, whose losses are evaluated again.
-        before: What `inspect` returned before the update.
+        model: the model after the update.
+        step: the step, whose losses are evaluated again.
+        before: what `inspect` returned before the update.
 
     Returns:
         The values by name.
@@ -146,7 +146,7 @@ class Stopwatch:
     """Adds up the seconds of `with` blocks. It waits for the device at the start and at the end of each block.
 
     Args:
-        device: That computes.
+        device: the device that computes.
 
     Example:
         Seconds of two pieces of work, without what happens between them::
@@ -177,9 +177,9 @@ class ReferenceStepTimer:
     A machine's speed changes from minute to minute. The ratio of a method's step to a reference step does not.
 
     Args:
-        model: The model, before any of its parameters are frozen.
+        model: the model, before any of its parameters are frozen.
         retain: (N, C, H, W) uint8 images to keep.
-        settings: Of the run.
+        settings: the settings of the run.
     """
 
     def __init__(self, model: nn.Module, retain: Tensor, settings: UnlearningSettings):
@@ -213,16 +213,16 @@ def drift(before: dict[str, Tensor], model: nn.Module, method: ModuleType, statu
     """How far encoder and decoder of a completing model moved: |θ − θ₀| / |θ₀| of each.
 
     Args:
-        before: The model's state before the run.
-        model: After the run.
-        method: A file of `unlearning.methods`.
-        status: Of the run.
+        before: the model's state before the run.
+        model: the model after the run.
+        method: a file of `unlearning.methods`.
+        status: the status of the run.
 
     Returns:
         `encoder_drift` and `decoder_drift`; nothing of a diverged run, whose weights are not finite.
 
     Raises:
-        RuntimeError: A method that declares ENCODER_ONLY changed something else, in whatever run.
+        RuntimeError: a method that declares ENCODER_ONLY changed something else, whether the run diverged or not.
     """
     after, of_encoder = model.state_dict(), model.encoder_parameters()
     of_decoder = before.keys() - of_encoder

@@ -19,12 +19,12 @@ class Adam:
     compiler, 4.2 s of import on the first use. And one vector is updated faster than many tensors.
 
     Args:
-        model: Its trainable parameters become views of one vector, in the order of `trainable`.
+        model: its trainable parameters become views of one vector, in the order of `trainable`.
         learning_rate: η. β₁ is 0.9 and ε is 1e-8, as in the paper and in `torch.optim.Adam`.
         second_moment: β₂.
-        weight_decay: Decoupled from the gradient, as in AdamW. Biases and other vectors do not decay.
-        warm_up: Steps over which the learning rate rises linearly from 0.
-        clip: Norm to which longer directions are shortened.
+        weight_decay: decoupled from the gradient, as in AdamW. Biases and other vectors do not decay.
+        warm_up: steps over which the learning rate rises linearly from 0.
+        clip: norm to which longer directions are shortened.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class SGD:
     """Stochastic gradient descent: θ ← θ − η d.
 
     Args:
-        model: Its trainable parameters are changed in place.
+        model: its trainable parameters are changed in place.
         learning_rate: η.
     """
 
@@ -110,9 +110,9 @@ def make_optimizer(
     """The optimiser of the settings; Adam makes the model's parameters views of one vector.
 
     Args:
-        model: Its trainable parameters are optimised.
-        settings: Name and options of the optimiser.
-        moments: Where Adam starts, see `moments_by_name`; None to start afresh.
+        model: its trainable parameters are optimised.
+        settings: name and options of the optimiser.
+        moments: where Adam starts, see `moments_by_name`; None to start afresh.
 
     Returns:
         The optimiser.

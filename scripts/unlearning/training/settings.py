@@ -14,20 +14,20 @@ class UnlearningSettings:
     """Settings of one unlearning run, as `unlearning.config.experiment.method_settings` gives them.
 
     Attributes:
-        algorithm: Name of the method's file in `unlearning/methods`.
-        parameters: The method's own parameters; its file documents them.
+        algorithm: name of the method's file in `unlearning/methods`.
+        parameters: the method's own parameters; its file documents them.
         retain_images: 'retain' for the retain set, or the proxy that replaces it: `{"classes": [names]}` of the same
             data set, or `{"dataset": name}`.
-        steps: Length of the run.
-        batch_size: Images of each batch.
+        steps: length of the run.
+        batch_size: images of each batch.
         loss_reduction: 'sum' or 'mean' over the images of a batch.
-        learning_rate: Of the optimiser.
+        learning_rate: the learning rate of the optimiser.
         optimizer: 'adam', 'adam_warm' (Adam that starts from the moments of the original's training), 'adamw' or
             'sgd'.
         batch_normalisation: 'batch' (the statistics of each batch), or 'frozen' (those of the original's training).
-        samples: Fresh samples of each measurement of the forget fraction.
-        measure: How often to measure: parts `{"until": step, "every": steps}`, in growing order.
-        adamw: Options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
+        samples: fresh samples of each measurement of the forget fraction.
+        measure: how often to measure: parts `{"until": step, "every": steps}`, in growing order.
+        adamw: options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
     """
 
     algorithm: str
@@ -53,9 +53,9 @@ class UnlearningInputs:
         forget: (M, C, H, W) uint8 images to forget.
         heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes. A model that completes images
             completes some of them at each measurement; other models do not use them.
-        forgotten_classes: Numbers of the classes to count among samples. If it is empty, nothing is counted.
-        judge: The classifier of the measurements.
-        guide: A second classifier, for methods that have one in their loss and for the as-published protocol; None
+        forgotten_classes: numbers of the classes to count among samples. If it is empty, nothing is counted.
+        judge: the classifier of the measurements.
+        guide: a second classifier, for methods that have one in their loss and for the as-published protocol; None
             where the experiment has none.
         moments: Adam's moments at the end of the original's training, by parameter, for the optimiser 'adam_warm';
             None for other optimisers.

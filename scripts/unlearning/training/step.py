@@ -15,14 +15,14 @@ class Step:
     """What a method works with in one step.
 
     Attributes:
-        number: Number of the step, from 1.
-        retain: Loss on the retain batch.
-        forget: Loss on the forget batch.
+        number: number of the step, from 1.
+        retain: loss on the retain batch.
+        forget: loss on the forget batch.
         histogram: KL divergence of the classes of generated samples, as the guide sees them, from the uniform
             distribution over the retained classes; None without a guide.
-        model: The model, in training.
-        prepared: What the method's `prepare` returned; None for a method without `prepare`.
-        generator: For the method's own random numbers.
+        model: the model, in training.
+        prepared: what the method's `prepare` returned; None for a method without `prepare`.
+        generator: the generator of the method's own random numbers.
 
     Example:
         A complete method, in a file of its own in `unlearning/methods`::
@@ -53,7 +53,7 @@ class Step:
         """A loss that the method defines itself.
 
         Args:
-            evaluate: Returns the scalar L(θ) at the model's current parameters. It is called when value or gradient
+            evaluate: returns the scalar L(θ) at the model's current parameters. It is called when value or gradient
                 are first needed.
 
         Returns:
@@ -73,14 +73,14 @@ class Setup:
     """What a method's `prepare` works with, before the first step.
 
     Attributes:
-        teacher: A frozen copy of the original model, in eval mode.
+        teacher: a frozen copy of the original model, in eval mode.
         retain: (N, C, H, W) uint8 images to keep, on the model's device.
         forget: (M, C, H, W) uint8 images to forget.
-        batch_size: Images of each batch.
+        batch_size: images of each batch.
         reduction: 'sum' or 'mean' over the images of a batch.
-        guide: A frozen classifier; None where the experiment has none.
-        forgotten_classes: Numbers of the forgotten classes.
-        generator: For the method's own random numbers.
+        guide: a frozen classifier; None where the experiment has none.
+        forgotten_classes: numbers of the forgotten classes.
+        generator: the generator of the method's own random numbers.
 
     Example:
         A method that pulls the model towards the original prepares the original's parameters::

@@ -23,9 +23,9 @@ class TrainingResult:
     """What training leaves beside the model.
 
     Attributes:
-        losses: The mean loss of each epoch.
+        losses: the mean loss of each epoch.
         moments: Adam's moments by parameter name, and its step count.
-        seconds: Of the loop, summed over all the processes that it ran in.
+        seconds: seconds of the loop, summed over all the processes that it ran in.
     """
 
     losses: list[float]
@@ -39,17 +39,17 @@ def losses_of_images(
     """The model's own loss, for `train`.
 
     Args:
-        model: A generative model.
+        model: a generative model.
         images: (N, C, H, W) uint8, on the model's device.
         precision: 'float32', 'tf32' or 'bfloat16'; see `device.reduced_precision`.
-        compiled: Whether torch's compiler compiles the loss when it is first computed. A compiled loss has first
+        compiled: whether torch's compiler compiles the loss when it is first computed. A compiled loss has first
             derivatives only.
 
     Returns:
         A function of image indices (B,) and a generator for noise, which returns the losses (B,).
 
     Raises:
-        ValueError: The loss is to be compiled, and there is no compiler for the code that torch writes.
+        ValueError: the loss is to be compiled, and there is no compiler for the code that torch writes.
     """
     variable, usual = ("CXX", "g++") if images.device.type == "cpu" else ("CC", "gcc")
     if compiled and not shutil.which(os.environ.get(variable, usual)):
@@ -83,21 +83,21 @@ def train(
     """Train with Adam on full batches, in a new order in each epoch; the model is left in eval mode.
 
     Args:
-        model: Changed in place.
-        losses: Returns the losses (B,) of image indices (B,), with a generator for noise.
+        model: the model, which is changed in place.
+        losses: returns the losses (B,) of image indices (B,), with a generator for noise.
         indices: (N,) images to train on. Images left over after the full batches of an epoch are not used in this
             epoch. If there are fewer images than a batch has, they are one batch.
-        epochs: Number of epochs.
-        batch_size: Images of each batch.
-        learning_rate: Adam's.
-        seed: Of the run; order and noise have streams of their own.
-        checkpoint: Resumes and saves the training.
+        epochs: number of epochs.
+        batch_size: images of each batch.
+        learning_rate: the learning rate of Adam.
+        seed: the seed of the run; order and noise have streams of their own.
+        checkpoint: where the training is saved and resumed from.
 
     Returns:
         The loss curve, Adam's moments, and the seconds.
 
     Raises:
-        FloatingPointError: The loss is not finite.
+        FloatingPointError: the loss is not finite.
     """
     per_epoch = len(indices) // min(batch_size, len(indices))
     noise = stream(seed, "training noise", indices.device)
@@ -125,13 +125,13 @@ class TrainingState:
     """What a checkpoint holds of a training.
 
     Attributes:
-        model: Its weights and buffers.
-        optimizer: Its state.
-        noise: The state of the random stream.
+        model: the model, of which weights and buffers are saved.
+        optimizer: the optimiser, of which the state is saved.
+        noise: the random stream of the noise, of which the state is saved.
         curve: (epochs,) mean loss of each epoch so far.
-        steps: Number of steps so far.
-        seconds_before: Seconds of earlier processes.
-        started: Reading of the clock when this process started.
+        steps: number of steps so far.
+        seconds_before: seconds of earlier processes.
+        started: reading of the clock when this process started.
     """
 
     model: nn.Module

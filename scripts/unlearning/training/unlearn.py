@@ -40,14 +40,14 @@ class UnlearningResult:
     """What an unlearning run leaves beside the model.
 
     Attributes:
-        preparation_seconds: Seconds of the method's `prepare`.
+        preparation_seconds: seconds of the method's `prepare`.
         status: 'finished' or 'diverged'.
-        steps: One row per step, with the columns `monitoring.STEP_COLUMNS`. Those of `INSPECTED` are None where the
-            forget fraction is not measured. `published_forgotten` counts before the update, among 128 fixed latents;
-            it is None without a guide. `seconds` are of the step alone. `finetune_step_seconds` are of a reference
-            step right after it, and None where none was timed.
-        measurements: One row per measurement, with the columns `monitoring.MEASUREMENT_COLUMNS`: how many of how many
-            fresh samples the judge assigns to a forgotten class.
+        steps: one row per step, with the columns `monitoring.STEP_COLUMNS`. Those of `INSPECTED` are None where the
+            forget fraction is not measured. `published_forgotten` is the count among 128 fixed latents before the
+            update, or None without a guide. `seconds` is the time of the step alone. `finetune_step_seconds` is the
+            time of a reference step right after the step, or None where no reference step was timed.
+        measurements: one row per measurement, with the columns `monitoring.MEASUREMENT_COLUMNS`. `samples` is the
+            number of fresh samples, `forgotten` how many of them the judge assigns to a forgotten class.
     """
 
     preparation_seconds: float
@@ -67,12 +67,12 @@ def unlearn(
     """Run a method on a trained model, which is changed in place.
 
     Args:
-        model: In any mode. It trains in train mode; it is measured and left in eval mode.
-        method: A file of `unlearning.methods`.
-        inputs: Images and classifiers.
-        settings: Of the run.
-        seed: Of the run.
-        checkpoint: Resumes and saves the run.
+        model: a model in any mode. It trains in train mode; it is measured and left in eval mode.
+        method: a file of `unlearning.methods`.
+        inputs: images and classifiers.
+        settings: the settings of the run.
+        seed: the seed of the run.
+        checkpoint: where the run is saved and resumed from.
 
     Returns:
         Status, steps and measurements.
@@ -122,10 +122,10 @@ class RunState:
     """What a checkpoint holds of a run.
 
     Attributes:
-        model: Its weights and buffers.
-        optimizer: Its state.
-        streams: The states of the random streams, by name.
-        result: Steps and measurements so far.
+        model: the model, of which weights and buffers are saved.
+        optimizer: the optimiser, of which the state is saved.
+        streams: the random streams by name, of which the states are saved.
+        result: the steps and measurements so far.
     """
 
     model: nn.Module
@@ -173,11 +173,11 @@ def prepare(
     """Call the method's `prepare`, if it has one.
 
     Args:
-        model: The original model.
-        method: A file of `unlearning.methods`.
-        inputs: Images and the guide.
-        settings: Of the run.
-        seed: Of the run.
+        model: the original model.
+        method: a file of `unlearning.methods`.
+        inputs: images and the guide.
+        settings: the settings of the run.
+        seed: the seed of the run.
 
     Returns:
         What `prepare` returned, and its seconds; None and 0 for a method without `prepare`.
@@ -213,12 +213,12 @@ def draw_step(
     Both batches are drawn here, even if the method needs only one: so all methods see the same batches.
 
     Args:
-        number: Number of the step, from 1.
-        model: In training.
-        prepared: What the method's `prepare` returned.
-        inputs: Images and the guide.
-        settings: Of the run.
-        streams: Of the run, by the names of `STREAMS`.
+        number: number of the step, from 1.
+        model: the model, in training.
+        prepared: what the method's `prepare` returned.
+        inputs: images and the guide.
+        settings: the settings of the run.
+        streams: the random streams of the run, by the names of `STREAMS`.
 
     Returns:
         The step, with its batches drawn.
@@ -239,11 +239,11 @@ def check_direction(direction: object, model: nn.Module) -> None:
     """Check what a method returned.
 
     Args:
-        direction: It must be a tensor (P,) of the type of the model's parameters.
-        model: With P trainable parameters.
+        direction: what the method returned.
+        model: a model with P trainable parameters.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: the direction is not a tensor (P,) of the type of the parameters.
     """
     parameters = trainable(model)
     dtype, shape = parameters[0].dtype, (sum(parameter.numel() for parameter in parameters),)
