@@ -1,6 +1,6 @@
-"""Measure how fast pictures of CelebA's size and weight are decoded, and how fast prepared ones are opened.
+"""Measure how fast pictures of CelebA's size are decoded, and how fast prepared images are opened.
 
-`make bench` runs it. The pictures are made up: blurred noise, which takes about as many bytes as a face.
+`make bench` runs this file. The pictures are blurred noise, which takes about as many bytes as a face.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from unlearning.data.decoding import decode_all
 from unlearning.datasets.celeba import DATASET
 from unlearning.io.tensors import read_tensors, write_tensors
 
-DISTINCT = 256
+DISTINCT = 256  # pictures; the others are hard links to them
 
 
 def write_pictures(folder: Path, count: int) -> list[str]:
-    """Write JPEG files of 178×218 pixels, a few different ones under many names; returns the names."""
+    """Write JPEG files of 178×218 pixels and return their names."""
     generator = np.random.default_rng(0)
     names = [f"{number:06d}.jpg" for number in range(count)]
     for number, name in enumerate(names):
@@ -35,11 +35,15 @@ def write_pictures(folder: Path, count: int) -> list[str]:
 
 
 def decoding(count: int, workers: int) -> dict[str, float]:
-    """Decode pictures as `prepare_dataset` does and open the result as training does.
+    """Decode pictures as `prepare_dataset` does, and open the result as training does.
+
+    Args:
+        count: number of pictures.
+        workers: number of processes that decode.
 
     Returns:
-        Bytes of a picture; pictures a second, by the clock and by the processors' time (which other people's
-        jobs do not lengthen); seconds to write the array, and to open it, its hash checked.
+        Bytes of a picture; pictures decoded per second, by the clock and by the processors' time, which does not
+        depend on other jobs; seconds to write the array, and to open it with its hash checked.
     """
     os.environ["OMP_NUM_THREADS"] = str(workers)
     with tempfile.TemporaryDirectory() as name:
@@ -47,24 +51,22 @@ def decoding(count: int, workers: int) -> dict[str, float]:
         (folder / "pictures").mkdir()
         names = write_pictures(folder / "pictures", count)
         size = np.mean([(folder / "pictures" / name).stat().st_size for name in names[:DISTINCT]])
-        started, used = time.perf_counter(), _processor_seconds()
-        images, readable = decode_all(
-            folder / "pictures", names, DATASET["image_shape"], DATASET["pictures"]["crop"], 0.0, folder / "chunks"
-        )
-        seconds, used = time.perf_counter() - started, _processor_seconds() - used
-        started = time.perf_counter()
+        start, processor_start = time.perf_counter(), _processor_seconds()
+        images, readable = decode_all(folder / "pictures", names, DATASET, folder / "chunks")
+        seconds, processor_seconds = time.perf_counter() - start, _processor_seconds() - processor_start
+        start = time.perf_counter()
         write_tensors(folder / "prepared.safetensors", {"images": images})
-        written = time.perf_counter() - started
-        started = time.perf_counter()
+        seconds_to_write = time.perf_counter() - start
+        start = time.perf_counter()
         read_tensors(folder / "prepared.safetensors")
         return {
             "pictures": int(readable.sum()),
             "workers": workers,
             "bytes_of_a_picture": round(size),
             "pictures_per_second": round(count / seconds),
-            "pictures_per_processor_second": round(count / used),
-            "seconds_to_write": round(written, 2),
-            "seconds_to_open": round(time.perf_counter() - started, 2),
+            "pictures_per_processor_second": round(count / processor_seconds),
+            "seconds_to_write": round(seconds_to_write, 2),
+            "seconds_to_open": round(time.perf_counter() - start, 2),
         }
 
 
@@ -76,8 +78,8 @@ def _processor_seconds() -> float:
 def main() -> None:
     """Print the measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pictures", type=int, default=20_000, help="how many to decode")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that decode")
+    parser.add_argument("--pictures", type=int, default=20_000, help="number of pictures to decode")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="number of processes that decode")
     arguments = parser.parse_args()
     print(json.dumps({"decoding": decoding(arguments.pictures, arguments.workers)}, indent=2))
 
