@@ -17,7 +17,7 @@ rule fetch_dataset:
     conda:
         ENVIRONMENT
     params:
-        looked_up=looked_up,
+        looked_up=lambda wildcards: state_of_source(wildcards.dataset, SETTINGS),
         code=code("fetch_dataset.py", "datasets"),
     script:
         "../scripts/fetch_dataset.py"
@@ -64,7 +64,7 @@ rule prepare_dataset:
 
 rule select_forget_set:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
     output:
         forget_set="<results>/{experiment}/forget_set.json",
     log:

@@ -3,7 +3,7 @@
 
 rule build_reference:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
@@ -36,7 +36,7 @@ rule build_reference:
 
 rule evaluate:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
@@ -69,9 +69,14 @@ rule evaluate:
     params:
         settings=setting("evaluation"),
         expected_settings=settings_of_run,
-        other_seed=other_seed_of,
+        other_seed=lambda wildcards: other_seed(setting("seeds")(wildcards), int(wildcards.seed)),
         attribute=attribute,
         device=setting("device"),
-        code=code("evaluate.py", "models", "metrics"),
+        # The labels of a metric are left out of the code below, but not the names of its values.
+        values=lambda wildcards: [
+            list(describe_metrics(metric))
+            for metric in setting("evaluation", "metrics")(wildcards)
+        ],
+        code=code("evaluate.py", "models", "metrics", without=("PARAMETERS", "METRICS")),
     script:
         "../scripts/evaluate.py"

@@ -3,7 +3,7 @@
 
 rule train_classifier:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
     output:
         model="<results>/{experiment}/{classifier}/model.safetensors",
         accuracy="<results>/{experiment}/{classifier}/accuracy.json",
@@ -31,7 +31,7 @@ rule train_classifier:
 
 rule train:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
         # Not for the original, which must not be trained again for another forget set. Nor as `ancient`, to
         # wait for the selection: Snakemake (9.27) would miss what else changed along with the forget set.
         forget_set=branch(

@@ -1,32 +1,13 @@
 """What jobs ask of a scheduler: GPUs, memory, time."""
 
-from functools import cache
-
+from unlearning.config.resources import memory_mib, minutes
+from unlearning.config.workflow import gpus_of_job
 from unlearning.data.description import describe_dataset
-from unlearning.runtime import gpus, slurm
-from unlearning.config import resources
-
-
-def on_slurm():
-    """Whether jobs are sent to SLURM."""
-    return workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm"
-
-
-def wants_gpu():
-    """Whether any experiment may take a GPU."""
-    return any(experiment["device"] != "cpu" for experiment in EXPERIMENTS.values())
-
-
-@cache
-def cards():
-    """How many GPUs jobs may take here, or whether the cluster has any."""
-    return int(slurm.has_gpus()) if on_slurm() else gpus.count_cards()
 
 
 def gpu(wildcards):
-    """How many GPUs a job asks for: one where its experiment wants one and there is one."""
-    device = EXPERIMENTS[wildcards.experiment]["device"]
-    return int(device == "cuda" or (device == "auto" and cards() > 0))
+    """How many GPUs a job asks for."""
+    return gpus_of_job(workflow, EXPERIMENTS[wildcards.experiment])
 
 
 def data_of(wildcards):
@@ -42,8 +23,7 @@ def decoders(wildcards):
 
 def memory(wildcards, attempt):
     """MiB that a job asks for, more at every attempt."""
-    dataset, experiment = data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment"))
-    return resources.memory_mib(dataset, experiment, attempt)
+    return memory_mib(data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment")), attempt)
 
 
 def runtime(rule):
@@ -51,13 +31,6 @@ def runtime(rule):
 
     def limit(wildcards, attempt):
         experiment = EXPERIMENTS.get(wildcards.get("experiment"))
-        return resources.minutes(rule, experiment, data_of(wildcards), attempt)
+        return minutes(rule, experiment, data_of(wildcards), attempt)
 
     return limit
-
-
-# On one machine, so that no job waits for a card while it holds a core. A cluster counts for itself;
-# there Snakemake is given a number of nodes.
-if workflow.is_main_process and workflow.global_resources["_nodes"].value is None:
-    if wants_gpu() and "gpu" not in workflow.global_resources:
-        workflow.register_resource("gpu", max(1, cards()) * SETTINGS["gpu_slots"])

@@ -1,9 +1,30 @@
 """From metrics to tables, figures and the record of an experiment."""
 
+from pathlib import Path
+
+from unlearning.io.files import sha256_of
+
+
+def caption_hash(wildcards):
+    """Hash of the templates of a caption: its own, where it has one, and the sentences that captions share."""
+    folder = Path(workflow.basedir) / "report" / "captions"
+    names = (wildcards.get("table", wildcards.get("figure")), "conditions", "diverged")
+    templates = [folder / f"{name}.j2" for name in names]
+    return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
+
+
+def for_verdicts(file):
+    """This file in published/ as an input of the verdicts; `{table}` is the one that the experiment names."""
+    return branch(
+        lambda wildcards: wildcards.table == "verdicts",
+        then=lambda wildcards: f"{workflow.basedir}/published/"
+        + file.format(table=setting("published", "table")(wildcards)),
+    )
+
 
 rule aggregate:
     input:
-        results=run_files("metrics.json"),
+        results=lambda wildcards: paths_of_runs(wildcards.experiment, "metrics.json"),
     output:
         table="<results>/{experiment}/metrics.csv",
     log:
@@ -26,10 +47,8 @@ rule write_table:
         metrics="<results>/{experiment}/metrics.csv",
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
-        published_numbers=branch(
-            lambda wildcards: wildcards.table == "verdicts",
-            then=published_table,
-        ),
+        published_numbers=for_verdicts("{table}.csv"),
+        quantities=for_verdicts("quantities.yaml"),
     output:
         markdown="<results>/{experiment}/{table}.md",
         csv="<results>/{experiment}/{table}.csv",
@@ -51,7 +70,8 @@ rule write_table:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("write_table.py", "metrics"),
+        code=code("write_table.py", "methods", "metrics"),
+        captions=caption_hash,
     script:
         "../scripts/write_table.py"
 
@@ -84,7 +104,8 @@ rule draw_figure:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("draw_figure.py", "figures", "metrics"),
+        code=code("draw_figure.py", "figures", "methods", "metrics"),
+        captions=caption_hash,
     script:
         "../scripts/draw_figure.py"
 
@@ -92,7 +113,7 @@ rule draw_figure:
 rule write_manifest:
     input:
         table="<results>/{experiment}/metrics.csv",
-        dataset=dataset_manifest,
+        dataset=data_file("manifest.json"),
         forget_set="<results>/{experiment}/forget_set.json",
         accuracy=accuracy_files,
     output:

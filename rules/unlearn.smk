@@ -1,9 +1,15 @@
 """One unlearning run per method and seed."""
 
 
+def proxy_dataset(wildcards):
+    """The prepared data set that stands for the retain set of a run; none for most."""
+    proxy = settings_of_run(wildcards)["retain_images"]
+    return f"<data>/{proxy['dataset']}/prepared.safetensors" if "dataset" in proxy else []
+
+
 rule unlearn:
     input:
-        dataset=prepared_dataset,
+        dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),

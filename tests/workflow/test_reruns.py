@@ -94,8 +94,38 @@ def test_other_metrics_that_need_other_numbers_of_images_evaluate_again_and_trai
 
 
 def test_an_edit_of_a_metric_evaluates_again_and_trains_nothing(copy):
-    copy.replace("scripts/unlearning/metrics/cost.py", "What a whole run costs", "The cost of a whole run")
+    copy.replace("scripts/unlearning/metrics/cost.py", '(evidence.record["seconds"])', '(1 * evidence.record["seconds"])')
     assert copy.pending() == {"evaluate": 10, **SUMMARY}
+
+
+def test_another_name_of_a_metrics_value_evaluates_again_and_trains_nothing(copy):
+    copy.replace("scripts/unlearning/metrics/cost.py", '"total_seconds": {', '"whole_seconds": {')
+    assert copy.pending() == {"evaluate": 10, **SUMMARY}
+
+
+def test_another_label_of_a_metric_is_printed_and_evaluates_nothing(copy):
+    copy.replace("scripts/unlearning/metrics/cost.py", '"label": "Whole run"', '"label": "The whole run"')
+    assert copy.pending() == {name: count for name, count in SUMMARY.items() if name != "write_manifest"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("scripts/unlearning/models/vae.py", '"""Variational', '"""A variational'),
+        ("scripts/unlearning/models/vae.py", '"description": "width of', '"description": "the width of'),
+        ("scripts/unlearning/methods/uno.py", "PARAMETERS = {", "# A comment.\nPARAMETERS = {"),
+        ("scripts/unlearning/training/train.py", "diverged in epoch", "ended in epoch"),
+        ("scripts/unlearning/config/checks.py", "remove the row", "leave the row out"),
+    ],
+)
+def test_an_edit_of_words_runs_nothing(copy, file, old, new):
+    copy.replace(file, old, new)
+    assert copy.pending() == {}
+
+
+def test_an_edit_of_the_loss_trains_again_but_the_judge(copy):
+    copy.replace("scripts/unlearning/models/vae.py", "0.5 * (", "0.6 * (")
+    assert copy.pending() == {"train": 4, "unlearn": 6, "build_reference": 1, "evaluate": 10, **SUMMARY}
 
 
 def test_an_edit_of_a_figure_draws_that_figure(copy):

@@ -39,6 +39,11 @@ def run_settings(experiment: dict, method: str, seed: int) -> dict:
     return method_settings(experiment, method)
 
 
+def other_seed(seeds: list[int], seed: int) -> int | None:
+    """The seed that follows another one in a list, or the first after the last; None where there is only one."""
+    return seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else None
+
+
 def method_settings(experiment: dict, method: str) -> dict:
     """The settings of one unlearning run.
 

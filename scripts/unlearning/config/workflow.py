@@ -1,0 +1,129 @@
+"""What the rules ask of Snakemake itself, and what must hold before the first job starts.
+
+Nothing else in the library looks into Snakemake's objects. They have no documented interface; the comments name what
+was tried with version 9.27.
+"""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from unlearning.config.experiment import published_weights
+from unlearning.config.load import load_experiment, load_settings
+from unlearning.data import attribute_table
+from unlearning.data.description import describe_dataset
+from unlearning.io import hub, inception_weights
+from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.files import sha256_of
+from unlearning.runtime import gpus, lock, provenance, slurm
+
+# Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
+READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
+
+
+def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
+    """Read `config.yaml` and the experiments that it names, and let all jobs know where data come from.
+
+    Args:
+        overrides: the values given by `--config`.
+
+    Returns:
+        The settings, and the experiments by name.
+    """
+    settings = load_settings(overrides)
+    if settings["data_source"]:  # before the experiments: classes are looked up in folders
+        os.environ[SOURCE_VARIABLE] = settings["data_source"]
+    os.environ[gpus.SLOTS_VARIABLE] = str(settings["gpu_slots"])
+    return settings, {name: load_experiment(name) for name in settings["experiments"]}
+
+
+def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> None:
+    """Prepare the process that the user started; nothing in the processes of jobs, which parse the workflow again."""
+    if not workflow.is_main_process:
+        return
+    lock.clear_if_abandoned(Path.cwd())
+    provenance.remember_command(["snakemake", *sys.argv[1:]])
+    # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
+    # number of nodes, counts cards itself.
+    one_machine = workflow.global_resources["_nodes"].value is None
+    wanted = any(experiment["device"] != "cpu" for experiment in experiments.values())
+    if one_machine and wanted and "gpu" not in workflow.global_resources:
+        cards = max(1, _count_cards(uses_slurm(workflow)))
+        workflow.register_resource("gpu", cards * settings["gpu_slots"])
+
+
+def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
+    """Do what must be done before the first job, and is not needed to look at the workflow.
+
+    A ValueError or an OSError tells what is wrong.
+    """
+    lock.hold(Path.cwd())
+    lock.claim(Path(settings["results"]))
+    jobs = list(workflow.dag.needrun_jobs())
+    _fetch_weights(jobs, settings, experiments)
+    if uses_slurm(workflow):
+        _ask_slurm(workflow, jobs)
+    # Snakemake's default limit, 100 jobs a second, makes the scheduler weigh all waiting jobs once a second and once
+    # more for every job that ends: after some hundred jobs it takes a core. Without a limit it sleeps until a job ends.
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):  # a user's own limit stays
+        workflow.scheduler.job_rate_limiter = None
+
+
+def uses_slurm(workflow) -> bool:
+    """Whether jobs are sent to SLURM."""
+    return workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm"
+
+
+def gpus_of_job(workflow, experiment: dict) -> int:
+    """How many GPUs a job asks for: one where its experiment wants one and there is one, or else none."""
+    if experiment["device"] == "auto":
+        return min(1, _count_cards(uses_slurm(workflow)))
+    return 1 if experiment["device"] == "cuda" else 0
+
+
+@cache
+def _count_cards(on_slurm: bool) -> int:
+    """How many GPUs jobs may take on this machine; of a cluster, 1 where it has any."""
+    return int(slurm.has_gpus()) if on_slurm else gpus.count_cards()
+
+
+def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:
+    """Fetch the weights that jobs will read: now, and not after hours of training or on a node without a network."""
+    due = {(job.wildcards.get("experiment"), job.rule.name) for job in jobs}
+    if any(rule == "fetch_weights" for _, rule in due):
+        inception_weights.fetch(Path(settings["data"]) / "inception" / "checkpoints", os.environ.get(SOURCE_VARIABLE))
+    for name, experiment in experiments.items():
+        for rule, kind in READERS_OF_WEIGHTS.items():
+            if (name, rule) in due:
+                for key, weights in published_weights(experiment)[kind].items():
+                    hub.weights_file(weights, f"configs/{name}.yaml: {key}")
+
+
+def _ask_slurm(workflow, jobs: list) -> None:
+    """Ask SLURM whether it would take the jobs, and end what a killed Snakemake left in its queue."""
+    # One job of each rule: rules may have queues of their own.
+    resources = [job.resources for job in {job.rule.name: job for job in jobs}.values() if not job.is_local]
+    queues = {(each.get("slurm_account"), each.get("slurm_partition")) for each in resources}
+    for account, partition in queues:
+        slurm.check_submission(account, partition, workflow.executor_settings.qos)
+    slurm.cancel_orphans(Path.cwd(), workflow.executor_settings.jobname_prefix)
+
+
+def state_of_source(name: str, settings: dict) -> str:
+    """Hash of what the user's own folders can change of a data set.
+
+    Args:
+        name: of the data set.
+        settings: `config.yaml`.
+
+    Returns:
+        The hash of classes and counts, and of the pictures that lie beside a table of their own.
+    """
+    description = describe_dataset(name)
+    state = [description[key] for key in ("classes", "train_images", "heldout_images")]
+    if attribute_table.TABLE in description["files"]:
+        raw = Path(settings["data"]) / name / "raw"
+        state.append(attribute_table.state(description, os.environ.get(SOURCE_VARIABLE), raw))
+    return sha256_of(state)
