@@ -124,11 +124,11 @@ def loss_gradient(model, batch, target):
     encoder, decoder = (part.weight.detach().numpy() for part in (model.encoder, model.decoder))
     hidden = np.zeros((4, 4))
     hidden[:, :2] = 1
-    seen = visible(batch)
-    embedded = seen @ encoder.T
+    pixels = visible(batch)
+    embedded = pixels @ encoder.T
     error = hidden.ravel() * (embedded @ decoder.T - target.numpy().reshape(len(batch), -1))
     scale = 2 / (len(batch) * hidden.sum())
-    return scale * (error @ decoder).T @ seen, scale * error.T @ embedded
+    return scale * (error @ decoder).T @ pixels, scale * error.T @ embedded
 
 
 def embeddings(model, batch):
@@ -136,15 +136,15 @@ def embeddings(model, batch):
     outputs = [(model.encoder, visible(batch))]
     if isinstance(model, Seeing):
         outputs.append((model.seeing, batch.numpy().reshape(len(batch), -1)))
-    return [(layer.weight.detach().numpy(), seen) for layer, seen in outputs]
+    return [(layer.weight.detach().numpy(), pixels) for layer, pixels in outputs]
 
 
-def embedding_gradients(model, batch, wanted):
+def embedding_gradients(model, batch, targets):
     """Of the mean over images and dimensions of (E v − w)², summed over the outputs, for the matrix E of each."""
     gradients = []
-    for (matrix, seen), target in zip(embeddings(model, batch), wanted, strict=True):
-        difference = seen @ matrix.T - target
-        gradients.append(2 / difference.size * difference.T @ seen)
+    for (matrix, pixels), target in zip(embeddings(model, batch), targets, strict=True):
+        difference = pixels @ matrix.T - target
+        gradients.append(2 / difference.size * difference.T @ pixels)
     return gradients
 
 
@@ -155,8 +155,8 @@ def same_noise(batch):
     return torch.from_numpy(np.clip(pixels.mean() + pixels.std(ddof=1) * noise, 0, 1))
 
 
-def close(found, *parts):
-    np.testing.assert_allclose(found, np.concatenate([np.ravel(part) for part in parts]), rtol=1e-10, atol=1e-14)
+def close(result, *parts):
+    np.testing.assert_allclose(result, np.concatenate([np.ravel(part) for part in parts]), rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("kind", [Linear, Seeing])
@@ -164,46 +164,46 @@ def close(found, *parts):
 def test_i2i_keeps_retain_embeddings_and_sends_those_of_forget_images_to_noise(
     original, moved, images, monkeypatch, target
 ):
-    found, _ = direction("i2i", original, moved, images, monkeypatch, forget_weight=WEIGHT, forget_target=target)
+    result, _ = direction("i2i", original, moved, images, monkeypatch, forget_weight=WEIGHT, forget_target=target)
     noise = same_noise(images[1])
     if target == "context_kept":
         noise[..., 2:] = images[1][..., 2:]
-    wanted = [[seen @ matrix.T for matrix, seen in embeddings(original, batch)] for batch in (images[0], noise)]
-    kept, lost = (embedding_gradients(moved, *each) for each in zip(images, wanted, strict=True))
-    close(found, *(k + WEIGHT * f for k, f in zip(kept, lost, strict=True)))
+    targets = [[pixels @ matrix.T for matrix, pixels in embeddings(original, batch)] for batch in (images[0], noise)]
+    kept, lost = (embedding_gradients(moved, *each) for each in zip(images, targets, strict=True))
+    close(result, *(k + WEIGHT * f for k, f in zip(kept, lost, strict=True)))
 
 
 def test_i2i_with_the_context_kept_has_nothing_to_forget_where_the_encoder_sees_the_context_alone(
     original, images, monkeypatch
 ):
     model = copy.deepcopy(original)
-    found, _ = direction(
+    result, _ = direction(
         "i2i", original, model, images, monkeypatch, forget_weight=WEIGHT, forget_target="context_kept"
     )
-    close(found, np.zeros(PIXELS * WIDTH))
+    close(result, np.zeros(PIXELS * WIDTH))
 
 
 def test_max_loss_descends_on_retain_and_ascends_on_forget_images(original, moved, images, monkeypatch):
-    found, _ = direction("i2i_max_loss", original, moved, images, monkeypatch, forget_weight=WEIGHT)
+    result, _ = direction("i2i_max_loss", original, moved, images, monkeypatch, forget_weight=WEIGHT)
     retain, forget = (loss_gradient(moved, batch, batch) for batch in images)
-    close(found, *(r - WEIGHT * f for r, f in zip(retain, forget, strict=True)))
+    close(result, *(r - WEIGHT * f for r, f in zip(retain, forget, strict=True)))
 
 
 def test_noisy_label_teaches_noise_in_the_hidden_pixels(original, moved, images, monkeypatch):
-    found, _ = direction("i2i_noisy_label", original, moved, images, monkeypatch, forget_weight=WEIGHT)
+    result, _ = direction("i2i_noisy_label", original, moved, images, monkeypatch, forget_weight=WEIGHT)
     retain, forget = loss_gradient(moved, images[0], images[0]), loss_gradient(moved, images[1], same_noise(images[1]))
-    close(found, *(r + WEIGHT * f for r, f in zip(retain, forget, strict=True)))
+    close(result, *(r + WEIGHT * f for r, f in zip(retain, forget, strict=True)))
 
 
 @pytest.mark.parametrize(("pushed", "which"), [("forget", 1), ("retain", 0)])
 def test_retain_label_teaches_completions_of_retain_images(original, moved, images, monkeypatch, pushed, which):
-    found, labels = direction(
+    result, labels = direction(
         "i2i_retain_label", original, moved, images, monkeypatch, forget_weight=WEIGHT, pushed_images=pushed
     )
-    chosen = torch.randint(len(labels), (BATCH,), generator=torch.Generator().manual_seed(4))
+    indices = torch.randint(len(labels), (BATCH,), generator=torch.Generator().manual_seed(4))
     retain = loss_gradient(moved, images[0], images[0])
-    wrong = loss_gradient(moved, images[which], labels[chosen])
-    close(found, *(r + WEIGHT * w for r, w in zip(retain, wrong, strict=True)))
+    wrong = loss_gradient(moved, images[which], labels[indices])
+    close(result, *(r + WEIGHT * w for r, w in zip(retain, wrong, strict=True)))
     # Every label is a completion by the original of some retain image.
     pixels = (images[0] * 255).round() / 255
     completed = original.completions(pixels, original.loss_noise(BATCH, None)).detach()
@@ -215,17 +215,17 @@ def test_retain_label_teaches_completions_of_retain_images(original, moved, imag
 def test_random_encoder_sends_embeddings_to_noise_of_their_own_mean_and_deviation(
     original, moved, images, monkeypatch, pushed, which
 ):
-    found, _ = direction(
+    result, _ = direction(
         "i2i_random_encoder", original, moved, images, monkeypatch, forget_weight=WEIGHT, pushed_images=pushed
     )
-    generator, wanted = torch.Generator().manual_seed(4), []
-    for matrix, seen in embeddings(original, images[which]):
-        embedded = seen @ matrix.T
+    generator, targets = torch.Generator().manual_seed(4), []
+    for matrix, pixels in embeddings(original, images[which]):
+        embedded = pixels @ matrix.T
         noise = torch.randn(embedded.shape, generator=generator, dtype=torch.float64).numpy()
-        wanted.append(embedded.mean() + embedded.std(ddof=1) * noise)
+        targets.append(embedded.mean() + embedded.std(ddof=1) * noise)
     retain, _ = loss_gradient(moved, images[0], images[0])
-    pushed_away = embedding_gradients(moved, images[which], wanted)
-    close(found, retain + WEIGHT * pushed_away[0], *(WEIGHT * part for part in pushed_away[1:]))
+    pushed_away = embedding_gradients(moved, images[which], targets)
+    close(result, retain + WEIGHT * pushed_away[0], *(WEIGHT * part for part in pushed_away[1:]))
 
 
 @pytest.mark.parametrize("name", [name for name in plugin_names("methods") if name.startswith("i2i")])
@@ -263,8 +263,8 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
 def test_whatever_becomes_of_a_run_that_trains_the_encoder_its_decoder_has_the_same_bits(original, status):
     before, model = original.state_dict(), copy.deepcopy(original)
     model.encoder.weight.data *= 1.5 if status == "finished" else float("nan")
-    found = drift(before, model, load_plugin("methods", "i2i"), status)
-    assert found == ({"encoder_drift": pytest.approx(0.5), "decoder_drift": 0} if status == "finished" else {})
+    result = drift(before, model, load_plugin("methods", "i2i"), status)
+    assert result == ({"encoder_drift": pytest.approx(0.5), "decoder_drift": 0} if status == "finished" else {})
     model.decoder.weight.data[0, 0] = np.nextafter(before["decoder.weight"][0, 0].item(), 2)
     drift(before, model, load_plugin("methods", "i2i_max_loss"), status)
     with pytest.raises(RuntimeError, match=r"i2i declares ENCODER_ONLY, but changed decoder\.weight$"):

@@ -90,9 +90,9 @@ def test_surgery_mutual_is_pcgrad_of_ascent_and_descent(sign):
     g_r, g_f = np.array([2.0, 0.0, 1.0]), np.array([sign * 3.0, 1.0, 0.0])
     tasks = [g_r, -g_f]
     projected = []
-    for own, other in (tasks, tasks[::-1]):
-        inner = own @ other
-        projected.append(own - inner / (other @ other) * other if inner < 0 else own)
+    for task, other in (tasks, tasks[::-1]):
+        inner = task @ other
+        projected.append(task - inner / (other @ other) * other if inner < 0 else task)
     np.testing.assert_allclose(direction("surgery_mutual", Fixed(g_r, g_f)), sum(projected), rtol=1e-6)
 
 
@@ -226,8 +226,8 @@ def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_s
                 (model.losses(*batches[name]).sum() + kappa * divergence).backward()
                 sums.append(np.concatenate([p.grad.numpy().ravel() for p in model.parameters()]))
         g_r, g_f = sums
-        own = model.losses(*batches["retain"]).sum().item() + kappa * histogram_divergence(model, guide)
-        return own + weight * (g_f @ g_r) ** 2 / ((g_f @ g_f) * (g_r @ g_r))
+        value = model.losses(*batches["retain"]).sum().item() + kappa * histogram_divergence(model, guide)
+        return value + weight * (g_f @ g_r) ** 2 / ((g_f @ g_f) * (g_r @ g_r))
 
     assert_gradient(d, loss, model, atol=1e-5)
 
@@ -241,8 +241,8 @@ def test_uno_s_histogram_takes_turns_with_surgery(make_step):
         ("odd_steps", direction("surgery_retain", make_step(2))),
     ):
         for number, expected in ((1, odd), (2, even)):
-            found = direction("uno_s_histogram", make_step(number), **weights, histogram_on=steps)
-            np.testing.assert_array_equal(found, expected)
+            result = direction("uno_s_histogram", make_step(number), **weights, histogram_on=steps)
+            np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.usefixtures("double_latents")
@@ -296,11 +296,11 @@ def test_feature_unlearning_takes_the_feature_out_of_latents_that_show_it(model,
     shows = latents @ axis > midpoint
     assert 0 < shows.sum() < 12
     with torch.no_grad():
-        wanted = teacher.samples(torch.from_numpy(targets)).numpy()
+        target = teacher.samples(torch.from_numpy(targets)).numpy()
 
     def loss():
-        given = model.samples(torch.from_numpy(latents)).numpy()
-        pairs = list(zip(given, wanted, strict=True))
+        samples = model.samples(torch.from_numpy(latents)).numpy()
+        pairs = list(zip(samples, target, strict=True))
         absolute = np.array([abs(a - b).sum() for a, b in pairs])
         unlike = np.array([1 - structural_similarity(a[0], b[0]) for a, b in pairs])
         return (10 * (absolute + unlike)[shows].sum() + absolute[~shows].sum()) / 12
@@ -321,11 +321,11 @@ def test_salun_changes_salient_weights_along_the_gradient_of_its_loss(model, bat
     partners = torch.randint(6, (6,), generator=torch.Generator().manual_seed(13))
     with torch.no_grad():
         m0, v0 = teacher.posterior(retain[partners].double() / 255)
-    wanted = torch.distributions.Normal(m0, (v0 / 2).exp())
+    target = torch.distributions.Normal(m0, (v0 / 2).exp())
 
     def loss():
         m, v = model.posterior(batches["forget"][0])
-        divergence = torch.distributions.kl_divergence(torch.distributions.Normal(m, (v / 2).exp()), wanted).sum()
+        divergence = torch.distributions.kl_divergence(torch.distributions.Normal(m, (v / 2).exp()), target).sum()
         return (model.losses(*batches["retain"]).sum() + 10 * divergence).item()
 
     for seed in range(2):
@@ -348,13 +348,13 @@ def test_selective_amnesia_is_the_gradient_of_its_three_losses(model, batches, g
     with torch.no_grad():
         drawn = noise_only.eval().samples(torch.randn(6, 2, generator=generator).double())
     replay = (drawn * 255).round() / 255
-    kept = guide(replay).argmax(1) != 1
+    is_retained = guide(replay).argmax(1) != 1
     replay_noise = torch.randn(6, 2, generator=generator).double()
     start = torch.nn.utils.parameters_to_vector(noise_only.parameters()).detach()
 
-    def bernoulli(given, target, z):
+    def bernoulli(source, target, z):
         """−ELBO by torch.distributions, for a target other than the input."""
-        mean, log_variance = model.posterior(given)
+        mean, log_variance = model.posterior(source)
         q = torch.distributions.Normal(mean, (log_variance / 2).exp())
         pixels = model.samples(mean + z * q.scale)
         reconstruction = -(target * pixels.log() + (1 - target) * (1 - pixels).log()).flatten(1).sum(1)
@@ -364,7 +364,7 @@ def test_selective_amnesia_is_the_gradient_of_its_three_losses(model, batches, g
         point = torch.nn.utils.parameters_to_vector(model.parameters())
         elastic = 10 / 2 * 6 * (memory.fisher * (point - start).square()).sum()
         corrupted = bernoulli(images, surrogate, noise).sum()
-        replayed = (kept * bernoulli(replay, replay, replay_noise)).sum()
+        replayed = (is_retained * bernoulli(replay, replay, replay_noise)).sum()
         return (elastic + corrupted + replayed).item()
 
     assert memory.fisher.min() >= 0

@@ -92,9 +92,9 @@ def test_batch_is_drawn_once_however_often_the_loss_is_asked(model, batches):
     assert not drawn
     loss.draw()
     assert len(drawn) == 1
-    again = loss.reevaluated()
-    torch.testing.assert_close(again.gradient, loss.gradient, rtol=0, atol=0)
-    assert loss.value == again.value
+    repeated = loss.reevaluated()
+    torch.testing.assert_close(repeated.gradient, loss.gradient, rtol=0, atol=0)
+    assert loss.value == repeated.value
     assert loss.draw() is loss.batch
     assert len(drawn) == 1
 

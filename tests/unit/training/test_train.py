@@ -21,8 +21,8 @@ def images():
 def run(images, checkpoint, epochs=20, seed=0, learning_rate=1e-2, batch_size=16):
     model = generative.build(CONFIGURATION, [1, 4, 4], seed)
 
-    def losses(chosen, generator):
-        return model.losses(images[chosen], model.loss_noise(len(chosen), generator))
+    def losses(indices, generator):
+        return model.losses(images[indices], model.loss_noise(len(indices), generator))
 
     trained = train(
         model,
@@ -71,11 +71,11 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one_bit_for_bit(images
     whole, trained = run(images, Checkpoint(tmp_path / "whole", "key"))
     with pytest.raises(KeyboardInterrupt):
         run(images, Every(tmp_path / "state", interrupted_after))
-    resumed, again = run(images, Every(tmp_path / "state"))
+    resumed, repeated = run(images, Every(tmp_path / "state"))
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
-    assert trained.losses == again.losses
-    assert all(torch.equal(trained.moments[name], again.moments[name]) for name in trained.moments)
+    assert trained.losses == repeated.losses
+    assert all(torch.equal(trained.moments[name], repeated.moments[name]) for name in trained.moments)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(images, tmp_path):
@@ -85,8 +85,8 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(images, tmp
     assert not torch.equal(first, other)
 
 
-def test_every_image_is_seen_at_most_once_an_epoch_and_batches_are_full(images, tmp_path):
-    seen = []
+def test_every_image_is_used_at_most_once_an_epoch_and_batches_are_full(images, tmp_path):
+    batches = []
 
     class Spy(torch.nn.Module):
         def __init__(self):
@@ -95,14 +95,14 @@ def test_every_image_is_seen_at_most_once_an_epoch_and_batches_are_full(images, 
 
     spy = Spy()
 
-    def losses(chosen, generator):
-        seen.append(chosen.tolist())
-        return spy.weight.expand(len(chosen))
+    def losses(indices, generator):
+        batches.append(indices.tolist())
+        return spy.weight.expand(len(indices))
 
     settings = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "seed": 0}
     train(spy, losses, torch.arange(100, 150), **settings, checkpoint=Checkpoint(tmp_path / "state", "key"))
-    assert [len(batch) for batch in seen] == [16] * 9
-    epochs = [[*seen[i], *seen[i + 1], *seen[i + 2]] for i in (0, 3, 6)]
+    assert [len(batch) for batch in batches] == [16] * 9
+    epochs = [[*batches[i], *batches[i + 1], *batches[i + 2]] for i in (0, 3, 6)]
     assert all(len(set(epoch)) == 48 and set(epoch) <= set(range(100, 150)) for epoch in epochs)
     assert epochs[0] != epochs[1]
 

@@ -82,7 +82,7 @@ def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "made"),
+    ("changes", "make_reference"),
     [
         ({}, lambda parameters: torch.optim.Adam(parameters, lr=1e-3)),
         ({"optimizer": "sgd", "learning_rate": 1e-4}, lambda parameters: torch.optim.SGD(parameters, lr=1e-4)),
@@ -93,17 +93,17 @@ def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
     ],
     ids=["adam", "sgd", "adamw"],
 )
-def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path, changes, made):
-    """The loop's watching (gradients of the forget loss, measurements, the reference_timer) changes nothing."""
+def test_finetuning_here_is_finetuning_in_plain_torch(parts, tmp_path, changes, make_reference):
+    """What the loop measures (gradients of the forget loss, samples, reference steps) changes nothing."""
     ours, _ = start(parts, tmp_path, **changes)
     model = build().train()
-    optimizer = made(model.parameters())
+    optimizer = make_reference(model.parameters())
     generator = stream(5, "unlearning retain")
     for _ in range(12):
-        chosen = torch.randint(40, (8,), generator=generator)
+        indices = torch.randint(40, (8,), generator=generator)
         noise = torch.randn(8, 2, generator=generator)
         optimizer.zero_grad()
-        model.losses(parts["retain"][chosen].float() / 255, noise).sum().backward()
+        model.losses(parts["retain"][indices].float() / 255, noise).sum().backward()
         optimizer.step()
     for name in model.state_dict().keys() - WITHOUT_EFFECT:
         torch.testing.assert_close(ours.state_dict()[name], model.state_dict()[name], rtol=1e-4, atol=1e-6)
@@ -157,16 +157,16 @@ def test_a_direction_that_is_not_finite_counts_as_divergence(parts, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("value", "message"),
     [
         (torch.zeros(3), r"torch.float32 \(3,\)"),
         (None, "None"),
         (torch.zeros(3, dtype=torch.double), r"torch.float64 \(3,\)"),
     ],
 )
-def test_a_direction_that_is_none_is_an_error_that_says_so(parts, tmp_path, given, said):
-    with pytest.raises(ValueError, match=rf"direction must be torch.float32 \(\d+,\), but is {said}"):
-        start(parts, tmp_path, direction=lambda step: given)
+def test_a_direction_that_is_none_is_an_error_that_says_so(parts, tmp_path, value, message):
+    with pytest.raises(ValueError, match=rf"direction must be torch.float32 \(\d+,\), but is {message}"):
+        start(parts, tmp_path, direction=lambda step: value)
 
 
 @pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram"])
@@ -198,8 +198,8 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(parts, tmp_
         }
 
 
-def test_the_clock_counts_the_step_and_not_the_watching(parts, tmp_path, monkeypatch):
-    """Each reading of the clock is a tick, and watching costs a thousand: no step may count one of those."""
+def test_the_clock_counts_the_step_and_not_the_measurements(parts, tmp_path, monkeypatch):
+    """Each reading of the clock takes one tick, and each measurement a thousand, which no step may count."""
     clock = {"now": 0.0}
 
     def tick(device):
@@ -252,7 +252,7 @@ def test_frozen_batch_normalisation_keeps_the_statistics_of_training(parts, tmp_
 
 
 def test_warm_adam_goes_on_from_the_moments_of_training(parts, tmp_path):
-    """One step with given moments against Adam's formula (Kingma & Ba 2015, algorithm 1)."""
+    """One step from moments against Adam's formula (Kingma & Ba 2015, algorithm 1)."""
     model = build()
     names = [name for name, _ in model.named_parameters()]
     moments = {"step": torch.tensor(9.0)}
