@@ -54,8 +54,8 @@ def test_the_pictures_of_the_example_become_a_data_set(flowers):
 
 def test_a_few_unreadable_images_are_left_out_and_counted(flowers):
     folder, data = flowers
-    described = describe.LIBRARY / "datasets" / "flowers.py"
-    described.write_text(described.read_text().replace('"unreadable_share": 0.0', '"unreadable_share": 0.1'))
+    module = describe.LIBRARY / "datasets" / "flowers.py"
+    module.write_text(module.read_text().replace('"unreadable_share": 0.0', '"unreadable_share": 0.1'))
     forget_dataset("flowers")
     (folder / "images" / "0.jpg").write_text("broken")
     dataset, manifest = prepare(folder, data)
@@ -94,8 +94,8 @@ def test_a_table_that_does_not_fit_the_images_is_refused(flowers, change, messag
     mismatch = f"^{table}: sha256 is {checksum} but should be {expected}: .*'files' in scripts/.*/flowers.py, or else"
     with pytest.raises(ValueError, match=mismatch):
         prepare(folder, data)
-    described = describe.LIBRARY / "datasets" / "flowers.py"
-    described.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", described.read_text()))
+    module = describe.LIBRARY / "datasets" / "flowers.py"
+    module.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", module.read_text()))
     forget_dataset("flowers")
     with pytest.raises(ValueError, match=message) as error:
         prepare(folder, data)
@@ -106,10 +106,10 @@ def test_a_table_that_does_not_fit_the_images_is_refused(flowers, change, messag
 def test_blank_lines_of_a_table_are_no_rows(flowers):
     folder, data = flowers
     table = folder / "attributes.csv"
-    described = describe.LIBRARY / "datasets" / "flowers.py"
+    module = describe.LIBRARY / "datasets" / "flowers.py"
     before = hashlib.sha256(table.read_bytes()).hexdigest()
     table.write_text(table.read_text() + "\n,,\n \n")
-    described.write_text(described.read_text().replace(before, hashlib.sha256(table.read_bytes()).hexdigest()))
+    module.write_text(module.read_text().replace(before, hashlib.sha256(table.read_bytes()).hexdigest()))
     forget_dataset("flowers")
     assert len(prepare(folder, data)[0].images) == 12
 
@@ -127,31 +127,31 @@ def test_a_full_disk_stops_the_copying_of_pictures_at_the_first(flowers, monkeyp
 @pytest.mark.parametrize("linked", [True, False], ids=["linked", "copied"])
 def test_a_replaced_picture_is_noticed_and_a_source_that_is_gone_is_no_change(flowers, monkeypatch, linked):
     folder, data = flowers
-    described, source = describe_dataset("flowers"), str(folder.parent)
+    description, source = describe_dataset("flowers"), str(folder.parent)
     if not linked:
         monkeypatch.setattr(os, "link", lambda *_: Path("/nowhere").stat())
     raw = data / "raw"
-    assert attribute_table.state(described, None, raw) == []
-    before = attribute_table.state(described, source, raw)
+    assert attribute_table.state(description, None, raw) == []
+    before = attribute_table.state(description, source, raw)
     assert len(before) == 12
-    attribute_table.fetch(raw, described, source)
+    attribute_table.fetch(raw, description, source)
     (folder / "images" / ".hidden").touch()
-    assert before == attribute_table.state(described, source, raw) == attribute_table.state(described, None, raw)
+    assert before == attribute_table.state(description, source, raw) == attribute_table.state(description, None, raw)
     replaced = folder / "images" / "roses" / "1.png"
     status = replaced.stat()
     Image.new("RGB", (91, 70), (200, 20, 20)).save(folder / "new.png")
     (folder / "new.png").replace(replaced)
-    after = attribute_table.state(described, source, raw)
-    assert after != before == attribute_table.state(described, None, raw)
+    after = attribute_table.state(description, source, raw)
+    assert after != before == attribute_table.state(description, None, raw)
     os.utime(replaced, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert attribute_table.state(described, source, raw) not in (before, after)
-    attribute_table.fetch(raw, described, source)
-    assert attribute_table.state(described, source, raw) == attribute_table.state(described, None, raw)
+    assert attribute_table.state(description, source, raw) not in (before, after)
+    attribute_table.fetch(raw, description, source)
+    assert attribute_table.state(description, source, raw) == attribute_table.state(description, None, raw)
 
 
 @pytest.mark.parametrize("source", [None, "http://example.org/data", "/nowhere"])
 def test_a_source_without_the_images_is_named(flowers, tmp_path, source):
-    described = describe_dataset("flowers")
+    description = describe_dataset("flowers")
     with pytest.raises(ValueError, match="name the folder that holds flowers/images/ as data_source") as error:
-        attribute_table.fetch(tmp_path / "raw", described, source)
+        attribute_table.fetch(tmp_path / "raw", description, source)
     assert repr(source) in str(error.value)

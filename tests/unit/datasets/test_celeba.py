@@ -32,15 +32,15 @@ def raw(source, tmp_path, monkeypatch):
     """A copy of the miniature's files, to be read and spoilt; `DATASET` describes them."""
     raw = tmp_path / "celeba" / "raw"
     shutil.copytree(source / "celeba", raw)
-    described = {"train_images": [TRAIN], "heldout_images": [HELDOUT], "files": {}}
-    monkeypatch.setattr(celeba, "DATASET", celeba.DATASET | described)
+    changes = {"train_images": [TRAIN], "heldout_images": [HELDOUT], "files": {}}
+    monkeypatch.setattr(celeba, "DATASET", celeba.DATASET | changes)
     return raw
 
 
 def test_the_description_has_torchvisions_checksums_and_the_published_counts():
     published = {name: md5 for _, md5, name in torchvision.datasets.CelebA.file_list}
-    for name, stated in (celeba.DATASET["files"] | celeba.ARCHIVE).items():
-        assert stated == f"md5:{published[name]}"
+    for name, checksum in (celeba.DATASET["files"] | celeba.ARCHIVE).items():
+        assert checksum == f"md5:{published[name]}"
     assert celeba.DATASET["train_images"] + celeba.DATASET["heldout_images"] == [162_770, 19_867 + 19_962]
     assert len(set(celeba.DATASET["attributes"])) == 40
     assert "may not be redistributed" in celeba.DATASET["licence"]
@@ -117,11 +117,11 @@ def test_the_files_come_from_torchvisions_folder_or_from_the_archive(source, tmp
         monkeypatch.setattr(celeba, "ARCHIVE", {"img_align_celeba.zip": f"md5:{md5}"})
     for _ in range(2):
         celeba.fetch(tmp_path / "raw", str(copy))
-        placed = tmp_path / "raw" / "img_align_celeba"
-        assert len(list(placed.iterdir())) == TRAIN + HELDOUT
+        pictures = tmp_path / "raw" / "img_align_celeba"
+        assert len(list(pictures.iterdir())) == TRAIN + HELDOUT
         assert {path.name for path in (tmp_path / "raw").iterdir()} == {"img_align_celeba"}
     expected = (source / "celeba" / "img_align_celeba" / "000001.jpg").read_bytes()
-    assert (placed / "000001.jpg").read_bytes() == expected
+    assert (pictures / "000001.jpg").read_bytes() == expected
 
 
 def test_a_full_disk_is_not_taken_for_a_missing_celeba(source, tmp_path, monkeypatch, full_disk):

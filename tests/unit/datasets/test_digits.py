@@ -31,12 +31,12 @@ def test_digits_are_those_of_scikit_learn(dataset):
 
 
 def test_digits_are_as_their_file_describes_them(dataset):
-    described = describe_dataset("digits")
-    assert list(dataset.images.shape[1:]) == described["image_shape"]
-    assert np.bincount(dataset.labels[dataset.train]).tolist() == described["train_images"]
-    assert np.bincount(dataset.labels[~dataset.train]).tolist() == described["heldout_images"]
-    assert described["licence"]
-    assert described["source"]
+    description = describe_dataset("digits")
+    assert list(dataset.images.shape[1:]) == description["image_shape"]
+    assert np.bincount(dataset.labels[dataset.train]).tolist() == description["train_images"]
+    assert np.bincount(dataset.labels[~dataset.train]).tolist() == description["heldout_images"]
+    assert description["licence"]
+    assert description["source"]
 
 
 def test_the_training_split_comes_first(dataset):

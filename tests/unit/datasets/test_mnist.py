@@ -30,8 +30,8 @@ def test_checksums_are_those_that_torchvision_publishes(name, request):
     published = dict(kinds[name].resources)
     description = describe_dataset(name)
     assert set(description["files"]) == set(published)
-    for file, stated in description["files"].items():
-        algorithm, _, checksum = stated.partition(":")
+    for file, expected in description["files"].items():
+        algorithm, _, checksum = expected.partition(":")
         if algorithm == "md5":
             assert checksum == published[file]
         else:

@@ -67,8 +67,8 @@ def test_two_cards_take_two_jobs_and_the_third_waits_for_one_to_end(job):
 
 
 def test_slots_let_jobs_share_a_card_but_spread_them_first(job):
-    taken = [card(job(slots=2)) for _ in range(4)]
-    assert taken == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
+    cards = [card(job(slots=2)) for _ in range(4)]
+    assert cards == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
     assert card(job(slots=2), seconds=3) is None
 
 
