@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,34 +10,50 @@ import torch
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet
+from unlearning.io.files import sha256_of, sha256_of_file, write_json
+from unlearning.io.tensors import write_tensors
+from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 
-SETTINGS = {"batch_size": 32, "samples": 32, "algorithm": "finetune", "hidden_units": [4], "seed": 0}
-ANY_FILE = Path(__file__)
-JOBS = {
-    "train": ("training.batch_size", {"method": "original", "training": SETTINGS}),
-    "train_classifier": ("judge.batch_size", {"classifier": "judge"}),
-    "unlearn": ("unlearning.batch_size", {"method": "finetune"}),
-    "build_reference": (None, {"retrained": [], "samples": 32}),
-    "evaluate": (None, {"method": "retrain", **dict.fromkeys(("model", "reference"), ANY_FILE)}),
+SETTINGS = {
+    "algorithm": "finetune",
+    "batch_size": 32,
+    "hidden_units": [4],
+    "retain_images": "retain",
+    "samples": 32,
+    "seed": 0,
+}
+ARCHITECTURE = {"vae": {"hidden_units": 4, "latent_dimensions": 2}}
+JOBS = {  # key to lower, and names of the files to write
+    "train": ("training.batch_size", {"model", "optimizer", "losses", "record"}),
+    "train_classifier": ("judge.batch_size", {"model", "accuracy", "losses"}),
+    "unlearn": ("unlearning.batch_size", {"model", "steps", "measurements", "record"}),
+    "build_reference": (None, {"reference"}),
+    "evaluate": (None, {"metrics", "samples"}),
 }
 
 
 @pytest.fixture
 def arguments(tmp_path):
-    """By name, what the scripts read and are told; anything else they take is a file to be written."""
+    """Arguments of all scripts, by name: files to read, and settings."""
+    names = ("dataset", "forget_set", "judge", "original", "reference", "record")
+    files = {name: tmp_path / name for name in names}
     labels, train = np.arange(8) % 2, np.arange(8) < 6
     images, attributes = np.zeros((8, 1, 4, 4), np.uint8), np.empty((8, 0), np.uint8)
-    files = {name: tmp_path / name for name in ("dataset", "forget_set", "judge", "original")}
     Dataset(images, labels, attributes, train, ["even", "odd"], []).save(files["dataset"])
     ForgetSet([0], [1, 2, 3], [6], [7], [], []).save(files["forget_set"], {"indices": [0]})
-    for name in ("judge", "original"):
-        Classifier([1, 4, 4], 2, [4]).save(files[name], [1, 4, 4])
-    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "expected_settings")
-    absent += ("steps", "measurements")
-    told = {"experiment": "tiny", "device": "cpu", "code": "", "seed": 0, "seeds": [], "settings": SETTINGS}
-    return {**files, **told, **dict.fromkeys(absent), "architecture": {"vae": {}}}
+    Classifier([1, 4, 4], 2, [4]).save(files["judge"], [1, 4, 4])
+    generative.save(generative.build(ARCHITECTURE, [1, 4, 4], 0), ARCHITECTURE, [1, 4, 4], files["original"])
+    header = {"classifiers": {"judge": sha256_of_file(files["judge"])}, "seeds": []}
+    write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, header)
+    record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
+    write_json(files["record"], record)
+    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "steps", "measurements")
+    settings = {"settings": SETTINGS, "training": SETTINGS, "expected_settings": SETTINGS, "architecture": ARCHITECTURE}
+    names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
+    numbers = {"seed": 0, "seeds": [], "samples": 32, "retrained": []}
+    return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
 
 
 @pytest.mark.parametrize("kind", [torch.OutOfMemoryError, torch.AcceleratorError])
@@ -47,16 +62,18 @@ def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monk
     def full(array):
         raise kind("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
+    (key, outputs), module = JOBS[script], importlib.import_module(script)
+    names = set(inspect.signature(module.main).parameters)
+    if "inputs" in names:  # they are keyword arguments of another function
+        names = names - {"inputs"} | set(inspect.signature(module.load_inputs).parameters) - {"selection"}
+    values = {name: arguments[name] for name in names - outputs}
+    values |= {name: tmp_path / "outputs" / name for name in outputs}
     monkeypatch.setattr(torch, "from_numpy", full)
-    key, own = JOBS[script]
-    main = importlib.import_module(script).main
-    outputs = {name: tmp_path / "outputs" / name for name in inspect.signature(main).parameters}
-    given = outputs | {name: value for name, value in (arguments | own).items() if name in outputs}
     where, cure = (
         (f" with {key} = 32", f"If not, set {key} to 16 or less in ") if key else ("", "If not, take a larger")
     )
     with pytest.raises(RuntimeError, match=f"the GPU ran out of memory{where}: CUDA out of memory") as error:
-        main(**given)
+        module.main(**values)
     for part in ("gpu_slots: 1", cure, "take a larger GPU"):
         assert part in str(error.value)
     assert not (tmp_path / "outputs").exists()
