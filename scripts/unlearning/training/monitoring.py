@@ -8,15 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.config.protocol import PUBLISHED_LATENTS
+from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier, classify
-from unlearning.networks.generative import (
-    complete,
-    completes,
-    decode,
-    draw_samples,
-    set_training_mode,
-    unchanged_buffers,
-)
 from unlearning.runtime.seeding import stream
 from unlearning.training.gradients import cosine
 from unlearning.training.losses import batch_loss
@@ -96,14 +89,15 @@ class ForgottenCounter:
         """
         if not self._counts_as_published:
             return None
-        return self._count(self._inputs.guide, decode(self._model, self._latents, train_mode=True))
+        return self._count(self._inputs.guide, generative.decode(self._model, self._latents, train_mode=True))
 
     def _draw_images(self, generator: torch.Generator) -> Tensor:
-        if not completes(self._model):
-            return draw_samples(self._model, self._samples, generator)
+        if not generative.completes(self._model):
+            return generative.draw_samples(self._model, self._samples, generator)
         heldout = self._inputs.heldout_forget
         indices = torch.randint(len(heldout), (self._samples,), generator=generator, device=heldout.device)
-        return complete(self._model, heldout[indices], self._model.completion_noise(self._samples, generator))
+        noise = self._model.completion_noise(self._samples, generator)
+        return generative.complete(self._model, heldout[indices], noise)
 
     def _count(self, classifier: Classifier, images: Tensor) -> int:
         return torch.isin(classify(classifier, images)[1], self._inputs.forgotten).sum().item()
@@ -111,19 +105,10 @@ class ForgottenCounter:
 
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:
     """The values of `INSPECTED` that are known before the update, (7,)."""
-    with unchanged_buffers(model):
+    with generative.unchanged_buffers(model):
         g_r, g_f = step.retain.gradient, step.forget.gradient
-    return torch.stack(
-        [
-            step.retain.value,
-            step.forget.value,
-            g_r.norm(),
-            g_f.norm(),
-            cosine(g_r, g_f),
-            cosine(direction, g_r),
-            cosine(direction, g_f),
-        ]
-    )
+    values = step.retain.value, step.forget.value, g_r.norm(), g_f.norm()
+    return torch.stack([*values, cosine(g_r, g_f), cosine(direction, g_r), cosine(direction, g_f)])
 
 
 def inspect_after(model: nn.Module, step: Step, before: Tensor) -> dict[str, float]:
@@ -137,7 +122,7 @@ def inspect_after(model: nn.Module, step: Step, before: Tensor) -> dict[str, flo
     Returns:
         The values by name.
     """
-    with unchanged_buffers(model):
+    with generative.unchanged_buffers(model):
         after = cosine(step.retain.reevaluated().gradient, step.forget.reevaluated().gradient)
     return dict(zip(INSPECTED, torch.cat([before, after.reshape(1)]).tolist(), strict=True))
 
@@ -184,7 +169,7 @@ class ReferenceStepTimer:
 
     def __init__(self, model: nn.Module, retain: Tensor, settings: UnlearningSettings):
         self._model = copy.deepcopy(model)
-        set_training_mode(self._model, settings.batch_normalisation)
+        generative.set_training_mode(self._model, settings.batch_normalisation)
         self._optimizer = make_optimizer(self._model, settings)
         self._retain, self._settings = retain, settings
         self._generator = stream(0, "reference_timer", retain.device)

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import reduced_precision
 from unlearning.runtime.seeding import stream
 from unlearning.training.optimisers import Adam, moments_by_name
+from unlearning.training.resume import ResumableState
 from unlearning.training.vectors import flatten, trainable
 
 
@@ -100,76 +101,30 @@ def train(
         FloatingPointError: the loss is not finite.
     """
     per_epoch = len(indices) // min(batch_size, len(indices))
-    noise = stream(seed, "training noise", indices.device)
+    curve, first, seconds_before = torch.zeros(epochs, device=indices.device), 0, 0.0
+    noise, started = stream(seed, "training noise", indices.device), time.perf_counter()
     parameters, optimizer = trainable(model), Adam(model, learning_rate)
-    state = TrainingState(model, optimizer, noise, torch.zeros(epochs, device=indices.device))
-    state.resume(checkpoint)
+    state = ResumableState(model, optimizer, {"noise": noise})
+    if results := state.load(checkpoint):
+        curve.copy_(results["curve"])
+        first, seconds_before = results["steps"], results["seconds"]
     model.train()
-    batches = _batches(indices, batch_size, epochs, seed, state.steps)
-    for epoch, batch in tqdm(batches, "training", epochs * per_epoch, initial=state.steps, mininterval=5):
+    batches = tqdm(
+        _batches(indices, batch_size, epochs, seed, first), "training", epochs * per_epoch, initial=first, mininterval=5
+    )
+    for step, (epoch, batch) in enumerate(batches, start=first + 1):
         loss = losses(batch, noise).mean()
         optimizer.descend(flatten(torch.autograd.grad(loss, parameters)))
-        state.curve[epoch] += loss.detach() / per_epoch
-        state.steps += 1
-        if state.steps % per_epoch == 0 and not state.curve[epoch].isfinite():
+        curve[epoch] += loss.detach() / per_epoch
+        if step % per_epoch == 0 and not curve[epoch].isfinite():
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: lower the learning rate")
         if checkpoint.due():
-            state.save(checkpoint)
+            seconds = seconds_before + time.perf_counter() - started
+            state.save(checkpoint, {"curve": curve, "steps": step, "seconds": seconds})
     model.eval()
-    curve = state.curve.tolist()  # waits for the device, so that the clock below includes all the work
-    return TrainingResult(curve, moments_by_name(model, optimizer.state), state.seconds)
-
-
-@dataclass
-class TrainingState:
-    """What a checkpoint holds of a training.
-
-    Attributes:
-        model: the model, of which weights and buffers are saved.
-        optimizer: the optimiser, of which the state is saved.
-        noise: the random stream of the noise, of which the state is saved.
-        curve: (epochs,) mean loss of each epoch so far.
-        steps: number of steps so far.
-        seconds_before: seconds of earlier processes.
-        started: reading of the clock when this process started.
-    """
-
-    model: nn.Module
-    optimizer: Adam
-    noise: torch.Generator
-    curve: Tensor
-    steps: int = 0
-    seconds_before: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training so far, summed over processes."""
-        return self.seconds_before + time.perf_counter() - self.started
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Continue from the checkpoint, if there is one."""
-        saved = checkpoint.load()
-        if saved is None:
-            return
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state(saved["optimizer"])
-        self.noise.set_state(saved["noise"])
-        self.curve.copy_(saved["curve"])
-        self.steps, self.seconds_before = saved["steps"], saved["seconds"]
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint."""
-        checkpoint.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state,
-                "noise": self.noise.get_state(),
-                "curve": self.curve,
-                "steps": self.steps,
-                "seconds": self.seconds,
-            }
-        )
+    losses_by_epoch = curve.tolist()  # waits for the device, so that the clock below includes all the work
+    seconds = seconds_before + time.perf_counter() - started
+    return TrainingResult(losses_by_epoch, moments_by_name(model, optimizer.state), seconds)
 
 
 def _batches(indices: Tensor, batch_size: int, epochs: int, seed: int, first: int) -> Iterator[tuple[int, Tensor]]:

@@ -17,17 +17,10 @@ from tqdm import tqdm
 from unlearning.networks.generative import set_training_mode
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
+from unlearning.training import monitoring
 from unlearning.training.losses import batch_loss, histogram_loss
-from unlearning.training.monitoring import (
-    INSPECTED,
-    ForgottenCounter,
-    ReferenceStepTimer,
-    Stopwatch,
-    inspect,
-    inspect_after,
-    measured_steps,
-)
-from unlearning.training.optimisers import SGD, Adam, make_optimizer
+from unlearning.training.optimisers import make_optimizer
+from unlearning.training.resume import ResumableState
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Setup, Step
 from unlearning.training.vectors import flatten, trainable
@@ -55,6 +48,14 @@ class UnlearningResult:
     steps: list[dict] = field(default_factory=list)
     measurements: list[dict] = field(default_factory=list)
 
+    def so_far(self) -> dict:
+        """The arguments that make the same result again, of a run that has not ended."""
+        return {
+            "preparation_seconds": self.preparation_seconds,
+            "steps": self.steps,
+            "measurements": self.measurements,
+        }
+
 
 def unlearn(
     model: nn.Module,
@@ -77,33 +78,34 @@ def unlearn(
     Returns:
         Status, steps and measurements.
     """
-    reference_timer = ReferenceStepTimer(model, inputs.retain, settings)  # before any parameter is frozen
+    reference_timer = monitoring.ReferenceStepTimer(model, inputs.retain, settings)  # before any parameter is frozen
     freeze(model, method)
     prepared, seconds = prepare(model, method, inputs, settings, seed)
     streams = {name: stream(seed, f"unlearning {name}", inputs.retain.device) for name in STREAMS}
-    optimizer = make_optimizer(model, settings, inputs.moments)
-    result = UnlearningResult(seconds)
-    state = RunState(model, optimizer, streams, result)
-    state.resume(checkpoint)
-    counter = ForgottenCounter(model, inputs, settings.samples, seed)
+    state = ResumableState(model, make_optimizer(model, settings, inputs.moments), streams)
+    saved = state.load(checkpoint)
+    result = UnlearningResult(**saved) if saved else UnlearningResult(seconds)
+    counter = monitoring.ForgottenCounter(model, inputs, settings.samples, seed)
     if inputs.forgotten_classes and not result.measurements:
         result.measurements.append(counter.measure(0, streams["samples"]))
     set_training_mode(model, settings.batch_normalisation)
-    schedule = measured_steps(settings.measure, settings.steps)
+    schedule = monitoring.measured_steps(settings.measure, settings.steps)
 
     for number in _progress(len(result.steps), settings.steps):
         step = draw_step(number, model, prepared, inputs, settings, streams)
-        row = {"step": number, "published_forgotten": counter.count_as_published()}  # counted before the update
-        stopwatch = Stopwatch(inputs.retain.device)
+        row = dict.fromkeys(monitoring.STEP_COLUMNS) | {"step": number}
+        row["published_forgotten"] = counter.count_as_published()  # before the update, as in the UNO paper's code
+        stopwatch = monitoring.Stopwatch(inputs.retain.device)
         with stopwatch:
             direction = method.direction(step, **settings.parameters)
         check_direction(direction, model)
-        before = inspect(model, step, direction) if number in schedule else None
+        before = monitoring.inspect(model, step, direction) if number in schedule else None
         step.retain.free_graph()
         step.forget.free_graph()
         with stopwatch:
-            optimizer.descend(direction)
-        row |= inspect_after(model, step, before) if number in schedule else dict.fromkeys(INSPECTED)
+            state.optimizer.descend(direction)
+        if number in schedule:
+            row |= monitoring.inspect_after(model, step, before)
         row |= {"seconds": stopwatch.seconds, "finetune_step_seconds": reference_timer.seconds(number)}
         result.steps.append(row)
         if not is_finite(model, row):
@@ -112,51 +114,9 @@ def unlearn(
         if number in schedule and inputs.forgotten_classes:
             result.measurements.append(counter.measure(number, streams["samples"]))
         if checkpoint.due():
-            state.save(checkpoint)
+            state.save(checkpoint, result.so_far())
     model.eval()
     return result
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What a checkpoint holds of a run.
-
-    Attributes:
-        model: the model, of which weights and buffers are saved.
-        optimizer: the optimiser, of which the state is saved.
-        streams: the random streams by name, of which the states are saved.
-        result: the steps and measurements so far.
-    """
-
-    model: nn.Module
-    optimizer: Adam | SGD
-    streams: dict[str, torch.Generator]
-    result: UnlearningResult
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Continue from the checkpoint, if there is one."""
-        saved = checkpoint.load()
-        if saved is None:
-            return
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state(saved["optimizer"])
-        for name, generator in self.streams.items():
-            generator.set_state(saved["streams"][name])
-        for name in ("steps", "measurements", "preparation_seconds"):
-            setattr(self.result, name, saved[name])
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint."""
-        checkpoint.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state,
-                "streams": {name: generator.get_state() for name, generator in self.streams.items()},
-                "steps": self.result.steps,
-                "measurements": self.result.measurements,
-                "preparation_seconds": self.result.preparation_seconds,
-            }
-        )
 
 
 def freeze(model: nn.Module, method: ModuleType) -> None:
@@ -195,7 +155,7 @@ def prepare(
         forgotten_classes=inputs.forgotten_classes,
         generator=stream(seed, "unlearning preparation", device),
     )
-    with Stopwatch(device) as stopwatch:
+    with monitoring.Stopwatch(device) as stopwatch:
         prepared = method.prepare(setup, **settings.parameters)
     return prepared, stopwatch.seconds
 

@@ -152,4 +152,4 @@ def test_a_gpu_that_runs_out_of_memory_is_explained_and_the_state_kept(tmp_path)
         train(model, losses, torch.arange(64), **settings, checkpoint=Every(tmp_path / "state", "key"))
     for part in ("gpu_slots: 1", "resumes from the saved state", "training.batch_size to 8 or less"):
         assert part in str(error.value)
-    assert Checkpoint(tmp_path / "state", "key").load()["steps"] == 3
+    assert Checkpoint(tmp_path / "state", "key").load()["results"]["steps"] == 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from unlearning.networks import generative
 from unlearning.networks.classifier import classify
 from unlearning.networks.generative import draw_samples
 from unlearning.plugins.describe import plugin_constant, plugin_names
@@ -13,7 +14,6 @@ from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training import losses, monitoring
-from unlearning.training import unlearn as loop
 from unlearning.training.monitoring import INSPECTED, STEP_COLUMNS
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.unlearn import unlearn
@@ -214,7 +214,7 @@ def test_the_clock_counts_the_step_and_not_the_measurements(parts, tmp_path, mon
         return wrapped
 
     monkeypatch.setattr(monitoring, "now", tick)
-    for module, names in ((loop, ("inspect", "inspect_after")), (monitoring, ("draw_samples", "decode"))):
+    for module, names in ((monitoring, ("inspect", "inspect_after")), (generative, ("draw_samples", "decode"))):
         for name in names:
             monkeypatch.setattr(module, name, costly(getattr(module, name)))
     monkeypatch.setattr(losses, "as_float", costly(losses.as_float))  # drawing a batch
