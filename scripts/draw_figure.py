@@ -21,23 +21,24 @@ def main(
     svg: Path,
     caption: Path,
 ) -> None:
-    """Draw.
+    """Draw the figure.
 
     Args:
-        figure: name of the figure, a file in `unlearning/figures`.
-        configuration: the whole configuration of the experiment.
-        table: `metrics.csv`; the runs' steps, measurements and samples lie beside it.
-        accuracy: of the judge and, where there is one, of the guide.
-        forget_set: as selected.
-        verdicts: on published numbers, for the figure that shows them; None for the others.
-        pdf: the figure for papers.
-        svg: the same for the report.
-        caption: reStructuredText file of its caption, computed from configuration and results.
+        figure: Name of a file in `unlearning/figures`.
+        configuration: Configuration of the experiment.
+        table: `metrics.csv`. The folders of the runs lie beside it.
+        accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
+        forget_set: `forget_set.json`.
+        verdicts: `verdicts.csv` for the figure that draws it, which lies beside `metrics.csv`; None for the others.
+        pdf: File of the figure for papers.
+        svg: File of the figure for the report.
+        caption: reStructuredText file of the caption.
     """
     use_style()
-    drawn, text = load_plugin("figures", figure).draw(Results.read(configuration, table, accuracy, forget_set))
-    save(drawn, pdf)
-    save(drawn, svg)
+    results = Results.read(configuration, table, accuracy, forget_set)
+    drawing, text = load_plugin("figures", figure).draw(results)
+    save(drawing, pdf)
+    save(drawing, svg)
     write_caption(caption, text)
 
 

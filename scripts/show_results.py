@@ -8,11 +8,11 @@ import pandas as pd
 from unlearning.config.load import load_settings
 
 
-def main(*, report: Path) -> None:
-    """Print.
+def main(report: str) -> None:
+    """Print the tables.
 
     Args:
-        report: the HTML report.
+        report: Path of the HTML report.
     """
     settings = load_settings({})
     for name in settings["experiments"]:
@@ -25,4 +25,4 @@ def main(*, report: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(report=Path(sys.argv[1]))
+    main(sys.argv[1])

@@ -8,6 +8,11 @@ from unlearning.reporting.results import Results
 from unlearning.runtime.job import run
 from unlearning.runtime.provenance import command, environment
 
+OF_DATA = ("name", "title", "source", "licence", "files", "sha256")
+OF_RESULT = ("method", "seed", "status", "last_step")
+OF_RUN = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib")
+OF_ENVIRONMENT = ("commit", "dirty", "host", "cpu", "packages")
+
 
 def main(
     *,
@@ -19,25 +24,18 @@ def main(
     accuracy: list[Path],
     manifest: Path,
 ) -> None:
-    """Gather what the single runs wrote down about themselves.
+    """Collect what the single runs recorded about themselves.
 
     Args:
-        experiment: name of the experiment.
-        configuration: the whole configuration of the experiment.
-        table: `metrics.csv`; every run's `metrics.json` lies beside it.
-        dataset: manifest of the prepared data set.
-        forget_set: as selected.
-        accuracy: of the judge and, where there is one, of the guide.
-        manifest: JSON file.
+        experiment: Name of the experiment.
+        configuration: Configuration of the experiment.
+        table: `metrics.csv`. The `metrics.json` of every run lies beside it.
+        dataset: Manifest of the prepared data set.
+        forget_set: `forget_set.json`.
+        accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
+        manifest: The JSON file to write.
     """
     results = Results.read(configuration, table, accuracy, forget_set)
-    runs = [
-        read_json(results.run(method, seed) / "metrics.json")
-        for method in results.rows
-        for seed in configuration["seeds"]
-    ]
-    data = read_json(dataset)
-    chosen = results.forget_set
     here = environment()
     write_json(
         manifest,
@@ -49,29 +47,35 @@ def main(
             "environment": here,
             "configuration": configuration,
             "configuration_sha256": sha256_of(configuration),
-            "data": {key: data[key] for key in ("name", "title", "source", "licence", "files", "sha256")},
+            "data": _select(read_json(dataset), OF_DATA),
             "forget_set": {
-                "selection": chosen["selection"],
-                "sha256": chosen["sha256"],
-                "images": {group: len(chosen[group]) for group in GROUPS},
+                **_select(results.forget_set, ("selection", "sha256")),
+                "images": {group: len(results.forget_set[group]) for group in GROUPS},
             },
             "judge": results.judge,
             "guide": results.guide,
-            # A result is reused until its cause changes, so runs may be older than this file.
-            "runs": [
-                {
-                    **{key: result[key] for key in ("method", "seed", "status", "last_step")},
-                    **{
-                        key: result["run"][key]
-                        for key in ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib")
-                    },
-                    **{key: result["run"]["environment"][key] for key in ("commit", "dirty", "host", "cpu")},
-                    "packages": result["run"]["environment"]["packages"],
-                }
-                for result in runs
-            ],
+            "runs": _runs(results),
         },
     )
+
+
+def _runs(results: Results) -> list[dict]:
+    """What made each run. A run is reused until its cause changes, and so it can be older than the manifest."""
+    paths = [
+        results.run(method, seed) / "metrics.json" for method in results.rows for seed in results.experiment["seeds"]
+    ]
+    return [
+        {
+            **_select(result, OF_RESULT),
+            **_select(result["run"], OF_RUN),
+            **_select(result["run"]["environment"], OF_ENVIRONMENT),
+        }
+        for result in map(read_json, paths)
+    ]
+
+
+def _select(record: dict, keys: tuple[str, ...]) -> dict:
+    return {key: record[key] for key in keys}
 
 
 if "snakemake" in globals():

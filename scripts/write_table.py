@@ -1,10 +1,11 @@
-"""Write a table of an experiment: for the eye, a spreadsheet, a paper and the report."""
+"""Write a table of an experiment: to read, for a spreadsheet, for a paper and for the report."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from unlearning.reporting import comparisons, published, summary
+from unlearning.reporting.quantities import read_quantities
 from unlearning.reporting.results import Results
 from unlearning.reporting.tables import write_table
 from unlearning.runtime.job import run
@@ -18,6 +19,7 @@ def main(
     accuracy: list[Path],
     forget_set: Path,
     published_numbers: Path | None,
+    quantities: Path | None,
     markdown: Path,
     csv: Path,
     latex: Path,
@@ -27,36 +29,32 @@ def main(
     """Write the same table in four formats.
 
     Args:
-        table: 'table', the main one; 'comparisons' of every method with fine-tuning and the retrained model, seed by
-            seed; or 'verdicts' on published numbers.
-        configuration: the whole configuration of the experiment.
+        table: 'table', the main table; 'comparisons' of every method with the baselines and the retrained model, seed
+            by seed; or 'verdicts' on published numbers.
+        configuration: Configuration of the experiment.
         metrics: `metrics.csv`.
-        accuracy: of the judge and, where there is one, of the guide.
-        forget_set: as selected.
-        published_numbers: for verdicts, CSV file, see published/README.md.
-        markdown, csv, latex, html, caption_file: see `unlearning.reporting.tables.write_table`; numbers to compute with
-            are in `metrics.csv`.
+        accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
+        forget_set: `forget_set.json`.
+        published_numbers: For verdicts, the CSV file of published numbers, see published/README.md.
+        quantities: For verdicts, `published/quantities.yaml`.
+        markdown: File of the table as Markdown.
+        csv: File of the table as CSV. `metrics.csv` has the numbers to compute with.
+        latex: File of the table as LaTeX.
+        html: File of the table for the report.
+        caption_file: File of the caption for the report.
     """
     results, numbers = Results.read(configuration, metrics, accuracy, forget_set), ()
     if table == "table":
-        described = {name: description for name, description in results.described.items() if description["table"]}
-        content, caption = summary.main_table(results.metrics, described), summary.caption(results, described)
+        content = summary.main_table(results.metrics, summary.table_metrics(results))
+        caption = summary.caption(results)
     elif table == "comparisons":
         content = comparisons.comparisons(results).set_index(["Method", "Compared with"])
         caption = comparisons.caption(results)
     else:
-        content = published.verdicts(results, pd.read_csv(published_numbers)).set_index(["Method", "Quantity"])
+        verdicts = published.verdicts(results, pd.read_csv(published_numbers), read_quantities(quantities))
+        content = verdicts.set_index(["Method", "Quantity"])
         caption, numbers = published.caption(results), published.NUMBERS
-    write_table(
-        content,
-        caption,
-        numbers=numbers,
-        markdown=markdown,
-        csv=csv,
-        latex=latex,
-        html=html,
-        rst=caption_file,
-    )
+    write_table(content, caption, numbers=numbers, markdown=markdown, csv=csv, latex=latex, html=html, rst=caption_file)
 
 
 if "snakemake" in globals():

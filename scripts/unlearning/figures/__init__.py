@@ -1,10 +1,22 @@
 """Figures, one file each.
 
-A figure's file holds a function `draw(results)` that takes `unlearning.reporting.results.Results` and returns a
-matplotlib figure and its caption, one paragraph of reStructuredText. What it cannot be drawn without stands in
-literals, which are read before any job:
+A figure's file holds a function `draw(results)`. It takes a `unlearning.reporting.results.Results` and returns a
+matplotlib figure and a caption, one paragraph of reStructuredText. `unlearning.reporting.captions.render_caption` makes
+the caption from a template in `report/captions/`.
 
-* `MODELS`, 'completing' or 'generating': the only family of models that it is for;
-* `NEEDS`, `{"evaluation.threshold": {}}`: keys of the experiment, each with a JSON schema of its value;
-* `SWEPT`, `("learning_rate",)`: keys in which some rows must differ that are alike in all others.
+A file declares in literals what the figure needs. The workflow reads them before any job:
+
+* `MODELS`, 'completing' or 'generating': the only family of models that the figure is for;
+* `NEEDS`, such as `{"evaluation.threshold": {}}`: keys of the experiment, each with a JSON schema of its value;
+* `SWEPT`, such as `("learning_rate",)`: keys in which some rows must differ that are equal in all others.
+
+Example:
+    import matplotlib.pyplot as plt
+
+    def draw(results):
+        figure, axis = plt.subplots()
+        for method in results.methods:
+            values = results.values("forget_fraction", method)["value"]
+            axis.plot([method] * len(values), values, "o")
+        return figure, "Forget fraction of every run (%)."
 """

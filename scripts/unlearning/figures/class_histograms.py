@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import colors, panels
 from unlearning.reporting.results import Results
 
@@ -10,38 +11,45 @@ MODELS = "generating"
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A panel per model: mean share of each class with its range over seeds, beside the retrained model."""
-    rows = ["original", *results.methods]
-    figure, axes = panels(rows)
-    names = results.classes
-    positions = np.arange(len(names))
+    """Draw a panel per model: the share of each class, beside the retrained models.
 
-    def shares(method: str) -> np.ndarray:
-        table = results.metrics[(results.metrics["method"] == method)]
-        table = table.pivot_table(index="seed", columns="metric", values="value")
-        columns = [f"class_share_{name}" for name in names]
-        return table[columns].to_numpy() if columns[0] in table else np.empty((0, len(names)))
+    Args:
+        results: Results of the experiment.
 
-    retrain = shares("retrain")
-    steps = np.append(positions, len(names)) - 0.5
-    lowest, mean_retrained, highest = (
-        np.append(each, each[-1]) for each in (retrain.min(axis=0), retrain.mean(axis=0), retrain.max(axis=0))
-    )
+    Returns:
+        The figure and its caption.
+    """
+    figure, axes = panels(["original", *results.methods])
+    retrained = _shares(results, "retrain")
+    positions = np.arange(len(results.classes))
     for method, axis in axes.items():
-        values = shares(method)
-        if len(values):
-            mean = values.mean(axis=0)
-            spread = [mean - values.min(axis=0), values.max(axis=0) - mean]
+        shares = _shares(results, method)
+        if len(shares):
+            mean = shares.mean(axis=0)
+            spread = [mean - shares.min(axis=0), shares.max(axis=0) - mean]
             axis.bar(positions, mean, color=colors(results.methods)[method], yerr=spread, error_kw={"lw": 0.8})
         else:
             axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
-        axis.fill_between(steps, lowest, highest, step="post", color="0.6", alpha=0.5, lw=0, zorder=2)
-        axis.step(steps, mean_retrained, where="post", color="black", lw=0.9)
-        axis.set_xticks(positions, names)
+        _outline(axis, retrained)
+        axis.set_xticks(positions, results.classes)
     figure.supxlabel("class, by the judge")
     figure.supylabel("share of samples (%)")
-    caption = (
-        f"Classes of {results.experiment['evaluation']['samples']} samples of each model, by the judge: mean and range "
-        f"over seeds. Black outline and grey band: the retrained models' mean and range. {results.conditions()}"
+    return figure, render_caption("class_histograms", results, samples=results.experiment["evaluation"]["samples"])
+
+
+def _shares(results: Results, method: str) -> np.ndarray:
+    """The shares of the classes among the samples of a method's runs, in per cent; (runs, classes)."""
+    metrics = results.metrics[results.metrics["method"] == method]
+    table = metrics.pivot_table(index="seed", columns="metric", values="value")
+    columns = [f"class_share_{name}" for name in results.classes]
+    return table[columns].to_numpy() if columns[0] in table else np.empty((0, len(columns)))
+
+
+def _outline(axis: plt.Axes, shares: np.ndarray) -> None:
+    """Draw the outline of the mean histogram of shares (runs, classes), and a band over their range."""
+    edges = np.arange(shares.shape[1] + 1) - 0.5
+    lowest, mean, highest = (
+        np.append(values, values[-1]) for values in (shares.min(axis=0), shares.mean(axis=0), shares.max(axis=0))
     )
-    return figure, caption
+    axis.fill_between(edges, lowest, highest, step="post", color="0.6", alpha=0.5, lw=0, zorder=2)
+    axis.step(edges, mean, where="post", color="black", lw=0.9)

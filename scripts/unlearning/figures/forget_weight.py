@@ -1,10 +1,11 @@
-"""What the weight α of the forget term does: rows that differ in it alone."""
+"""What the weight α of the forget term does: rows that differ in the weight alone."""
 
 import matplotlib.pyplot as plt
 
 from unlearning.config.experiment import REFERENCES, rows_alike_but_for
 from unlearning.data.forget_set import GROUPS
-from unlearning.reporting.plotting import colors, markers, over_seeds, reference_bands
+from unlearning.reporting.captions import render_caption
+from unlearning.reporting.plotting import colors, line_over_seeds, markers, reference_bands
 from unlearning.reporting.results import Results, with_unit
 
 MODELS = "completing"
@@ -17,59 +18,79 @@ NEEDS = {
 }
 SWEPT = ("forget_weight",)
 METRICS = ("completion_fid", "embedding_cosine", "recognised", "hole_rmse", "distance_to_retrained")
-SIDES = ("heldout_retain", "heldout_forget")
+HELDOUT_GROUPS = ("heldout_retain", "heldout_forget")
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A row per group of held-out images, a column per metric: mean and range over seeds, a line per sweep."""
-    swept = sweeps(results.experiment)
-    metrics = [metric for metric in METRICS if metric in results.by_group]
-    weights = sorted({weight for rows in swept.values() for weight in rows.values()})
+    """Draw a row per group of held-out images and a column per metric, with a line per sweep.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        The figure and its caption.
+    """
+    weights_of_sweeps = sweeps(results.experiment)
+    weights = sorted({weight for rows in weights_of_sweeps.values() for weight in rows.values()})
+    descriptions = results.descriptions_by_group
+    metrics = [metric for metric in METRICS if metric in descriptions]
     figure, axes = plt.subplots(
-        len(SIDES),
+        len(HELDOUT_GROUPS),
         len(metrics),
         figsize=(2.3 * len(metrics) + 0.5, 4.2),
         sharex=True,
         sharey="col",
         squeeze=False,
     )
-    for row, side in enumerate(SIDES):
+    for row, group in enumerate(HELDOUT_GROUPS):
         for axis, metric in zip(axes[row], metrics, strict=True):
-            name = f"{metric}_{side}"
-            reference_bands(axis, {each: results.values(name, each)["value"] for each in REFERENCES})
-            for first, rows in swept.items():
-                over_seeds(
-                    axis,
-                    list(rows.values()),
-                    [results.values(name, each) for each in rows],
-                    color=colors(results.methods)[first],
-                    marker=markers(results.methods)[first],
-                    label=first,
-                )
+            _draw_panel(axis, results, f"{metric}_{group}", weights_of_sweeps)
             if row == 0:
-                axis.set_title(with_unit(results.by_group[metric], results.described[name]["unit"]), fontsize="medium")
-            smallest = min(filter(None, weights))
-            axis.set_xscale("symlog", linthresh=smallest) if 0 in weights else axis.set_xscale("log")
-            axis.set_xticks(weights, [f"{weight:g}" for weight in weights])
-            axis.minorticks_off()
-        axes[row, 0].set_ylabel(GROUPS[side])
+                title = with_unit(descriptions[metric]["label"], descriptions[metric]["unit"])
+                axis.set_title(title, fontsize="medium")
+            _scale(axis, weights)
+        axes[row, 0].set_ylabel(GROUPS[group])
     figure.supxlabel("weight α of the forget term")
     handles = [axis.get_legend_handles_labels() for axis in axes.flat]
-    legend = {label: handle for each in handles for handle, label in zip(*each, strict=True)}
+    legend = {label: handle for of_axis in handles for handle, label in zip(*of_axis, strict=True)}
     figure.legend(legend.values(), legend, loc="outside upper center", ncols=min(4, len(legend)), frameon=False)
-    named = "; ".join(f"{first}: {', '.join(rows)}" for first, rows in swept.items())
-    caption = (
-        "Metrics of completed held-out images against the weight α of the forget term, all other settings alike: mean "
-        f"and range over seeds. Rows by line: {named}. Lines across and bands: mean and range of the original (dotted, "
-        f"grey) and the retrained models (black). {results.diverged()}{results.conditions()}"
-    )
-    return figure, caption
+    return figure, render_caption("forget_weight", results, sweeps=weights_of_sweeps)
 
 
 def sweeps(experiment: dict) -> dict[str, dict[str, float]]:
-    """The weight of each row, from the lowest on, by the name of the first row of its sweep."""
-    found = {}
+    """Find the sweeps over the weight.
+
+    Args:
+        experiment: Configuration of the experiment.
+
+    Returns:
+        The weight of each row, from the lowest on, by the name of the first row of its sweep.
+    """
+    weights_of_sweeps = {}
     for rows in rows_alike_but_for(experiment, SWEPT):
         weights = {row: values["forget_weight"] for row, values in rows.items()}
-        found[next(iter(rows))] = dict(sorted(weights.items(), key=lambda each: each[1]))
-    return found
+        weights_of_sweeps[next(iter(rows))] = dict(sorted(weights.items(), key=lambda item: item[1]))
+    return weights_of_sweeps
+
+
+def _draw_panel(axis: plt.Axes, results: Results, metric: str, weights_of_sweeps: dict[str, dict[str, float]]) -> None:
+    reference_bands(axis, {row: results.values(metric, row)["value"] for row in REFERENCES})
+    for first, weights in weights_of_sweeps.items():
+        line_over_seeds(
+            axis,
+            list(weights.values()),
+            [results.values(metric, row) for row in weights],
+            color=colors(results.methods)[first],
+            marker=markers(results.methods)[first],
+            label=first,
+        )
+
+
+def _scale(axis: plt.Axes, weights: list[float]) -> None:
+    """Make the x-axis logarithmic, with a linear part for a weight of zero, and label the weights."""
+    if 0 in weights:
+        axis.set_xscale("symlog", linthresh=min(weight for weight in weights if weight))
+    else:
+        axis.set_xscale("log")
+    axis.set_xticks(weights, [f"{weight:g}" for weight in weights])
+    axis.minorticks_off()

@@ -2,58 +2,55 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
-from unlearning.reporting.plotting import colors, markers
+from unlearning.reporting.captions import render_caption
+from unlearning.reporting.plotting import colors, grid, markers
 from unlearning.reporting.results import Results
 
 LIMITS = (-1.0, 3.0)
+COSTS = ("total_seconds", "peak_memory")  # a retrained model's costs are no goal
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A panel per metric, a row per method: seeds and mean; the band is the retrained models' range."""
-    described = {
-        name: description
-        for name, description in results.described.items()
-        if results.values(name, "retrain")["normalised"].notna().any() and name not in ("total_seconds", "peak_memory")
+    """Draw a panel per metric, with a row per method and a band for the retrained models.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        The figure and its caption.
+    """
+    descriptions = {
+        metric: description
+        for metric, description in results.descriptions.items()
+        if results.values(metric, "retrain")["normalised"].notna().any() and metric not in COSTS
     }
-    columns = min(4, max(1, len(described)))
-    rows = max(1, -(-len(described) // columns))
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(2.1 * columns + 1, (0.17 * len(results.methods) + 0.5) * rows + 0.5),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
+    panel = (2.1, 0.17 * len(results.methods) + 0.5)
+    columns = min(4, max(1, len(descriptions)))
+    figure, axes = grid(len(descriptions), columns, panel, (1, 0.5), sharex=True, sharey=True)
     positions = {method: -row for row, method in enumerate(results.methods)}
-    for axis, (metric, description) in zip(axes.flat, described.items(), strict=False):
-        floor = results.values(metric, "retrain")["normalised"]
-        axis.axvspan(floor.min(), floor.max(), color="0.8", lw=0)
+    for axis, (metric, description) in zip(axes, descriptions.items(), strict=True):
+        retrained = results.values(metric, "retrain")["normalised"]
+        axis.axvspan(retrained.min(), retrained.max(), color="0.8", lw=0)
         axis.axvline(0, color="0.6", lw=0.8, ls=":")
         axis.axvline(1, color="black", lw=0.8)
-        values = results.values(metric, *results.methods)
-        for method, runs in values.groupby("method"):
-            shown = np.clip(runs["normalised"], *LIMITS)
-            color = colors(results.methods)[method]
-            axis.plot(shown, [positions[method]] * len(shown), "|", color=color, ms=6)
-            mean = runs["normalised"].mean()
-            outside = not LIMITS[0] <= mean <= LIMITS[1]
-            marker = (">" if mean > 0 else "<") if outside else markers(results.methods)[method]
-            axis.plot(
-                np.clip(mean, *LIMITS), positions[method], marker, color=color, ms=5, mfc="white" if outside else color
-            )
+        for method, runs in results.values(metric, *results.methods).groupby("method"):
+            style = {"color": colors(results.methods)[method], "marker": markers(results.methods)[method]}
+            _draw_row(axis, positions[method], runs["normalised"], **style)
         axis.set_title(description["label"].replace(" (", "\n("), fontsize="medium")
         axis.set_xlim(LIMITS[0] - 0.15, LIMITS[1] + 0.15)
         axis.set_xticks([-1, 0, 1, 2, 3])
         axis.set_yticks(list(positions.values()), list(positions))
-    for axis in axes.flat[len(described) :]:
-        axis.set_axis_off()
     figure.supxlabel("0 = original, 1 = retrained")
-    caption = (
-        "Every metric on the scale where 0 is the mean original and 1 the mean retrained model; ticks: single seeds, "
-        "marker: their mean, hollow arrow: a mean outside the panel, grey band: range of the retrained models, below "
-        "which no difference counts. Metrics whose two references differ by less than their spread are left out. "
-        f"{results.conditions()}"
-    )
-    return figure, caption
+    return figure, render_caption("normalised", results)
+
+
+def _draw_row(axis: plt.Axes, position: int, values: pd.Series, color: str, marker: str) -> None:
+    """Draw single seeds as ticks and their mean as a marker, or as a hollow arrow if it is outside the panel."""
+    axis.plot(np.clip(values, *LIMITS), [position] * len(values), "|", color=color, ms=6)
+    mean = values.mean()
+    fill = color
+    if not LIMITS[0] <= mean <= LIMITS[1]:
+        marker, fill = ">" if mean > 0 else "<", "white"
+    axis.plot(np.clip(mean, *LIMITS), position, marker, color=color, ms=5, mfc=fill)

@@ -1,16 +1,17 @@
 """What a result owes to one setting: rows that differ from their method's own row in one key."""
 
-from dataclasses import asdict
-from types import SimpleNamespace
+from dataclasses import asdict, dataclass
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES, rows_alike_but_for
+from unlearning.config.experiment import REFERENCES
+from unlearning.evaluation.crossings import crossings, published_crossings
 from unlearning.io.files import read_columns, read_json
-from unlearning.plugins.load import load_plugin
-from unlearning.reporting.plotting import colors, markers, over_seeds, reference_bands
+from unlearning.reporting.captions import render_caption
+from unlearning.reporting.plotting import colors, line_over_seeds, markers, reference_bands
 from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.sweeps import sweeps
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
 SWEPT = ("optimizer", "orthogonality_weight", "batch_normalisation", "loss_reduction", "batch_size", "learning_rate")
@@ -23,25 +24,37 @@ METRICS = (
     "sustained_crossing_seconds",
     "published_steps",
 )
+CROSSINGS = {"first_crossing_steps", "published_steps"}  # metrics that show whether crossings are measured
 THRESHOLDS = (0.01, 0.02, 0.05)
-CROSSINGS = ("time_to_unlearn", "as_published")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A point of a line.
+
+    Attributes:
+        base: First row of the sweep, whose name the line has.
+        label: Label on the x-axis.
+        runs: Metrics of the runs: `metric`, `value`, `censored`, `status`.
+    """
+
+    base: str
+    label: str
+    runs: pd.DataFrame
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A column per swept key and one for the threshold, a row per metric: a line per sweep, over seeds."""
-    swept = sweeps(results.experiment)
-    metrics = [metric for metric in METRICS if metric in results.described]
-    bases = list(dict.fromkeys(base for rows in swept.values() for base in rows["base"]))
-    columns = {
-        key: [(row.base, row.label, results.metrics[results.metrics["method"] == row.row]) for row in rows.itertuples()]
-        for key, rows in swept.items()
-    }
-    if set(CROSSINGS) & set(results.experiment["evaluation"]["metrics"]):
-        columns["threshold"] = [
-            (base, f"{threshold:.0%}", at_threshold(results, base, threshold))
-            for threshold in THRESHOLDS
-            for base in bases
-        ]
+    """Draw a column per swept key and one for the threshold, and a row per metric, with a line per sweep.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        The figure and its caption.
+    """
+    metrics = [metric for metric in METRICS if metric in results.descriptions]
+    columns = _columns(results)
+    bases = list(dict.fromkeys(cell.base for cells in columns.values() for cell in cells))
     figure, axes = plt.subplots(
         len(metrics),
         len(columns),
@@ -50,88 +63,93 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         sharey="row",
         squeeze=False,
     )
-    for column, (key, cells) in enumerate(columns.items()):
-        places = {label: number for number, label in enumerate(dict.fromkeys(label for _, label, _ in cells))}
-        for axis, metric in zip(axes[:, column], metrics, strict=True):
-            event = results.described[metric].get("event", False)
-            for base in bases:
-                own = [(label, runs) for row, label, runs in cells if row == base]
-                over_seeds(
-                    axis,
-                    [places[label] for label, _ in own],
-                    [of(runs, metric, event) for _, runs in own],
-                    event=event,
-                    color=colors(bases)[base],
-                    marker=markers(bases)[base],
-                    label=base,
-                )
-            axis.set_visible(axis.has_data())
-            if metric == "fid_retain":
-                axis.set_yscale("log")
-            reference_bands(axis, {name: results.values(metric, name)["value"] for name in REFERENCES})
-        seen = [axis for axis in axes[:, column] if axis.get_visible()] or axes[:, column]
-        seen[-1].set_xticks(list(places.values()), list(places), rotation=60, ha="right")
-        seen[-1].tick_params(labelbottom=True)
-        seen[0].set_title(key.replace("_", " "), fontsize="medium")
+    for column, (key, cells) in zip(axes.T, columns.items(), strict=True):
+        for axis, metric in zip(column, metrics, strict=True):
+            _draw_panel(axis, results, metric, bases, cells)
+        visible = [axis for axis in column if axis.get_visible()] or column
+        labels = _labels(cells)
+        visible[-1].set_xticks(range(len(labels)), labels, rotation=60, ha="right")
+        visible[-1].tick_params(labelbottom=True)
+        visible[0].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        label = with_unit(results.described[metric]["label"], results.described[metric]["unit"])
+        label = with_unit(results.descriptions[metric]["label"], results.descriptions[metric]["unit"])
         axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(bases), frameon=False)
-    caption = (
-        "Each column changes one setting, and those that a label names after it, and leaves the others as the "
-        "experiment has them; 'threshold' reads other crossings off the same runs. Mean and range over seeds; of "
-        "crossings, Kaplan–Meier median and range, hollow where fewer than half of the runs got there, so that it is a "
-        "lower bound. By the published protocol runs that never crossed count with their last step; those that "
-        "diverged are left out of means. Lines across and bands: mean and range of the original (grey) and the "
-        f"retrained models (black). {results.conditions()}"
-    )
-    return figure, caption
+    return figure, render_caption("sensitivity", results)
 
 
-def of(runs: pd.DataFrame, metric: str, event: bool) -> pd.DataFrame:
-    """Those that have a value of the metric; of its mean also not one that diverged, whose last step says nothing."""
-    return runs[(runs["metric"] == metric) & runs["value"].notna() & (event | (runs["status"] != "diverged"))]
+def _columns(results: Results) -> dict[str, list[Cell]]:
+    """The cells of each column, by its key."""
+    metrics = results.metrics
+    columns = {
+        key: [Cell(row.base, row.label, metrics[metrics["method"] == row.row]) for row in rows.itertuples()]
+        for key, rows in sweeps(results.experiment, SWEPT).items()
+    }
+    bases = dict.fromkeys(cell.base for cells in columns.values() for cell in cells)
+    if CROSSINGS.intersection(results.descriptions):
+        columns["threshold"] = [
+            Cell(base, f"{threshold:.0%}", at_threshold(results, base, threshold))
+            for threshold in THRESHOLDS
+            for base in bases
+        ]
+    return columns
 
 
 def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
-    """Metrics of a row's runs that rest on crossing a threshold, with another one: `metric`, `value`, `censored`, …"""
-    found = []
+    """Evaluate the crossings of another threshold.
+
+    Args:
+        results: Results of the experiment.
+        row: Row whose runs are evaluated.
+        threshold: Share of the samples, between 0 and 1.
+
+    Returns:
+        A table of metrics: `metric`, `status`, `value`, `low`, `high` and `censored`.
+    """
+    values = []
     for seed in results.experiment["seeds"]:
         folder = results.run(row, seed)
-        evidence = SimpleNamespace(
-            threshold=threshold,
-            steps=read_columns(folder / "steps.csv"),
-            measurements=read_columns(folder / "measurements.csv"),
-            record=read_json(folder / "record.json"),
-            published_features=None,
+        record, steps = read_json(folder / "record.json"), read_columns(folder / "steps.csv")
+        measurements = read_columns(folder / "measurements.csv")
+        of_run = crossings(measurements, steps, record, threshold) | published_crossings(steps, record, threshold)
+        values += [{"metric": name, "status": record["status"], **asdict(value)} for name, value in of_run.items()]
+    return pd.DataFrame(values, columns=["metric", "status", "value", "low", "high", "censored"])
+
+
+def _labels(cells: list[Cell]) -> list[str]:
+    """The labels on the x-axis of a column, in order."""
+    return list(dict.fromkeys(cell.label for cell in cells))
+
+
+def _draw_panel(axis: plt.Axes, results: Results, metric: str, bases: list[str], cells: list[Cell]) -> None:
+    """Draw the lines of one metric in one column, and hide a panel without data.
+
+    Args:
+        axis: Where to draw.
+        results: Results of the experiment.
+        metric: Metric of the panel.
+        bases: Names of all lines of the figure.
+        cells: Points of all lines of the column.
+    """
+    event, labels = results.descriptions[metric].get("event", False), _labels(cells)
+    for base in bases:
+        line = [cell for cell in cells if cell.base == base]
+        line_over_seeds(
+            axis,
+            [labels.index(cell.label) for cell in line],
+            [_with_value(cell.runs, metric, event) for cell in line],
+            event=event,
+            color=colors(bases)[base],
+            marker=markers(bases)[base],
+            label=base,
         )
-        for file in set(CROSSINGS) & set(results.experiment["evaluation"]["metrics"]):
-            values = load_plugin("metrics", file).compute(evidence)
-            status = evidence.record["status"]
-            found += [{"metric": name, "status": status, **asdict(value)} for name, value in values.items()]
-    return pd.DataFrame(found, columns=["metric", "status", "value", "low", "high", "censored"])
+    axis.set_visible(axis.has_data())
+    if metric == "fid_retain":
+        axis.set_yscale("log")
+    reference_bands(axis, {row: results.values(metric, row)["value"] for row in REFERENCES})
 
 
-def sweeps(experiment: dict) -> dict[str, pd.DataFrame]:
-    """For each swept key the rows to show, in order: `row`, `base` (the first row of its sweep) and `label`."""
-    found = {}
-    for rows in rows_alike_but_for(experiment, SWEPT):
-        base, own = next(iter(rows.items()))
-        for row, values in rows.items():
-            if differing := [key for key in SWEPT if values.get(key) != own.get(key)]:
-                key, label = differing[0], ", ".join(_text(values[key]) for key in differing)
-                shown = found.setdefault(key, {})
-                shown[base] = (base, base, _text(own[key]), own[key])
-                shown[row] = (row, base, label, values[key])
-    return {
-        key: pd.DataFrame(found[key].values(), columns=["row", "base", "label", "value"])
-        .sort_values("value", kind="stable")
-        .drop(columns="value")
-        for key in SWEPT
-        if key in found
-    }
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+def _with_value(runs: pd.DataFrame, metric: str, event: bool) -> pd.DataFrame:
+    """Select the runs with a value. A mean leaves out diverged runs, too: their last step would pass for a time."""
+    return runs[(runs["metric"] == metric) & runs["value"].notna() & (event | (runs["status"] != "diverged"))]

@@ -6,13 +6,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from unlearning.config.experiment import REFERENCES
+from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import (
     colors,
-    logarithmic,
     markers,
     mean_and_range,
     median_and_range,
     reference_bands,
+    use_logarithmic_axes,
 )
 from unlearning.reporting.results import Results
 
@@ -21,47 +22,53 @@ NEEDS = {"evaluation.threshold": {}}
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
-    """A point per method with the range over seeds; hollow where not every seed unlearned in time."""
+    """Draw a point per method with the range over seeds, and below the same at the height of the references.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        The figure and its caption.
+    """
     entries = len(results.methods) + 2
-    figure, axes = plt.subplots(2, sharex=True, figsize=(6.2, max(5.6, 0.23 * entries)))  # room for the legend
+    figure, axes = plt.subplots(2, sharex=True, figsize=(6.2, max(5.6, 0.23 * entries)))  # the legend needs the height
     for axis, method in itertools.product(axes, results.methods):
-        times = results.values("sustained_crossing_seconds", method)
-        fid = results.values("fid_retain", method)["value"]
-        if times.empty or fid.empty:
-            continue
-        (x, xerr, known), (y, yerr) = median_and_range(times), mean_and_range(fid)
-        censored = times["censored"].to_numpy(bool)
-        color = colors(results.methods)[method]
-        axis.errorbar(
-            x,
-            y,
-            xerr=xerr,
-            yerr=yerr,
-            fmt=markers(results.methods)[method],
-            color=color,
-            mfc="white" if censored.any() else color,
-            ms=6,
-            lw=0.8,
-            label=method + (f" ({(~censored).sum()}/{len(censored)})" if censored.any() else ""),
-        )
-        if not known:
-            axis.annotate("", (x * 1.7, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})
-    references = {name: results.values("fid_retain", name)["value"] for name in REFERENCES}
+        _draw_point(axis, results, method)
+    references = {row: results.values("fid_retain", row)["value"] for row in REFERENCES}
     for axis in axes:
         reference_bands(axis, references)
         axis.margins(x=0.12)
-        logarithmic(axis)
-    near, fids = pd.concat(references.values()), results.values("fid_retain")["value"]
-    axes[1].set(yscale="linear", ylim=(0.9 * fids.min(), 1.1 * near.max()) if len(near) else None)
+        use_logarithmic_axes(axis)
+    of_references, of_all = pd.concat(references.values()), results.values("fid_retain")["value"]
+    limits = (0.9 * of_all.min(), 1.1 * of_references.max()) if len(of_references) else None
+    axes[1].set(yscale="linear", ylim=limits)
     axes[1].set_xlabel("time to unlearn for good (s of steps)")
     figure.supylabel(f"FID to retain data ({results.features} features)", fontsize="medium")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    threshold = 100 * results.experiment["evaluation"]["threshold"]
-    caption = (
-        f"Fréchet distance of the final model's samples to the retain data, on {results.features} features (mean "
-        f"and range over seeds), against the time until the forget fraction stays at or below {threshold:g} % (Kaplan–"
-        "Meier median and range); lines and bands: the references, to whose heights the lower panel shows it again. "
-        "Hollow: not every seed got there, in brackets how many did; arrow: fewer than half, the time is a lower "
-        f"bound. Lower left is better. {results.conditions()}"
+    threshold = f"{100 * results.experiment['evaluation']['threshold']:g}"
+    return figure, render_caption("tradeoff", results, threshold=threshold)
+
+
+def _draw_point(axis: plt.Axes, results: Results, method: str) -> None:
+    """Draw a method: hollow if a seed did not unlearn, and with an arrow if the median time is only a bound."""
+    times = results.values("sustained_crossing_seconds", method)
+    distances = results.values("fid_retain", method)["value"]
+    if times.empty or distances.empty:
+        return
+    (x, xerr, reached_by_half), (y, yerr) = median_and_range(times), mean_and_range(distances)
+    censored = times["censored"].to_numpy(bool)
+    color = colors(results.methods)[method]
+    axis.errorbar(
+        x,
+        y,
+        xerr=xerr,
+        yerr=yerr,
+        fmt=markers(results.methods)[method],
+        color=color,
+        mfc="white" if censored.any() else color,
+        ms=6,
+        lw=0.8,
+        label=method + (f" ({(~censored).sum()}/{len(censored)})" if censored.any() else ""),
     )
-    return figure, caption
+    if not reached_by_half:
+        axis.annotate("", (x * 1.7, y), (x, y), arrowprops={"arrowstyle": "->", "color": color})

@@ -1,77 +1,129 @@
-"""Every method against fine-tuning and against the retrained model, paired by seed."""
+"""Every method against the baselines and the retrained model, paired by seed."""
 
 import numpy as np
 import pandas as pd
 
+from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results, with_unit
 from unlearning.reporting.significance import bootstrap_interval, holm, sign_flip_p, sign_p
+from unlearning.reporting.summary import table_metrics
 
-BASELINES = ("finetune", "retrain")
 LEVEL = 0.05
+MANY_SEEDS = 6  # from here on, an interval of seeds can reach its 95 %
 
 
 def comparisons(results: Results) -> pd.DataFrame:
-    """One row per method and baseline, one column per metric of the main table.
+    """Compare every method with every baseline and with the retrained model, by every metric of the main table.
 
-    A cell is the mean difference to the baseline's run of the same seed, with its 95 % bootstrap
-    interval over seeds; of the times to an event, and of what is only a bound in some run, which no mean
-    does justice to, how many runs were earlier or later than the baseline's. * where the sign-flip test,
-    or for these the sign test, corrected over the methods of the column and baseline by Holm's procedure,
-    falls below 5 %.
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        A table of text: the columns 'Method' and 'Compared with', then one column per metric. A cell is the mean
+        difference to the other method's run of the same seed, with its 95 % bootstrap interval over seeds. No mean is
+        fair to times to an event, or to a metric that is only a bound in some run. Their cells count the seeds in
+        which the method was earlier or later. A * marks p < 5 %, see `_corrected`.
     """
-    described = {name: description for name, description in results.described.items() if description["table"]}
-    rows = {}
-    for baseline in BASELINES:
+    rows = []
+    for baseline in [*results.baselines, "retrain"]:
         methods = [method for method in results.methods if method != baseline]
-        if baseline not in [*results.methods, "retrain"]:
-            continue
-        rows |= {(method, baseline): {"Method": method, "Compared with": baseline} for method in methods}
-        for metric, description in described.items():
-            label = with_unit(description["label"], description["unit"])
-            timed = description.get("event") or results.values(metric)["censored"].any()
-            compare, test, shown = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, _mean)
-            paired = {method: compare(results, metric, method, baseline) for method in methods}
-            tested = {
-                method: test(values)
-                for method, values in paired.items()
-                if len(values) > 1 and np.isfinite(values).all()
-            }
-            corrected = dict(zip(tested, holm(np.array(list(tested.values()))), strict=True))
-            for method, values in paired.items():
-                seeds = len(results.experiment["seeds"])
-                few = f" ({len(values)} of {seeds} seeds)" if len(values) < seeds else ""
-                star = " *" if corrected.get(method, 1) < LEVEL else ""
-                rows[method, baseline][label] = f"{shown(values)}{star}{few}" if len(values) else "–"
-    return pd.DataFrame(list(rows.values()))
+        cells = {method: {"Method": method, "Compared with": baseline} for method in methods}
+        for metric, description in table_metrics(results).items():
+            column = with_unit(description["label"], description["unit"])
+            timed = bool(description.get("event")) or results.values(metric)["censored"].any()
+            for method, cell in _column(results, metric, methods, baseline, timed).items():
+                cells[method][column] = cell
+        rows += cells.values()
+    return pd.DataFrame(rows)
+
+
+def _column(results: Results, metric: str, methods: list[str], baseline: str, timed: bool) -> dict[str, str]:
+    """Compare methods with a baseline by one metric.
+
+    Args:
+        results: Results of the experiment.
+        metric: Name of the metric.
+        methods: Rows to compare.
+        baseline: Row to compare them with.
+        timed: Whether to compare the order of times instead of differences.
+
+    Returns:
+        The cell of each method.
+    """
+    compare, test, describe = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, _mean)
+    paired = {method: compare(results, metric, method, baseline) for method in methods}
+    p_values = _corrected(
+        {method: test(values) for method, values in paired.items() if len(values) > 1 and np.isfinite(values).all()}
+    )
+    seeds = len(results.experiment["seeds"])
+    cells = {}
+    for method, values in paired.items():
+        star = " *" if p_values.get(method, 1) < LEVEL else ""
+        count = f" ({len(values)} of {seeds} seeds)" if len(values) < seeds else ""
+        cells[method] = f"{describe(values)}{star}{count}" if len(values) else "–"
+    return cells
+
+
+def _corrected(p_values: dict[str, float]) -> dict[str, float]:
+    """Correct the p-values of a column for the number of methods, by Holm's procedure."""
+    return dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
 
 
 def differences(results: Results, metric: str, method: str, baseline: str) -> np.ndarray:
-    """The metric of a method's runs minus that of the baseline's of the same seeds; (n,), where both have it."""
-    own, other = _paired(results, metric, method, baseline)
-    return (own["value"] - other["value"]).to_numpy()
+    """Subtract the baseline's values from the method's values of the same seeds.
+
+    Args:
+        results: Results of the experiment.
+        metric: Name of the metric.
+        method: Row to compare.
+        baseline: Row to compare with.
+
+    Returns:
+        (n,) differences, for the seeds in which both have a value.
+    """
+    of_method, of_baseline = _paired(results, metric, method, baseline)
+    return (of_method["value"] - of_baseline["value"]).to_numpy()
 
 
 def orders(results: Results, metric: str, method: str, baseline: str) -> np.ndarray:
-    """-1 where a method's run came to an event before the baseline's of the same seed, 1 where after; (n,).
+    """Say for each seed which of two runs reached an event first.
 
-    0 where neither is known: at the same time, or a run was not watched for as long as the other took.
+    Args:
+        results: Results of the experiment.
+        metric: Name of the metric, a time.
+        method: Row to compare.
+        baseline: Row to compare with.
+
+    Returns:
+        (n,) signs, for the seeds in which both have a value: -1 where the method was earlier, 1 where it was later, 0
+        where the order is not known, because the times are equal or one run was not observed for long enough.
     """
-    own, other = _paired(results, metric, method, baseline)
-    return _before(other, own).astype(int) - _before(own, other)
+    of_method, of_baseline = _paired(results, metric, method, baseline)
+    return _earlier(of_baseline, of_method).astype(int) - _earlier(of_method, of_baseline)
 
 
 def _paired(results: Results, metric: str, *methods: str) -> list[pd.DataFrame]:
-    """The runs of two methods that have the metric in the same seeds, by seed."""
+    """The runs of two methods in the seeds in which both have a value of the metric, by seed."""
     runs = [results.values(metric, method).set_index("seed") for method in methods]
     seeds = runs[0].index.intersection(runs[1].index)
-    return [each.loc[seeds] for each in runs]
+    return [table.loc[seeds] for table in runs]
 
 
-def _before(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
-    """Where the first run came to the event, and the second surely later: a bound is a time at which it had not."""
-    seen, bound = ~first["censored"].to_numpy(bool), second["censored"].to_numpy(bool)
-    times, others = first["value"].to_numpy(), second["value"].to_numpy()
-    return seen & ((times < others) | (bound & (times == others)))
+def _earlier(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
+    """Where the first run reached the event and the second run reached it later.
+
+    A censored run had not reached the event at its time, and so it is later than a run that reached it at this time.
+
+    Args:
+        first: Runs by seed, with `value` and `censored`.
+        second: Other runs of the same seeds.
+
+    Returns:
+        (n,) bool.
+    """
+    reached, censored = ~first["censored"].to_numpy(bool), second["censored"].to_numpy(bool)
+    times, other_times = first["value"].to_numpy(), second["value"].to_numpy()
+    return reached & ((times < other_times) | (censored & (times == other_times)))
 
 
 def _counts(signs: np.ndarray) -> str:
@@ -86,21 +138,18 @@ def _mean(values: np.ndarray) -> str:
 
 
 def caption(results: Results) -> str:
-    """What the cells are."""
-    seeds, methods = len(results.experiment["seeds"]), len(set(results.methods) - {"finetune"})
+    """Write the caption of the table of comparisons."""
+    seeds, methods = len(results.experiment["seeds"]), len(set(results.methods) - set(results.baselines))
     smallest = sign_flip_p(np.ones(seeds)) if seeds > 1 else 1
     corrected = min(1, smallest * methods)
-    # An interval within the seeds' range misses what they all lie above, or all below.
-    coverage = 100 * (1 - 2.0 ** (1 - seeds))
-    few = (
-        f", which with {seeds} seeds covers the true one at most {coverage:.0f} % of the time" if 1 < seeds < 6 else ""
-    )
-    return (
-        f"{results.conditions()} Mean difference to the run of the same seed of the method in the second column, with "
-        f"its 95 % bootstrap interval over seeds{few}. Of times, where a run may have only a bound: in how many seeds "
-        "the method was earlier or later than the other; undecided: equal, or open for a bound. –: no value. *: below "
-        "5 % by the sign-flip test, or of times by the exact sign test without what is undecided, corrected by Holm's "
-        f"procedure over all methods of a column. With {seeds} seed{'s' if seeds > 1 else ''} the smallest possible "
-        f"value is {smallest:.2g} before correction and, of {methods} methods, {corrected:.2g} after it"
-        + (": too few seeds for any *." if corrected >= LEVEL else ".")
+    # An interval lies within the range of the seeds. It misses the mean if all seeds lie above the mean, or all below.
+    coverage = f"{100 * (1 - 2.0 ** (1 - seeds)):.0f}" if 1 < seeds < MANY_SEEDS else None
+    return render_caption(
+        "comparisons",
+        results,
+        coverage=coverage,
+        smallest=f"{smallest:.2g}",
+        methods=methods,
+        corrected=f"{corrected:.2g}",
+        too_few_seeds=corrected >= LEVEL,
     )

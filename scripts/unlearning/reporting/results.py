@@ -6,28 +6,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES
+from unlearning.config.experiment import REFERENCES, algorithm_of
 from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
-from unlearning.data.forget_set import GROUPS
 from unlearning.evaluation.description import describe_metrics
 from unlearning.io.files import read_json
-
-NAMED = 10  # classes to forget in a caption; of more, only the first
+from unlearning.plugins.describe import describe_plugin, plugin_constant
 
 
 def with_unit(label: str, unit: str) -> str:
-    """A label with its unit in brackets; as it is where the unit is ''."""
+    """Return a label with its unit in brackets, or the label alone if the unit is ''."""
     return f"{label} ({unit})" if unit else label
 
 
 @dataclass(frozen=True)
 class Results:
-    """What tables and figures are made from.
+    """The results of one experiment, from which tables and figures are made.
 
-    experiment: its configuration. folder: of its results. metrics: the tidy table, see
-    `summary.COLUMNS`. judge, guide: their measured accuracy; no guide where the experiment has none.
-    forget_set: as selected.
+    Attributes:
+        experiment: Configuration of the experiment.
+        folder: Folder of the experiment's results.
+        metrics: Tidy table of all metrics of all runs, with the columns `summary.COLUMNS`.
+        judge: Measured accuracy of the judge, the content of its `accuracy.json`.
+        guide: The same of the guide, or None if the experiment has no guide.
+        forget_set: Content of `forget_set.json`.
+
+    Example:
+        >>> results = Results.read(experiment, table, accuracy, forget_set)
+        >>> results.values("forget_fraction", "retrain")["value"].mean()
     """
 
     experiment: dict
@@ -39,13 +45,16 @@ class Results:
 
     @classmethod
     def read(cls, experiment: dict, table: Path, accuracy: list[Path], forget_set: Path) -> "Results":
-        """Read what is small; the files of single runs are read when asked for.
+        """Read what is small. The methods below read the large files of single runs when they are called.
 
         Args:
-            experiment: its configuration.
-            table: `metrics.csv`; the folders of the runs lie beside it.
-            accuracy: of the judge and, where there is one, of the guide.
-            forget_set: JSON file.
+            experiment: Configuration of the experiment.
+            table: `metrics.csv`. The folders of the runs lie beside it.
+            accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
+            forget_set: `forget_set.json`.
+
+        Returns:
+            The results.
         """
         return cls(
             experiment=experiment,
@@ -58,7 +67,7 @@ class Results:
 
     @property
     def methods(self) -> list[str]:
-        """The methods in the order of the configuration, without the references."""
+        """The rows of methods, in the order of the configuration."""
         return list(self.experiment["methods"])
 
     @property
@@ -67,55 +76,131 @@ class Results:
         return [*REFERENCES, *self.methods]
 
     @property
+    def baselines(self) -> list[str]:
+        """The rows of methods that declare `BASELINE = True`, under the method's name."""
+        return [
+            row
+            for row in self.methods
+            if row == algorithm_of(self.experiment, row) and plugin_constant("methods", row, "BASELINE", False)
+        ]
+
+    @property
     def classes(self) -> list[str]:
-        """Names of the classes that the judge tells apart."""
+        """Names of the classes that the judge distinguishes."""
         return class_names(self.experiment["forget_set"], describe_dataset(self.experiment["dataset"]))
 
     @property
     def forgotten(self) -> list[str]:
-        """Names of the classes that are forgotten as a whole."""
+        """Names of the classes that are to be forgotten as a whole."""
         return [self.classes[number] for number in self.forget_set["forgotten_classes"]]
 
     @property
     def features(self) -> str:
-        """The network on whose features distances between image sets are taken."""
+        """The network whose features the distances between sets of images use."""
         return {"judge": "judge", "inception": "Inception"}[self.experiment["evaluation"].get("features", "judge")]
 
     @property
     def embeddings(self) -> str:
-        """What embeddings of completed images are."""
+        """The name of the embeddings of completed images."""
         return "CLIP embeddings" if "embedding" in self.experiment["evaluation"] else f"{self.features} features"
 
     @property
-    def described(self) -> dict[str, dict]:
-        """Label, unit and description of every metric, in the order of the configuration.
-
-        Filled in are what a metric's file leaves open: `{features}`, `{embeddings}`, `{samples}` and `{retained}`.
-        """
-        evaluation = self.experiment["evaluation"]
-        facts = {
-            "features": f"{self.features} features",
-            "embeddings": self.embeddings,
-            "samples": evaluation["samples"],
-            "retained": len(self.forget_set["retain"]),
-        }
+    def descriptions(self) -> dict[str, dict]:
+        """Label, unit and description of every metric, in the order of the configuration."""
         return {
-            key: {**value, **{part: value[part].format(**facts) for part in ("label", "description")}}
-            for name in evaluation["metrics"]
-            for key, value in describe_metrics(name).items()
+            metric: self._with_facts(description)
+            for file in self.experiment["evaluation"]["metrics"]
+            for metric, description in describe_metrics(file).items()
         }
+
+    @property
+    def descriptions_by_group(self) -> dict[str, dict]:
+        """Label, unit and description of the metrics with a value for each group, by the name without the group."""
+        return {
+            metric: self._with_facts(description)
+            for file in self.experiment["evaluation"]["metrics"]
+            for metric, description in describe_plugin("metrics", file).items()
+            if description.get("by_group")
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What the files of the metrics declare as `NOTE`, for the caption of the main table."""
+        notes = [plugin_constant("metrics", file, "NOTE") for file in self.experiment["evaluation"]["metrics"]]
+        return [self._filled(note) for note in notes if note]
+
+    def _with_facts(self, description: dict) -> dict:
+        return {**description, **{part: self._filled(description[part]) for part in ("label", "description")}}
+
+    def _filled(self, text: str) -> str:
+        """Replace the placeholders that a metric's file may use, such as `{features}`."""
+        return text.format(
+            features=f"{self.features} features",
+            embeddings=self.embeddings,
+            samples=self.experiment["evaluation"]["samples"],
+            retained=len(self.forget_set["retain"]),
+            guide_accuracy=f"{100 * self.guide['heldout_accuracy']:.1f}" if self.guide else "–",
+        )
+
+    @property
+    def facts(self) -> dict:
+        """The facts that every template of a caption knows."""
+        return {
+            "title": self.experiment["title"],
+            "seeds": len(self.experiment["seeds"]),
+            "forget_images": len(self.forget_set["forget"]),
+            "retain_images": len(self.forget_set["retain"]),
+            "forgotten": self.forgotten,
+            "judge_accuracy": f"{100 * self.judge['heldout_accuracy']:.1f}",
+            "judge_images": self.judge["heldout_images"],
+            "recognition": self._recognition(),
+            "diverged": self._diverged_runs(),
+            "features": self.features,
+        }
+
+    def _recognition(self) -> dict | None:
+        """How well the judge recognises the forgotten classes: the accuracy does not tell for a rare class.
+
+        Returns:
+            Numbers of held-out images: `forgotten` of a forgotten class, `correct` of these, `others`, and
+            `mistaken` of the others, which the judge classifies as a forgotten class. None without forgotten classes.
+        """
+        if not self.forgotten:
+            return None
+        confusion = np.array(self.judge["confusion_true_by_predicted"])
+        forgotten = np.isin(np.arange(len(confusion)), self.forget_set["forgotten_classes"])
+        predicted = confusion[:, forgotten].sum(axis=1)
+        return {
+            "forgotten": confusion[forgotten].sum(),
+            "correct": predicted[forgotten].sum(),
+            "others": confusion[~forgotten].sum(),
+            "mistaken": predicted[~forgotten].sum(),
+        }
+
+    def _diverged_runs(self) -> dict[str, int]:
+        """The number of diverged runs of each method that has any."""
+        runs = self.metrics.drop_duplicates(["method", "seed"])
+        return runs[runs["status"] == "diverged"].groupby("method", sort=False).size().to_dict()
 
     def values(self, metric: str, *methods: str) -> pd.DataFrame:
-        """The rows of one metric that have a value, of the given methods or of all."""
+        """Select the runs that have a value of a metric.
+
+        Args:
+            metric: Name of the metric.
+            methods: Rows to select; without any, all rows.
+
+        Returns:
+            Rows of `metrics`.
+        """
         table = self.metrics[(self.metrics["metric"] == metric) & self.metrics["value"].notna()]
         return table[table["method"].isin(methods)] if methods else table
 
     def run(self, method: str, seed: int) -> Path:
-        """The folder of one run."""
+        """Return the folder of one run."""
         return self.folder / f"seed{seed}" / method
 
     def trajectory(self, file: str) -> pd.DataFrame:
-        """`steps.csv` or `measurements.csv` of all runs, with their method and seed."""
+        """Read `steps.csv` or `measurements.csv` of all runs of methods, with `method` and `seed` as columns."""
         tables = [
             pd.read_csv(self.run(method, seed) / file).assign(method=method, seed=seed)
             for method in self.methods
@@ -124,57 +209,33 @@ class Results:
         return pd.concat(tables, ignore_index=True)
 
     def samples(self, method: str, seed: int) -> dict[str, np.ndarray]:
-        """The judged samples of a run: `latents` (N, D), `classes` (N,) and the first `images` (n, C, H, W) uint8."""
+        """Read the samples of a run that the judge classified.
+
+        Args:
+            method: Name of the row.
+            seed: Seed of the run.
+
+        Returns:
+            `latents` (N, D), `classes` (N,), and `images` (n, C, H, W) uint8 of the first n samples.
+        """
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
 
     def completions(self, method: str, seed: int, group: str, *names: str) -> dict[str, np.ndarray]:
-        """Arrays of `metrics.CompletionSet` by name, as far as stored; without any if the run diverged."""
+        """Read arrays of the completed images of a run.
+
+        Args:
+            method: Name of the row.
+            seed: Seed of the run.
+            group: Group of images, a key of `GROUPS`.
+            names: Names of arrays, attributes of `CompletionSet`.
+
+        Returns:
+            The arrays that are stored, by name; none if the run diverged.
+        """
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return {name: file[f"{group}.{name}"] for name in names if f"{group}.{name}" in file}
 
-    @property
-    def by_group(self) -> dict[str, str]:
-        """Labels of the metrics that have a value for each group of images, by name without the group."""
-        ending, named = "_heldout_retain", f" {GROUPS['heldout_retain']}"
-        return {
-            name.removesuffix(ending): described["label"].removesuffix(named)
-            for name, described in self.described.items()
-            if name.endswith(ending)
-        }
-
     def verdicts(self) -> pd.DataFrame:
-        """The comparison with published numbers, see `published.COLUMNS`."""
+        """Read the verdicts on published numbers, with the columns `published.COLUMNS`."""
         return pd.read_csv(self.folder / "verdicts.csv")
-
-    def diverged(self) -> str:
-        """One sentence on which methods lost runs, for captions; empty where none did."""
-        runs = self.metrics.drop_duplicates(["method", "seed"])
-        lost = runs[runs["status"] == "diverged"].groupby("method", sort=False).size()
-        counts = ", ".join(f"{method} ({count} of {len(self.experiment['seeds'])})" for method, count in lost.items())
-        return f"Runs that diverged have no values: {counts}. " if counts else ""
-
-    def conditions(self) -> str:
-        """One sentence on what every number rests on, for captions."""
-        seeds, images = len(self.experiment["seeds"]), len(self.forget_set["forget"])
-        named = ", ".join(self.forgotten[:NAMED]) + (", …" if len(self.forgotten) > NAMED else "")
-        of = f" of {len(self.forgotten)} classes ({named})" if len(self.forgotten) > NAMED else f" of class {named}"
-        of = of if self.forgotten else ""
-        return (
-            f"{self.experiment['title']}: {images} training image{'s' if images > 1 else ''}{of} to forget, "
-            f"{len(self.forget_set['retain'])} to retain; {seeds} seed{'s' if seeds > 1 else ''}; "
-            f"judge {100 * self.judge['heldout_accuracy']:.1f} % right on "
-            f"{self.judge['heldout_images']} held-out images{self._recognised()}."
-        )
-
-    def _recognised(self) -> str:
-        """How well the judge knows what is forgotten: of a rare class, its accuracy alone does not tell."""
-        if not self.forgotten:
-            return ""
-        confusion = np.array(self.judge["confusion_true_by_predicted"])
-        forgotten = np.isin(np.arange(len(confusion)), self.forget_set["forgotten_classes"])
-        taken = confusion[:, forgotten].sum(axis=1)
-        return (
-            f": of the {confusion[forgotten].sum()} to forget it recognises {taken[forgotten].sum()}, and takes "
-            f"{taken[~forgotten].sum()} of the {confusion[~forgotten].sum()} others for such"
-        )

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning.plugins.describe import completes
+from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results, with_unit
 from unlearning.reporting.significance import kaplan_meier_median
 
@@ -26,36 +27,31 @@ COLUMNS = [
 ]
 
 
-def tidy(results: list[dict], described: dict[str, dict], classes: list[str]) -> pd.DataFrame:
-    """One row per experiment, method, seed and metric, in the order of the results.
+def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str]) -> pd.DataFrame:
+    """Make a table with one row per experiment, method, seed and metric, in the order of the results.
 
     Args:
-        results: contents of `metrics.json` files, each with its hash as `metrics_sha256`.
-        described: label and unit of each metric, in the order of the table.
-        classes: names of the classes; their shares among samples become metrics `class_share_{name}`.
+        results: Contents of `metrics.json` files, each with the hash of the file as `metrics_sha256`.
+        descriptions: Description of each metric, in the order of the table.
+        classes: Names of the classes. The shares of the classes among samples become metrics `class_share_{name}`.
 
     Returns:
-        A table with `COLUMNS`. `value`, `low` and `high` are NaN where a run has no such metric.
+        A table with `COLUMNS`. `value`, `low` and `high` are NaN where a run does not have the metric.
     """
     rows = []
     for result in results:
-        values = {name: result["metrics"][name] for name in described}
-        if counts := result["class_counts"]:
-            shares = 100 * np.array(counts) / sum(counts)
-            values |= {f"class_share_{name}": {"value": share} for name, share in zip(classes, shares, strict=True)}
+        of_run = {key: result[key] for key in ("experiment", "method", "seed", "status", "last_step", "metrics_sha256")}
+        of_run["config_sha256"] = result["run"]["config_sha256"]
+        of_run["commit"] = result["run"]["environment"]["commit"]
+        values = {metric: result["metrics"][metric] for metric in descriptions} | _class_shares(result, classes)
         for metric, value in values.items():
             rows.append(
                 {
-                    **{
-                        key: result[key]
-                        for key in ("experiment", "method", "seed", "status", "last_step", "metrics_sha256")
-                    },
+                    **of_run,
                     "metric": metric,
                     **{key: _number(value.get(key)) for key in ("value", "low", "high")},
                     "censored": value.get("censored", False),
-                    "unit": described[metric]["unit"] if metric in described else "%",
-                    "config_sha256": result["run"]["config_sha256"],
-                    "commit": result["run"]["environment"]["commit"],
+                    "unit": descriptions[metric]["unit"] if metric in descriptions else "%",
                 }
             )
     table = pd.DataFrame(rows)
@@ -63,52 +59,85 @@ def tidy(results: list[dict], described: dict[str, dict], classes: list[str]) ->
     return table[COLUMNS]
 
 
-def normalised(table: pd.DataFrame) -> pd.Series:
-    """Each value on the scale where 0 is the mean original and 1 the mean retrained model.
+def _class_shares(result: dict, classes: list[str]) -> dict[str, dict]:
+    """The share of each class among the samples of a run, in per cent; none without samples."""
+    counts = result["class_counts"]
+    if not counts:
+        return {}
+    shares = 100 * np.array(counts) / sum(counts)
+    return {f"class_share_{name}": {"value": share} for name, share in zip(classes, shares, strict=True)}
 
-    NaN where the two references differ by less than the sum of their standard deviations over the
-    seeds: there is no scale to speak of. NaN for metrics that the references do not have.
+
+def _number(value: float | str | None) -> float:
+    """A value of `metrics.json`, which holds 'inf' and 'nan' as text, and null for no value."""
+    return np.nan if value is None else float(value)
+
+
+def normalised(table: pd.DataFrame) -> pd.Series:
+    """Put each value x on the scale with the mean original at 0 and the mean retrained model at 1.
+
+    The value is (x - mean of originals) / (mean of retrained models - mean of originals).
+
+    Args:
+        table: Tidy table; its columns `method`, `metric` and `value`.
+
+    Returns:
+        The values on this scale. NaN for metrics that the references do not have, and for metrics whose two references
+        differ by less than the sum of their standard deviations over seeds, because then the scale is noise.
     """
-    scale = {}
+    origins, units = {}, {}
     for metric, values in table.groupby("metric"):
         original = values.loc[values["method"] == "original", "value"]
         retrain = values.loc[values["method"] == "retrain", "value"]
         distance = retrain.mean() - original.mean()
         noise = np.nansum([original.std(), retrain.std()])
-        scale[metric] = (original.mean(), distance if abs(distance) > noise else np.nan)
-    zero = table["metric"].map(lambda metric: scale[metric][0])
-    distance = table["metric"].map(lambda metric: scale[metric][1])
-    return (table["value"] - zero) / distance
+        origins[metric] = original.mean()
+        units[metric] = distance if abs(distance) > noise else np.nan
+    return (table["value"] - table["metric"].map(origins)) / table["metric"].map(units)
 
 
-def main_table(table: pd.DataFrame, described: dict[str, dict]) -> pd.DataFrame:
-    """Means ± standard deviations over seeds, one row per method, as text.
+def table_metrics(results: Results) -> dict[str, dict]:
+    """The descriptions of the metrics that the main table shows."""
+    return {metric: description for metric, description in results.descriptions.items() if description["table"]}
 
-    Times to an event are given as their Kaplan–Meier median over the seeds and how many of them reached
-    it; a mean that rests on censored values has that number too. Runs that diverged have no samples
-    to judge: the column 'Runs' counts them, and what is judged on samples is the mean over the others.
-    A mean says where further runs have no value.
+
+def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFrame:
+    """Make the table of means ± standard deviations over seeds, with one row per method.
+
+    A time to an event is shown as its Kaplan–Meier median over seeds, with the number of seeds that reached the event.
+    A mean of values that are censored in some run has this number, too. Diverged runs have no samples: the column
+    'Runs' counts these runs, and a mean is over the other runs. If other runs have no value either, the cell says so.
 
     Args:
-        table: see `tidy`.
-        described: metrics of the table, in its order.
+        table: Tidy table of one experiment.
+        descriptions: Descriptions of the metrics to show, in the order of the columns.
+
+    Returns:
+        A table of text with the index 'Method'.
     """
     rows = {}
     for method, runs in table.groupby("method", sort=False):
         by_seed = runs.drop_duplicates("seed")
-        cells = {"Runs": _runs(by_seed)}
-        for metric, description in described.items():
+        finished = (by_seed["status"] != "diverged").sum()
+        cells = {"Runs": _run_count(by_seed)}
+        for metric, description in descriptions.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
-            finished = (by_seed["status"] != "diverged").sum()
-            few = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
-            cells[with_unit(description["label"], description["unit"])] = (
-                _cell(values, description.get("event", False)) + few
-            )
+            count = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
+            column = with_unit(description["label"], description["unit"])
+            cells[column] = _cell(values, description.get("event", False)) + count
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
 
-def _runs(by_seed: pd.DataFrame) -> str:
+def _run_count(by_seed: pd.DataFrame) -> str:
+    """How many runs a method has, and which diverged.
+
+    Args:
+        by_seed: One row per run.
+
+    Returns:
+        Text of a cell.
+    """
     diverged = by_seed[by_seed["status"] == "diverged"]
     total = len(by_seed)
     if diverged.empty:
@@ -118,21 +147,38 @@ def _runs(by_seed: pd.DataFrame) -> str:
 
 
 def _cell(values: pd.DataFrame, event: bool) -> str:
+    """Summarise the values of one method and metric.
+
+    Args:
+        values: Rows of the tidy table that have a value.
+        event: Whether the values are times to an event.
+
+    Returns:
+        Text of a cell.
+    """
     if values.empty:
         return "–"
     numbers, censored = values["value"].to_numpy(float), values["censored"].to_numpy(bool)
     reached = f" ({(~censored).sum()}/{len(numbers)})"
     if event:
-        median, known = kaplan_meier_median(numbers, censored)
-        shown = f"{median:.0f}" if values["unit"].iloc[0] == "steps" else _digits(median)
-        return f"{'' if known else '> '}{shown}{reached}"
+        median, reached_by_half = kaplan_meier_median(numbers, censored)
+        text = f"{median:.0f}" if values["unit"].iloc[0] == "steps" else _digits(median)
+        return f"{'' if reached_by_half else '> '}{text}{reached}"
     mean = numbers.mean()
     spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
     return _digits(mean) + spread + (reached if censored.any() else "")
 
 
 def _digits(number: float, like: float | None = None) -> str:
-    """Two decimals, fewer for large numbers; those of `like` where a spread stands beside its mean."""
+    """Write a number with two decimals, and with fewer if it is large.
+
+    Args:
+        number: The number.
+        like: Number that decides how many decimals there are, for a spread beside its mean.
+
+    Returns:
+        The number as text.
+    """
     if not np.isfinite(number):
         return "∞" if number > 0 else str(number)
     size = abs(number if like is None or not np.isfinite(like) else like)
@@ -141,33 +187,18 @@ def _digits(number: float, like: float | None = None) -> str:
     return f"{number:.{2 if size < 100 else 1 if size < 1000 else 0}f}"
 
 
-def _number(value: float | str | None) -> float:
-    return np.nan if value is None else float(value)
-
-
-def caption(results: Results, described: dict[str, dict]) -> str:
-    """What the main table's numbers are, computed from configuration and results."""
-    evaluation = results.experiment["evaluation"]
+def caption(results: Results) -> str:
+    """Write the caption of the main table."""
+    evaluation, columns = results.experiment["evaluation"], table_metrics(results).values()
+    crossings = any(description.get("event") for description in columns)
     (model,) = results.experiment["model"]
-    counted = "images of each group completed, at most" if completes(model) else "samples per model"
-    protocols = (
-        " Columns 'as published' follow the UNO paper's protocol on the same runs: 128 fixed latents in train-mode "
-        f"batch normalisation, classified by the guide ({100 * results.guide['heldout_accuracy']:.1f} % right on "
-        "held-out images), the first crossing even if the class comes back, the last step where there is none (in "
-        "brackets how many seeds crossed); and a "
-        "distance with symmetrised covariance product to all training images, the forgotten class included. All "
-        "others are rigorous: fresh samples in eval mode, the judge, the crossing for good, censored runs as such."
-        if results.guide and "as_published" in evaluation["metrics"]
-        else ""
-    )
-    crossings = (
-        f"; crossings of the forget fraction's threshold ({100 * evaluation['threshold']:g} %): Kaplan–Meier median, "
-        "in brackets how many seeds got there, '>' where fewer than half did"
-        if any(description.get("event") for description in described.values())
-        else ""
-    )
-    columns = "; ".join(f"{description['label']}: {description['description']}" for description in described.values())
-    return (
-        f"{results.conditions()} Mean ± standard deviation over seeds{crossings}. "
-        f"{evaluation['samples']} {counted}.{protocols} {columns}."
+    return render_caption(
+        "table",
+        results,
+        samples=evaluation["samples"],
+        completing=completes(model),
+        crossings=crossings,
+        threshold=f"{100 * evaluation['threshold']:g}" if crossings else None,
+        notes=results.notes,
+        columns=columns,
     )

@@ -1,0 +1,84 @@
+"""Means over runs with their errors, and ratios of such means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unlearning.reporting.results import Results
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs.
+
+    Attributes:
+        mean: The mean.
+        std: Standard deviation of one run; NaN if not known.
+        runs: Number of runs; NaN if not known.
+        squared_error: Squared standard error of the mean; 0 if not known.
+        at_least: Whether the mean is a lower bound, because a run was censored.
+        at_most: Whether the mean is an upper bound.
+    """
+
+    mean: float
+    std: float
+    runs: float
+    squared_error: float
+    at_least: bool = False
+    at_most: bool = False
+
+    @classmethod
+    def of(cls, mean: float, std: float, runs: float, at_least: bool = False) -> "Estimate":
+        """Make the estimate of independent runs, whose mean has the squared error std² / runs.
+
+        Args:
+            mean: The mean.
+            std: Standard deviation of one run; NaN if not known.
+            runs: Number of runs; NaN if not known.
+            at_least: Whether the mean is a lower bound.
+
+        Returns:
+            The estimate.
+        """
+        return cls(mean, std, runs, float(np.nan_to_num(std**2 / runs)), at_least)
+
+    def over(self, reference: "Estimate") -> "Estimate":
+        """Divide by another mean, whose error and bounds count as well.
+
+        To first order, the squared error of r = a / b is (ε_a² + r² ε_b²) / b².
+
+        Args:
+            reference: The mean to divide by.
+
+        Returns:
+            The ratio.
+        """
+        ratio = self.mean / reference.mean
+        squared_error = (self.squared_error + ratio**2 * reference.squared_error) / reference.mean**2
+        std = self.std / abs(reference.mean)
+        runs = np.fmin(self.runs, reference.runs)
+        return Estimate(ratio, std, runs, squared_error, self.at_least, reference.at_least)
+
+    def __str__(self) -> str:
+        spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"
+        return f"{self.mean:.3g}{spread}"
+
+
+def estimate(results: Results, metric: str, method: str, scale: float = 1) -> Estimate | None:
+    """Take the mean of a metric over the seeds of a row.
+
+    Args:
+        results: Results of the experiment.
+        metric: Name of the metric.
+        method: Name of the row.
+        scale: Factor of the values.
+
+    Returns:
+        The estimate; None if no run has a value.
+    """
+    runs = results.values(metric, method)
+    values = scale * runs["value"].to_numpy(float)
+    if not len(values):
+        return None
+    std = values.std(ddof=1) if len(values) > 1 else np.nan
+    return Estimate.of(values.mean(), std, len(values), bool(runs["censored"].any()))

@@ -1,0 +1,132 @@
+"""Figures, from made-up results of a model that generates images."""
+
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from unlearning.plugins.describe import plugin_constant, plugin_names
+from unlearning.plugins.load import load_plugin
+from unlearning.reporting.plotting import save, use_style
+
+from ..made_up import EXPERIMENT, METHODS, cell, of_values, verdict, write_results
+
+FIGURES = [name for name in plugin_names("figures") if plugin_constant("figures", name, "MODELS") != "completing"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    results = write_results(tmp_path_factory.mktemp("digits"))
+    cells = [cell(method, "steps_to_unlearn", 4.0, 0.1, relative=0.1, dataset="digits") for method in METHODS]
+    verdict(results, *cells).to_csv(results.folder / "verdicts.csv")
+    return results
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(results, tmp_path, name):
+    use_style()
+    written = []
+    for attempt in range(2):
+        figure, text = load_plugin("figures", name).draw(results)
+        for suffix in ("svg", "pdf"):
+            save(figure, tmp_path / f"{attempt}.{suffix}")
+        written.append([(tmp_path / f"{attempt}.{suffix}").read_bytes() for suffix in ("svg", "pdf")])
+        texts = " ".join(artist.get_text() for artist in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+        shown = [
+            method for method in EXPERIMENT["methods"] if method != "ascent" or name not in ("tradeoff", "published")
+        ]
+        if name == "sensitivity":
+            shown = ["uno", "1e+06", "1000", "orthogonality weight"]
+        assert all(method in texts for method in shown)
+        assert "3 seeds" in text
+        assert "98.0 %" in text
+    assert written[0] == written[1]
+    assert written[0][1].startswith(b"%PDF")
+
+
+def panel(figure, label, title=""):
+    """The points of each line with markers, and whether it is hollow, in the column with this title."""
+    (row,) = [axis for axis in figure.axes if axis.get_ylabel().startswith(label)]
+    (top,) = [axis for axis in figure.axes if axis.get_title() == title]
+    row, column = row.get_subplotspec().rowspan.start, top.get_subplotspec().colspan.start
+    axis = figure.axes[row * top.get_gridspec().ncols + column]
+    lines = [line for line in axis.get_lines() if line.get_marker() == "o"]
+    return [(*map(list, line.get_data()), line.get_markerfacecolor() == "white") for line in lines]
+
+
+def test_a_run_that_diverged_has_no_part_in_a_sweeps_means_and_never_crossed(results):
+    """Its last step would pass for the time to unlearn."""
+    runs = results.metrics
+    lost = (runs["method"] == "uno_strong") & (runs["seed"] == 2)
+    runs = runs.assign(status=runs["status"].mask(lost, "diverged"))
+    runs["censored"] |= lost & (runs["metric"] == "sustained_crossing_steps")
+    figure, _ = load_plugin("figures", "sensitivity").draw(dataclasses.replace(results, metrics=runs))
+    ((_, means, _),) = panel(figure, "Steps, as", "orthogonality weight")
+    assert means == pytest.approx([4.1, 4.05])  # of 4, 4.1 and 4.2, and without the last
+    # Kaplan-Meier medians: none of three crossed, watched until 100, 200 and 300; two of three did.
+    assert panel(figure, "Steps to", "orthogonality weight") == [([0, 1], [200, 200], False), ([0], [200], True)]
+
+
+def test_thresholds_are_read_off_the_runs_themselves(results):
+    """Shares of 10, 5, 3, 1 and 1 % at steps 0, 1, 10, 40 and 50; of 128 images from 49 down to 0 in 50 steps."""
+    figure, _ = load_plugin("figures", "sensitivity").draw(results)
+    for label in ("First crossing", "Steps to"):
+        assert panel(figure, label, "threshold") == [([0, 1, 2], [40, 40, 1], False)]
+    assert panel(figure, "Steps, as", "threshold") == [([0, 1, 2], [49, 48, 44], False)]
+
+
+def test_runs_in_which_nothing_was_measured_leave_the_thresholds_empty(results):
+    """As where a class is forgotten in part."""
+    paths = [results.run(row, seed) / "measurements.csv" for row in results.methods for seed in (0, 1, 2)]
+    before = {path: path.read_text() for path in paths if path.is_file()}
+    try:
+        for path, text in before.items():
+            path.write_text(text.splitlines()[0] + "\n")
+        figure, _ = load_plugin("figures", "sensitivity").draw(results)
+        assert before
+        assert panel(figure, "Steps, as", "threshold")
+        for label in ("First crossing", "Steps to"):
+            assert not panel(figure, label, "threshold")
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+@pytest.mark.parametrize("factor", [1, 1e3])
+def test_the_tradeoffs_tick_labels_do_not_overlap_and_its_lower_panel_is_about_the_references(results, factor):
+    runs = results.metrics
+    slow = (runs["method"] == "uno_s") & (runs["metric"] == "sustained_crossing_seconds")
+    runs = runs.assign(value=runs["value"].where(~slow, factor * runs["value"]))
+    figure, _ = load_plugin("figures", "tradeoff").draw(dataclasses.replace(results, metrics=runs))
+    figure.canvas.draw()
+    upper, lower = figure.axes
+    shown = [label.get_window_extent() for label in lower.get_xticklabels()]
+    inside = sorted((box.x0, box.x1) for box in shown if lower.bbox.x0 <= (box.x0 + box.x1) / 2 <= lower.bbox.x1)
+    assert len(inside) >= 2
+    assert all(left[1] < right[0] for left, right in pairwise(inside))
+    assert lower.get_ylim() == pytest.approx((0.9 * 2, 1.1 * 10.2))  # retrain from 2, original to 10.2
+    assert len(upper.containers) == len(lower.containers) > 5
+
+
+def test_the_figure_shows_what_the_verdicts_compare(tmp_path):
+    """Ratios to the original for distances; filled the row that was run, hollow the one as described, with errors."""
+    values = {
+        ("published_fid", "original"): [10.0, 10, 10],
+        ("published_fid", "uno"): [50.0, 50, 50],
+        ("published_fid", "uno_as_run"): [25.0, 30, 35],
+    }
+    made = of_values(values, folder=tmp_path)
+    cells = cell("original", "fid", 20.0), cell("uno", "fid", 60.0, 3.0, "uno_as_run")
+    verdict(made, *cells).to_csv(tmp_path / "verdicts.csv")
+    figure, _ = load_plugin("figures", "published").draw(made)
+    described, ran = sorted(
+        (bars for bars in figure.axes[0].containers), key=lambda bars: -bars.lines[0].get_ydata()[0]
+    )
+    assert list(ran.lines[0].get_xydata()[0]) == pytest.approx([3, 3])
+    assert list(described.lines[0].get_xydata()[0]) == pytest.approx([3, 5])
+    assert described.lines[0].get_markerfacecolor() == "none" != ran.lines[0].get_markerfacecolor()
+    across, upwards = (np.ptp(bar.get_segments()[0], axis=0) / 2 for bar in ran.lines[2])
+    assert across == pytest.approx([2 * 3 / 20 / np.sqrt(10), 0])
+    assert upwards == pytest.approx([0, 2 * 0.5 / np.sqrt(3)])
+    assert figure.axes[0].get_title() == "FID\nin units of original"

@@ -1,0 +1,116 @@
+"""Comparisons between methods, from made-up results whose answers are known."""
+
+import numpy as np
+import pytest
+
+from unlearning.reporting import comparisons
+from unlearning.reporting.significance import sign_p
+
+from ..made_up import FID, of_values
+
+
+def test_differences_are_paired_by_seed():
+    values = {
+        ("fid_retain", "finetune"): [1.0, 20, 300],
+        ("fid_retain", "uno"): [2.0, 21, 301],
+        ("fid_retain", "retrain"): [0.0, 19, 299],
+    }
+    table = comparisons.comparisons(of_values(values)).set_index(["Method", "Compared with"])
+    assert table.loc[("uno", "finetune"), FID] == "+1 [+1, +1]"
+    assert table.loc[("uno", "retrain"), FID] == "+2 [+2, +2]"
+    assert ("finetune", "finetune") not in table.index
+
+
+def timed(finetune, uno):
+    """Results with as many seeds; negative steps stand for runs that were watched for so long in vain."""
+    steps = {"finetune": finetune, "uno": uno}
+    made = of_values({("sustained_crossing_steps", method): np.abs(values) for method, values in steps.items()})
+    made.metrics["censored"] = [value < 0 for values in steps.values() for value in values]
+    made.experiment["seeds"] = list(range(len(uno)))
+    return made
+
+
+def test_times_to_an_event_are_ordered_as_far_as_bounds_allow():
+    """Earlier; earlier than a bound; at it; equal; two bounds; a bound below the other's time; later."""
+    made = timed([9, -530, -530, 5, -530, 500, 40], [5, 5, 530, 5, -530, -300, 60])
+    assert list(comparisons.orders(made, "sustained_crossing_steps", "uno", "finetune")) == [-1, -1, -1, 0, 0, 0, 1]
+    table = comparisons.comparisons(made).set_index(["Method", "Compared with"])["Steps to unlearn (steps)"]
+    assert table["uno", "finetune"] == "earlier 3, later 1, undecided 3"
+    assert table["uno", "retrain"] == "–"
+
+
+def test_the_same_order_in_every_decided_seed_is_no_chance():
+    """2/2⁶ lies below 5 %, 2/2⁵ does not; the undecided seed adds nothing."""
+    for decided, star in ((6, " *"), (5, "")):
+        made = timed([-530] * (decided + 1), [5] * decided + [-530])
+        table = comparisons.comparisons(made).set_index(["Method", "Compared with"])["Steps to unlearn (steps)"]
+        assert table["uno", "finetune"] == f"earlier {decided}, later 0, undecided 1{star}"
+    assert sign_p(np.array([1, 1, 0])) == sign_p(np.array([-1, -1])) == 0.5
+    assert sign_p(np.zeros(3)) == 1
+
+
+def test_the_mean_of_what_is_only_a_bound_in_some_run_is_not_shown():
+    values = {("published_steps", "finetune"): [500.0, 400, 500], ("published_steps", "uno"): [90.0, 100, 95]}
+    made, label = of_values(values), "Steps, as published (steps)"
+    assert comparisons.comparisons(made)[label][0].startswith("-372")
+    made.metrics.loc[made.metrics["value"] == 500, "censored"] = True
+    assert comparisons.comparisons(made)[label][0] == "earlier 3, later 0, undecided 0"
+
+
+def test_methods_are_listed_where_no_metric_can_be_compared():
+    table = comparisons.comparisons(of_values({("published_steps", "uno"): [3.0]}))
+    assert list(table["Method"]) == ["uno"]
+
+
+def test_a_single_seed_has_a_difference_but_no_interval():
+    values = {("fid_retain", "finetune"): [1.0], ("fid_retain", "uno"): [2.0]}
+    assert comparisons.comparisons(of_values(values))[FID][0] == "+1 (1 of 3 seeds)"
+
+
+def test_a_ruined_run_ruins_the_difference_and_a_lost_pair_is_counted():
+    values = {
+        ("fid_retain", "finetune"): [100.0, 100, 100],
+        ("fid_retain", "ascent"): [np.inf, 101, 99],
+        ("fid_retain", "uno"): [101.0, 101, None],
+    }
+    table = comparisons.comparisons(of_values(values)).set_index(["Method", "Compared with"])[FID]
+    assert table["ascent", "finetune"] == "+inf"
+    assert table["uno", "finetune"] == "+1 [+1, +1] (2 of 3 seeds)"
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "possible"), [(1, 6, True), (20, 6, False), (20, 9, False), (20, 10, True)]
+)
+def test_the_caption_counts_seeds_by_the_corrected_test(methods, seeds, possible):
+    """The smallest of 20 values is raised 20 times: 2/2⁹ is too few, 2/2¹⁰ is not."""
+    made = of_values({("fid_retain", f"method{number}"): range(seeds) for number in range(methods)})
+    made.experiment["seeds"] = list(range(seeds))
+    assert ("too few seeds" not in comparisons.caption(made)) == possible
+    values = {("fid_retain", "retrain"): [0.0] * seeds}
+    values |= {("fid_retain", f"method{number}"): np.arange(1.0, seeds + 1) for number in range(methods)}
+    made = of_values(values)
+    assert all(("*" in cell) == possible for cell in comparisons.comparisons(made)[FID])
+
+
+def test_the_caption_says_how_often_an_interval_of_few_seeds_can_be_right():
+    results = of_values({("fid_retain", "uno"): [1.0]})
+    assert "With 3 seeds, this interval contains the true mean at most 75 % of the time." in comparisons.caption(
+        results
+    )
+    results.experiment["seeds"] = list(range(10))
+    assert "of the time" not in comparisons.caption(results)
+
+
+def test_baselines_are_rows_of_a_method_that_declares_itself_one_under_its_own_name():
+    values = {("fid_retain", row): [1.0, 2, 3] for row in ("finetune", "finetune_slow", "uno", "retrain")}
+    results = of_values(values)
+    results.experiment["methods"]["finetune_slow"] = {"algorithm": "finetune", "learning_rate": 1e-5}
+    assert results.baselines == ["finetune"]
+    table = comparisons.comparisons(results)
+    assert list(zip(table["Method"], table["Compared with"], strict=True)) == [
+        ("finetune_slow", "finetune"),
+        ("uno", "finetune"),
+        ("finetune", "retrain"),
+        ("finetune_slow", "retrain"),
+        ("uno", "retrain"),
+    ]
