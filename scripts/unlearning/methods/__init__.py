@@ -12,7 +12,7 @@ A method that needs more than the two losses may also hold
 * `NEEDS_GUIDE = True`: a classifier has a part in the loss, so the experiment needs the key `guide`;
 * `MODELS = "generating"` or `"completing"`: the family of models that the method is for, if it is not for both;
 * `ENCODER_ONLY = True`: of a model that completes images, only the encoder's parameters may change;
-* `BASELINE = True`: tables compare every other row with the rows of this algorithm;
+* `BASELINE = True`: tables compare every other row with the row that has the method's name;
 * `COUNTED_AFTER_UPDATE = True`: the released code of the UNO paper counts forgotten samples of this method after the
   update of a step, and before it for all others. The record of a run says so to the as-published protocol.
 

@@ -11,5 +11,6 @@ to an event that a run may not have seen, whose Kaplan–Meier median is shown, 
 numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
 'trajectory', 'guide' (which sees samples, or saw them in the trajectory), 'cost' or 'drift', and a function
 `compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what the file needs;
-the others have no value. A file that reads `evidence.threshold` says so by `NEEDS_THRESHOLD = True`.
+the others have no value. A file that reads `evidence.threshold` says so by `NEEDS_THRESHOLD = True`. A file whose metrics follow another protocol explains the protocol in `NOTE`, sentences
+for the caption of the main table, with the same placeholders and `{guide_accuracy}`.
 """
