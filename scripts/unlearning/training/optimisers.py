@@ -1,6 +1,7 @@
 """Optimisers on the flat parameter vector: Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) and SGD."""
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,22 @@ from unlearning.training.settings import UnlearningSettings
 from unlearning.training.vectors import flatten, trainable, trainable_names, unflatten
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of Adam's first and second moment
+
+
+class Optimizer(Protocol):
+    """What an optimiser offers.
+
+    Attributes:
+        state: what the next step depends on beside the parameters, by name.
+    """
+
+    state: dict[str, Tensor]
+
+    def descend(self, direction: Tensor) -> None:
+        """Take one step along −`direction`, (P,)."""
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Continue from an earlier `state`."""
 
 
 class Adam:
@@ -106,7 +123,7 @@ class SGD:
 
 def make_optimizer(
     model: nn.Module, settings: UnlearningSettings, moments: dict[str, Tensor] | None = None
-) -> Adam | SGD:
+) -> Optimizer:
     """The optimiser of the settings; Adam makes the model's parameters views of one vector.
 
     Args:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from unlearning.runtime.checkpoint import Checkpoint
-from unlearning.training.optimisers import SGD, Adam
+from unlearning.training.optimisers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ResumableState:
     """
 
     model: nn.Module
-    optimizer: Adam | SGD
+    optimizer: Optimizer
     streams: dict[str, torch.Generator]
 
     def load(self, checkpoint: Checkpoint) -> dict:
