@@ -55,7 +55,7 @@ def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tenso
     """
     # A GPU's generator draws others: they are drawn on the CPU.
     noise = model.completion_noise(len(images), stream(0, f"completions {group}")).to(images.device)
-    return complete(model, images, noise), model.hidden(noise).bool()
+    return complete(model, images, noise), model.hidden_pixels(noise).bool()
 
 
 @torch.no_grad()
