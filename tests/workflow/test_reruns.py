@@ -94,7 +94,7 @@ def test_other_metrics_that_need_other_numbers_of_images_evaluate_again_and_trai
 
 
 def test_an_edit_of_a_metric_evaluates_again_and_trains_nothing(copy):
-    copy.replace("scripts/unlearning/metrics/cost.py", '(evidence.record["seconds"])', '(1 * evidence.record["seconds"])')
+    copy.replace("scripts/unlearning/metrics/cost.py", '(evidence.record["seconds"])', '(+evidence.record["seconds"])')
     assert copy.pending() == {"evaluate": 10, **SUMMARY}
 
 
@@ -131,6 +131,13 @@ def test_an_edit_of_the_loss_trains_again_but_the_judge(copy):
 def test_an_edit_of_a_figure_draws_that_figure(copy):
     copy.replace("scripts/unlearning/figures/tradeoff.py", "ms=6", "ms=7")
     assert copy.pending() == {"draw_figure": 1}
+
+
+def test_an_edit_of_a_caption_draws_its_figure_and_an_edit_of_the_sentences_that_all_share_writes_all(copy):
+    copy.replace("report/captions/tradeoff.j2", "Lower left is better", "Lower left is best")
+    assert copy.pending() == {"draw_figure": 1}
+    copy.replace("report/captions/conditions.j2", "held-out images correctly", "held-out images right")
+    assert copy.pending() == {"write_table": 2, "draw_figure": len(FIGURES)}
 
 
 def test_another_forget_set_leaves_the_originals_and_the_judge(copy):

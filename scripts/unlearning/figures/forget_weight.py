@@ -30,21 +30,15 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     Returns:
         The figure and its caption.
     """
-    weights_of_sweeps = sweeps(results.experiment)
-    weights = sorted({weight for rows in weights_of_sweeps.values() for weight in rows.values()})
+    by_sweep = weights_by_sweep(results.experiment)
+    weights = sorted({weight for rows in by_sweep.values() for weight in rows.values()})
     descriptions = results.descriptions_by_group
     metrics = [metric for metric in METRICS if metric in descriptions]
-    figure, axes = plt.subplots(
-        len(HELDOUT_GROUPS),
-        len(metrics),
-        figsize=(2.3 * len(metrics) + 0.5, 4.2),
-        sharex=True,
-        sharey="col",
-        squeeze=False,
-    )
+    size = (2.3 * len(metrics) + 0.5, 4.2)
+    figure, axes = plt.subplots(2, len(metrics), figsize=size, sharex=True, sharey="col", squeeze=False)
     for row, group in enumerate(HELDOUT_GROUPS):
         for axis, metric in zip(axes[row], metrics, strict=True):
-            _draw_panel(axis, results, f"{metric}_{group}", weights_of_sweeps)
+            _draw_panel(axis, results, f"{metric}_{group}", by_sweep)
             if row == 0:
                 title = with_unit(descriptions[metric]["label"], descriptions[metric]["unit"])
                 axis.set_title(title, fontsize="medium")
@@ -54,10 +48,10 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     handles = [axis.get_legend_handles_labels() for axis in axes.flat]
     legend = {label: handle for of_axis in handles for handle, label in zip(*of_axis, strict=True)}
     figure.legend(legend.values(), legend, loc="outside upper center", ncols=min(4, len(legend)), frameon=False)
-    return figure, render_caption("forget_weight", results, sweeps=weights_of_sweeps)
+    return figure, render_caption("forget_weight", results, sweeps=by_sweep)
 
 
-def sweeps(experiment: dict) -> dict[str, dict[str, float]]:
+def weights_by_sweep(experiment: dict) -> dict[str, dict[str, float]]:
     """Find the sweeps over the weight.
 
     Args:
@@ -66,16 +60,16 @@ def sweeps(experiment: dict) -> dict[str, dict[str, float]]:
     Returns:
         The weight of each row, from the lowest on, by the name of the first row of its sweep.
     """
-    weights_of_sweeps = {}
+    by_sweep = {}
     for rows in rows_alike_but_for(experiment, SWEPT):
         weights = {row: values["forget_weight"] for row, values in rows.items()}
-        weights_of_sweeps[next(iter(rows))] = dict(sorted(weights.items(), key=lambda item: item[1]))
-    return weights_of_sweeps
+        by_sweep[next(iter(rows))] = dict(sorted(weights.items(), key=lambda item: item[1]))
+    return by_sweep
 
 
-def _draw_panel(axis: plt.Axes, results: Results, metric: str, weights_of_sweeps: dict[str, dict[str, float]]) -> None:
+def _draw_panel(axis: plt.Axes, results: Results, metric: str, by_sweep: dict[str, dict[str, float]]) -> None:
     reference_bands(axis, {row: results.values(metric, row)["value"] for row in REFERENCES})
-    for first, weights in weights_of_sweeps.items():
+    for first, weights in by_sweep.items():
         line_over_seeds(
             axis,
             list(weights.values()),

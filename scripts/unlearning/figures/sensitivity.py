@@ -55,14 +55,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     metrics = [metric for metric in METRICS if metric in results.descriptions]
     columns = _columns(results)
     bases = list(dict.fromkeys(cell.base for cells in columns.values() for cell in cells))
-    figure, axes = plt.subplots(
-        len(metrics),
-        len(columns),
-        figsize=(1.9 * len(columns) + 0.8, 1.7 * len(metrics) + 0.6),
-        sharex="col",
-        sharey="row",
-        squeeze=False,
-    )
+    shape = (len(metrics), len(columns))
+    size = (1.9 * len(columns) + 0.8, 1.7 * len(metrics) + 0.6)
+    figure, axes = plt.subplots(*shape, figsize=size, sharex="col", sharey="row", squeeze=False)
     for column, (key, cells) in zip(axes.T, columns.items(), strict=True):
         for axis, metric in zip(column, metrics, strict=True):
             _draw_panel(axis, results, metric, bases, cells)

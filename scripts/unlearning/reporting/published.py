@@ -68,8 +68,13 @@ def verdicts(results: Results, published: pd.DataFrame, quantities: dict[str, Qu
 
     Returns:
         A table with `COLUMNS`, one row per published number, in the order of the file.
+
+    Raises:
+        ValueError: A quantity is not known.
     """
     published = published[published["dataset"] == results.experiment["dataset"]]
+    if unknown := set(published["metric"]).difference(quantities):
+        raise ValueError(f"published/*.csv: metric {', '.join(sorted(unknown))}: add it to published/quantities.yaml")
     cells = _cells(published, quantities)
     return pd.DataFrame([_verdict(results, cell) for cell in cells], columns=COLUMNS)
 
@@ -87,18 +92,18 @@ def _cells(published: pd.DataFrame, quantities: dict[str, Quantity]) -> list[Cel
             published=numbers[row["method"], row["metric"]],
             unit=numbers.get((quantities[row["metric"]].reference, row["metric"])),
             tolerances=(row["relative_tolerance"], row["absolute_tolerance"]),
-            note=row.get("note"),
+            note=row["note"],
         )
         for _, row in published.iterrows()
     ]
 
 
 def _verdict(results: Results, cell: Cell) -> dict:
-    """One row of the table of verdicts."""
+    """The columns of a published number in the table of verdicts."""
     quantity = cell.quantity
     ours = estimate(results, quantity.as_published, cell.row)
     rigorous = estimate(results, quantity.rigorous, cell.row, quantity.scale)
-    row = {
+    columns = {
         "Method": cell.method,
         "Quantity": quantity.label,
         "Published": "–" if np.isnan(cell.published.mean) else str(cell.published),
@@ -109,13 +114,13 @@ def _verdict(results: Results, cell: Cell) -> dict:
         "reference": quantity.reference,
     }
     if obstacle := _obstacle(results, cell, ours):
-        return row | {"Verdict": "not comparable", "Reason": obstacle}
-    published = cell.published.over(cell.unit) if quantity.reference else cell.published
-    ours = _our_value(results, cell, cell.row)
+        return columns | {"Verdict": "not comparable", "Reason": obstacle}
+    published, compared = cell.published, _our_value(results, cell, cell.row)
     if quantity.reference:
-        row["Published"] += f" ({published.mean:.3g} × {quantity.reference})"
-        row["Ours, as published"] += f" ({ours.mean:.3g} × {quantity.reference})"
-    return row | _comparison(results, cell, published, ours)
+        published = published.over(cell.unit)
+        columns["Published"] += f" ({published.mean:.3g} × {quantity.reference})"
+        columns["Ours, as published"] += f" ({compared.mean:.3g} × {quantity.reference})"
+    return columns | _comparison(results, cell, published, compared)
 
 
 def _obstacle(results: Results, cell: Cell, ours: Estimate | None) -> str:

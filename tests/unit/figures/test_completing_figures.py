@@ -212,8 +212,8 @@ def of(weight, **others):
 
 
 def test_ablation_takes_rows_that_differ_in_the_weight_alone():
-    assert forget_weight.sweeps(EXPERIMENT) == {"i2i": {"i2i_weak": 0.05, "i2i": 0.25, "i2i_strong": 1}}
-    found = forget_weight.sweeps(
+    assert forget_weight.weights_by_sweep(EXPERIMENT) == {"i2i": {"i2i_weak": 0.05, "i2i": 0.25, "i2i_strong": 1}}
+    found = forget_weight.weights_by_sweep(
         rows(
             finetune={},
             strong=of(1),

@@ -10,6 +10,7 @@ from unlearning.io.files import ROOT
 from unlearning.reporting import published
 from unlearning.reporting.estimates import Estimate
 from unlearning.reporting.published import verdict_on
+from unlearning.reporting.quantities import read_quantities
 
 from ..made_up import QUANTITIES, cell, of_values, verdict
 
@@ -188,6 +189,18 @@ def test_every_published_file_is_complete_and_names_its_source():
         assert table.loc[~tolerances.all(axis=1), "note"].notna().all(), "what is not compared must have its reason"
         assert table.loc[table["mean"].isna(), "note"].notna().all(), "a missing number must have its reason"
         assert not table.duplicated(["dataset", "method", "metric"]).any()
+
+
+def test_a_quantity_that_is_not_described_is_an_error_that_says_where_to_describe_it():
+    results = of_values({("published_fid", "uno"): [1.0, 2, 3]})
+    with pytest.raises(ValueError, match=r"metric beauty: add it to published/quantities\.yaml"):
+        verdict(results, cell("uno", "beauty", 1.0))
+
+
+def test_a_wrong_key_of_a_quantity_is_an_error_that_names_the_entry(tmp_path):
+    (tmp_path / "quantities.yaml").write_text("fid: {lable: FID, as_published: published_fid, rigorous: fid_retain}\n")
+    with pytest.raises(ValueError, match=r"quantities\.yaml: fid: .*'lable'"):
+        read_quantities(tmp_path / "quantities.yaml")
 
 
 def test_a_number_that_could_not_be_had_is_said_to_be_missing():
