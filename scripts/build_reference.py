@@ -1,19 +1,20 @@
-"""Gather what every run is compared with: features of the retain data and of the retrained models."""
+"""Gather what every run is compared with: features of the retained data, and what the retrained models show."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet, spread_out
-from unlearning.evaluation.collect import completed_group, features_of, group_losses, sample_set
+from unlearning.evaluation.collect import completed_group, group_losses
+from unlearning.evaluation.evaluators import Evaluators
+from unlearning.evaluation.reference import UNSEEN
 from unlearning.evaluation.statistics import moments
 from unlearning.io.files import sha256_of_file
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
-from unlearning.networks.inception import Inception
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.seeding import stream
@@ -35,73 +36,102 @@ def main(
 ) -> None:
     """Extract features and measure losses once for all evaluations.
 
-    Inception's features stay in the folder `inception` beside the reference, a file for each set of images: a job that
-    is interrupted, or has one more seed or another judge, takes only those that are missing.
+    Inception's features stay in the folder `inception` beside the reference, in a file for each set of images. A job
+    that was interrupted, or that has one more seed or another judge, extracts only the missing features.
 
     Args:
         seeds: of the retrained models, in the order of `retrained`.
-        samples: how many to draw from each retrained model, or at most to complete of each group of images.
-        elbo_draws: of noise, for the losses of the retrained models; None where losses are not asked for.
+        samples: number of samples of each retrained model, or largest number of completions of each group of images.
+        elbo_draws: draws of noise for the losses of the retrained models; None if no metric needs losses.
         device: 'cpu', 'cuda' or 'auto'.
         dataset: prepared data set.
-        forget_set: says which training images are retained.
-        judge: classifier whose features are used where Inception's are not.
-        guide: second classifier, whose features the as-published Fréchet distance uses where Inception's are not;
-            None where there is none.
-        weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
+        forget_set: groups of real images.
+        judge: classifier.
+        guide: second classifier, for the as-published protocol; None if the experiment has none.
+        weights: a file beside the folder of Inception's weights; None if the classifiers give the features.
         retrained: models trained from scratch without the forget set.
-        reference: safetensors file with `retain.features` (N, F) and, for each seed,
-            `{seed}.features` (samples, F), `{seed}.classes` (samples,) and `{seed}.losses.{group}` (n,) of each
-            group of images that the retrained model never saw, or for models that complete images
-            `{seed}.{group}` (n, C, H, W) uint8, the completions of each group, whose images have
-            `{group}.true_features` (n, F); with a guide also `published.mean` (G,) and `published.covariance`
-            (G, G) of all training images' features, Inception's or the guide's.
+        reference: safetensors file of the arrays that the functions below describe, and of the retrained models'
+            `{seed}.losses.{group}` (n,) for each group of images that they were not trained on.
     """
-    target, caches = prepare_device(device), reference.with_name("inception")
+    target = prepare_device(device)
     with explain_out_of_memory():
-        classifier = Classifier.load(judge, target)
-        data = Dataset.load(dataset)
+        evaluators = Evaluators.load(judge, guide, weights, target, folder=reference.with_name("inception"))
+        data, groups = Dataset.load(dataset), ForgetSet.load(forget_set).groups()
         images = torch.from_numpy(data.images).to(target)
-        inception = Inception(weights.parent / "checkpoints", target) if weights else None
-        groups = ForgetSet.load(forget_set).groups()
-        unseen = {group: indices for group, indices in groups.items() if group != "retain"}
-        tensors, classifiers, retain = {}, {"judge": sha256_of_file(judge)}, groups["retain"]
-        if guide:
-            trained = np.flatnonzero(data.train)
-            features = features_of(
-                images[trained], Classifier.load(guide, target), inception, caches / "training.safetensors"
-            )
-            tensors["published.mean"], tensors["published.covariance"] = moments(features.cpu().numpy())
-            classifiers["guide"] = sha256_of_file(guide)
-        if guide and inception:  # which would take as long again
-            tensors["retain.features"] = features[np.searchsorted(trained, retain)]
-        else:
-            tensors["retain.features"] = features_of(
-                images[retain], classifier, inception, caches / "retain.safetensors"
-            )
+        arrays = real_features(evaluators, images, np.flatnonzero(data.train), groups["retain"])
+        unseen = {group: groups[group] for group in UNSEEN}
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = generative.load(path, target)
-            network.eval()
-            if generative.completes(network):
-                for group, indices in groups.items():
-                    shown = images[spread_out(indices, samples)]
-                    tensors[f"{seed}.{group}"], _ = completed_group(network, shown, group)
-                    if seed == seeds[0]:
-                        tensors[f"{group}.true_features"] = features_of(
-                            shown, classifier, inception, caches / f"shown.{group}.safetensors"
-                        )
+            if generative.completes(network.eval()):
+                arrays |= retrained_completions(network, evaluators, images, groups, samples, seed)
                 continue
-            # A stream of its own: the retrained model's own evaluation must not see these very samples.
-            latents = network.latents(samples, stream(seed, "reference samples", target))
-            drawn, *_ = sample_set(network, classifier, latents, inception, caches / f"seed{seed}.safetensors")
-            tensors[f"{seed}.features"] = drawn.features
-            tensors[f"{seed}.classes"] = drawn.classes
+            arrays |= retrained_samples(network, evaluators, samples, seed, target)
             if elbo_draws:
                 losses = group_losses(network, images, unseen, elbo_draws, seed)
-                tensors |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
-        if inception:
-            classifiers["Inception"] = sha256_of_file(weights)
-    write_tensors(reference, tensors, {"classifiers": classifiers, "seeds": seeds})
+                arrays |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
+    classifiers = {"judge": judge, "guide": guide, "Inception": weights}
+    hashes = {name: sha256_of_file(path) for name, path in classifiers.items() if path}
+    write_tensors(reference, arrays, {"classifiers": hashes, "seeds": seeds})
+
+
+def real_features(
+    evaluators: Evaluators, images: Tensor, training: np.ndarray, retained: list[int]
+) -> dict[str, Tensor | np.ndarray]:
+    """Features of real images.
+
+    Args:
+        evaluators: networks that give the features.
+        images: all real images, (N, C, H, W) uint8.
+        training: indices of the training images, sorted.
+        retained: indices of the retained training images.
+
+    Returns:
+        `retain.features` (n, F); with a guide also `published.mean` (G,) and `published.covariance` (G, G) of all
+        training images' published features.
+    """
+    if evaluators.guide is None:
+        return {"retain.features": evaluators.features(images[retained], "retain")}
+    published = evaluators.published_features(images[training], "training")
+    mean, covariance = moments(published.cpu().numpy())
+    if evaluators.inception is None:
+        features = evaluators.features(images[retained])
+    else:  # the same features, which take long to extract
+        features = published[np.searchsorted(training, retained)]
+    return {"retain.features": features, "published.mean": mean, "published.covariance": covariance}
+
+
+def retrained_samples(
+    model: nn.Module, evaluators: Evaluators, count: int, seed: int, device: torch.device
+) -> dict[str, Tensor]:
+    """`{seed}.features` (count, F) and `{seed}.classes` (count,) of a retrained model's samples."""
+    # Not the stream of an evaluation: the retrained model's own evaluation must get other samples.
+    latents = model.latents(count, stream(seed, "reference samples", device))
+    features, classes = evaluators.classify(generative.decode(model, latents), f"seed{seed}")
+    return {f"{seed}.features": features, f"{seed}.classes": classes}
+
+
+def retrained_completions(
+    model: nn.Module, evaluators: Evaluators, images: Tensor, groups: dict[str, list[int]], count: int, seed: int
+) -> dict[str, Tensor]:
+    """Completions by a retrained model, of at most `count` images of each group.
+
+    Args:
+        model: that completes images.
+        evaluators: networks that give the features.
+        images: all real images, (N, C, H, W) uint8.
+        groups: image indices by group.
+        count: of images.
+        seed: of the model.
+
+    Returns:
+        `{seed}.{group}` (n, C, H, W) uint8, and `{group}.true_features` (n, F), the same for every seed.
+    """
+    arrays = {}
+    for group, indices in groups.items():
+        selection = images[spread_out(indices, count)]
+        arrays[f"{seed}.{group}"], _ = completed_group(model, selection, group)
+        arrays[f"{group}.true_features"] = evaluators.features(selection, f"shown.{group}")
+    return arrays
 
 
 if "snakemake" in globals():

@@ -1,183 +1,176 @@
-"""Judge one run, a method's or a reference's, of one seed."""
+"""Evaluate one run, a method's or a reference's, of one seed."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet
-from unlearning.evaluation.collect import evaluate_completions, evaluate_samples, group_losses
+from unlearning.evaluation.collect import evaluate_run
 from unlearning.evaluation.description import describe_metrics
+from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.reference import Reference
 from unlearning.io.files import atomic_path, read_columns, read_json, sha256_of, sha256_of_file, write_json
-from unlearning.io.hub import weights_file
-from unlearning.io.tensors import read_tensors
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
-from unlearning.networks.clip import Clip
-from unlearning.networks.inception import Inception
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.provenance import run_record
-from unlearning.runtime.seeding import stream
 
-# Of the run's record, for the manifest.
-REPEATED = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
+IDENTITY = ("experiment", "method", "seed", "status")
+# What the manifest needs to know of the run.
+ORIGIN = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
+HASHED = ("model", "reference", "judge", "guide", "weights", "steps", "measurements")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The files that an evaluation reads.
+
+    Attributes:
+        dataset: prepared data set.
+        forget_set: groups of real images.
+        judge: classifier.
+        guide: second classifier, for the as-published protocol; None if the experiment has none.
+        weights: a file beside the folder of Inception's weights; None if the classifiers give the features.
+        reference: what every run is compared with, see `scripts/build_reference.py`.
+        model: weights of the run.
+        record: what the run wrote about itself.
+        steps: CSV file of the run's steps; None for a reference.
+        measurements: CSV file of the run's measurements; None for a reference.
+    """
+
+    dataset: Path
+    forget_set: Path
+    judge: Path
+    guide: Path | None
+    weights: Path | None
+    reference: Path
+    model: Path
+    record: Path
+    steps: Path | None
+    measurements: Path | None
 
 
 def main(
     *,
-    experiment: str,
-    method: str,
-    seed: int,
     settings: dict,
     expected_settings: dict,
     other_seed: int | None,
     attribute: str | None,
     device: str,
     code: str,
-    dataset: Path,
-    forget_set: Path,
-    judge: Path,
-    guide: Path | None,
-    weights: Path | None,
-    reference: Path,
-    model: Path,
-    record: Path,
-    steps: Path | None,
-    measurements: Path | None,
     metrics: Path,
     samples: Path,
+    **inputs: Path | None,
 ) -> None:
     """Compute the configured metrics.
 
     Args:
-        experiment: name of the experiment.
-        method: name of the method or reference.
-        seed: of the run.
         settings: the key `evaluation` of the experiment's configuration.
-        expected_settings: settings that the run must have had; a job that ended while no Snakemake watched may
-            have had those of before.
-        other_seed: seed of the retrained model to compare with, another than the run's own so that
-            `retrain` itself gets a fair value; None where there is no other.
-        attribute: that is forgotten, whose two sides are the classes; None for the data set's classes.
+        expected_settings: the settings that the configuration gives the run.
+        other_seed: seed of the retrained model to compare with, see `Reference`; None if there is only one seed.
+        attribute: to forget; its two sides are the classes. None for the data set's classes.
         device: 'cpu', 'cuda' or 'auto'.
         code: hash of the code that runs, the metrics' files included.
-        dataset: prepared data set.
-        forget_set: groups of real images.
-        judge: classifier.
-        guide: second classifier, for the as-published protocol; None where there is none.
-        weights: says that Inception's weights lie in the folder beside it; None where the judge's features are used.
-        reference: features of the retain data, features and losses of the retrained models.
-        model: the run's weights.
-        record: what the run wrote down about itself.
-        steps: CSV file of the run's steps; None for a reference.
-        measurements: CSV file of its measurements; None for a reference.
         metrics: JSON file of the values.
-        samples: npz file with the `latents` (N, D) of all samples, the judge's `classes` (N,), and the first
-            `STORED_IMAGES` as `images` (n, C, H, W) uint8; of a model that completes images, for each group
-            `STORED_IMAGES` of each array of `metrics.CompletionSet`, evenly spread, as `{group}.{array}`.
+        samples: npz file. Of a model that generates: `latents` (N, D) and `classes` (N,) of all samples, and the first
+            `STORED_IMAGES` of the `images` (n, C, H, W) uint8. Of a model that completes: `{group}.{array}` of each
+            array of `CompletionSet`, of `STORED_IMAGES` images of each group, evenly spread.
+        inputs: files to read, see `Inputs`.
     """
-    target = prepare_device(device)
-    inputs = {"model": model, "reference": reference, "judge": judge, "guide": guide, "weights": weights}
-    inputs |= {"steps": steps, "measurements": measurements}
-    inputs = {name: path for name, path in inputs.items() if path}
-    provenance = run_record(settings=settings, code=code, inputs=inputs)
-    with explain_out_of_memory():
-        data = Dataset.load(dataset).labelled(attribute)
-        groups, classifier = ForgetSet.load(forget_set), Classifier.load(judge, target)
-        ran = read_json(record)
-        if ran["config_sha256"] != sha256_of(expected_settings):
-            raise ValueError(f"{record}: made with other settings than the configuration's; delete it and run again")
-        diverged = ran["status"] == "diverged"
-        compared, header = read_tensors(reference)
-        for name, path in (("judge", judge), ("guide", guide), ("Inception", weights)):
-            if path and header["classifiers"].get(name) != sha256_of_file(path):
-                raise ValueError(f"{reference}: holds features of another {name} than {path}; delete it and run again")
-        network, *_ = generative.load(model, target)
-        network.eval()
-        pixels = torch.from_numpy(data.images).to(target)
-        inception = Inception(weights.parent / "checkpoints", target) if weights and not diverged else None
-        seen, losses = {}, {}
-        stored = {"images": np.zeros((0, *data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
-        if diverged:
-            pass
-        elif generative.completes(network):
-            embedding = settings.get("embedding")
-            clip = Clip(weights_file(embedding, "evaluation.embedding"), target) if embedding else None
-            seen, stored = evaluate_completions(
-                network,
-                classifier,
-                pixels,
-                data.labels,
-                groups.groups(),
-                settings["samples"],
-                compared,
-                other_seed,
-                inception,
-                clip,
+    files, target = Inputs(**inputs), prepare_device(device)
+    hashed = {name: inputs[name] for name in HASHED if inputs[name]}
+    provenance = run_record(settings=settings, code=code, inputs=hashed)
+    record = read_record(files.record, expected_settings)
+    networks = {"judge": files.judge, "guide": files.guide, "Inception": files.weights}
+    reference = Reference.load(files.reference, networks, other_seed)
+    evidence = known_evidence(files, record, reference, attribute, settings.get("threshold"))
+    stored = {"images": np.zeros((0, *evidence.data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
+    if record["status"] != "diverged":
+        with explain_out_of_memory():
+            network, *_ = generative.load(files.model, target)
+            evaluators = Evaluators.load(
+                files.judge, files.guide, files.weights, target, settings.get("embedding"), samples.parent
             )
-        else:
-            seen, stored = evaluate_samples(
-                network,
-                classifier,
-                Classifier.load(guide, target) if guide else None,
-                network.latents(settings["samples"], stream(seed, "evaluation samples", target)),
-                compared,
-                other_seed,
-                inception,
-                samples.with_name("inception.safetensors"),
-                unlearned=steps is not None,
-            )
-        if not diverged and "elbo_draws" in settings:
-            losses = group_losses(network, pixels, groups.groups(), settings["elbo_draws"], seed)
-    with_losses = compared.keys() & {f"{other_seed}.losses.forget"}
-    others = [other for other in header["seeds"] if other != seed] if with_losses else []
-    unseen = [group for group in groups.groups() if group != "retain"]
-    evidence = Evidence(
-        **seen,
-        retain_features=compared["retain.features"],
-        published_reference=(compared["published.mean"], compared["published.covariance"]) if guide else None,
-        data=data,
-        groups=groups.groups(),
-        losses=losses,
-        retrained_losses={
-            group: np.stack([compared[f"{other}.losses.{group}"] for other in others]) for group in unseen if others
-        },
-        record=ran,
-        classes=classifier.output.out_features,
-        forgotten_classes=groups.forgotten_classes,
-        threshold=settings.get("threshold"),
-        steps=read_columns(steps),
-        measurements=read_columns(measurements),
-    )
-    values = {}
-    for name in settings["metrics"]:
-        metric = load_plugin("metrics", name)
-        computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
-        values |= {key: computed.get(key, Value(None)) for key in describe_metrics(name)}
+            evidence, stored = evaluate_run(network.eval(), evaluators, evidence, reference, settings, target)
+    values = compute_metrics(settings["metrics"], evidence)
 
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **stored)
-    write_json(
-        metrics,
-        {
-            "experiment": experiment,
-            "method": method,
-            "seed": seed,
-            "status": ran["status"],
-            "last_step": ran.get("last_step"),
-            "metrics": {name: value.as_json() for name, value in values.items()},
-            "class_counts": (
-                np.bincount(stored["classes"], minlength=evidence.classes).tolist() if evidence.samples else None
-            ),
-            "run": {key: ran[key] for key in REPEATED},
-            "evaluation": provenance,
-            "samples_sha256": sha256_of_file(samples),
-        },
+    origin = {"evaluation": provenance, "samples_sha256": sha256_of_file(samples)}
+    write_json(metrics, describe_result(evidence, values) | origin)
+
+
+def read_record(path: Path, expected_settings: dict) -> dict:
+    """What a run wrote about itself.
+
+    Args:
+        path: JSON file.
+        expected_settings: the settings that the configuration gives the run. A job that ended while no Snakemake
+            watched may have had earlier ones.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        ValueError: the run had other settings.
+    """
+    record = read_json(path)
+    if record["config_sha256"] != sha256_of(expected_settings):
+        raise ValueError(f"{path}: made with other settings than the configuration's; delete it and run again")
+    return record
+
+
+def known_evidence(
+    files: Inputs, record: dict, reference: Reference, attribute: str | None, threshold: float | None
+) -> Evidence:
+    """What is known of a run before its model is evaluated; see `main` and `Evidence`."""
+    selection = ForgetSet.load(files.forget_set)
+    return Evidence(
+        data=Dataset.load(files.dataset).labelled(attribute),
+        groups=selection.groups(),
+        forgotten_classes=selection.forgotten_classes,
+        threshold=threshold,
+        record=record,
+        steps=read_columns(files.steps),
+        measurements=read_columns(files.measurements),
+        **reference.fields(record["seed"]),
     )
+
+
+def compute_metrics(names: list[str], evidence: Evidence) -> dict[str, Value]:
+    """The values of all metrics of some files, in the order of their descriptions.
+
+    Args:
+        names: of files in `unlearning/metrics`.
+        evidence: of the run. A file that needs more than the evidence has gives values of None.
+
+    Returns:
+        The value of each metric by its name.
+    """
+    values = {}
+    for name in names:
+        metric = load_plugin("metrics", name)
+        computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
+        values |= {key: computed.get(key, Value(None)) for key in describe_metrics(name)}
+    return values
+
+
+def describe_result(evidence: Evidence, values: dict[str, Value]) -> dict:
+    """The content of `metrics.json`, but for where it comes from."""
+    record, class_counts = evidence.record, None
+    if evidence.samples is not None:
+        class_counts = np.bincount(evidence.samples.classes, minlength=len(evidence.data.classes)).tolist()
+    return {
+        **{key: record[key] for key in IDENTITY},
+        "last_step": record.get("last_step"),
+        "metrics": {name: value.as_json() for name, value in values.items()},
+        "class_counts": class_counts,
+        "run": {key: record[key] for key in ORIGIN},
+    }
 
 
 if "snakemake" in globals():

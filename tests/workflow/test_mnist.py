@@ -91,8 +91,6 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
     clone = results.parents[1]
     experiment = load_experiment("tiny", clone) | {"methods": load_experiment("mnist-small")["methods"]}
     common = {
-        "experiment": "tiny",
-        "seed": 0,
         "device": "cpu",
         "code": "",
         "dataset": clone / "data" / "mnist" / "prepared.safetensors",
@@ -106,9 +104,9 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
         (tmp_path / method).mkdir()
         settings = method_settings(experiment, method)
         left = {argument: tmp_path / method / name for argument, name in names.items()}
-        unlearn.main(method=method, settings=settings, original=original, moments=None, proxy=None, **common, **left)
+        run = {"experiment": "tiny", "method": method, "seed": 0}
+        unlearn.main(settings=settings, original=original, moments=None, proxy=None, **run, **common, **left)
         evaluate.main(
-            method=method,
             settings=experiment["evaluation"],
             expected_settings=settings,
             other_seed=None,

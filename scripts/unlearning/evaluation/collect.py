@@ -1,212 +1,195 @@
-"""Gathering the evidence that metrics are computed from."""
+"""Collecting the evidence that metrics are computed from. Start with `evaluate_run`."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unlearning.data.forget_set import spread_out
-from unlearning.evaluation.evidence import CompletionSet, SampleSet
-from unlearning.networks.classifier import Classifier, classify
-from unlearning.networks.clip import Clip
-from unlearning.networks.generative import complete, decode
+from unlearning.evaluation.evaluators import Evaluators
+from unlearning.evaluation.evidence import CompletionSet, Evidence, SampleSet
+from unlearning.evaluation.reference import Reference
+from unlearning.networks.generative import complete, completes, decode
 from unlearning.networks.images import CHUNK, as_float
-from unlearning.networks.inception import Inception
 from unlearning.runtime.seeding import stream
 
-STORED_IMAGES = 256  # enough to look at; the others follow from model and latents
+STORED_IMAGES = 256  # enough for figures; the others can be made again from the model and the latents
 
 
-def features_of(images: Tensor, judge: Classifier, inception: Inception | None, cache: Path | None = None) -> Tensor:
-    """Features (N, F) of images (N, C, H, W) uint8: Inception's, kept in the file `cache`, or else the judge's."""
-    if inception and cache:
-        return inception.cached_features(images, cache)
-    return inception.features(images) if inception else classify(judge, images)[0]
-
-
-def sample_set(
-    model: nn.Module, judge: Classifier, latents: Tensor, inception: Inception | None = None, cache: Path | None = None
-) -> tuple[SampleSet, np.ndarray, np.ndarray]:
-    """Decode latents (N, D) in eval mode and let the judge look, and Inception where it is given.
+def evaluate_run(
+    model: nn.Module,
+    evaluators: Evaluators,
+    evidence: Evidence,
+    reference: Reference,
+    settings: dict,
+    device: torch.device,
+) -> tuple[Evidence, dict[str, np.ndarray]]:
+    """Evaluate the model of a run that did not diverge.
 
     Args:
-        inception: gives the features instead of the judge.
-        cache: file to keep Inception's features in.
+        model: in eval mode.
+        evaluators: networks that look at the model's images.
+        evidence: what is known of the run without its model.
+        reference: of the experiment.
+        settings: the key `evaluation` of the experiment's configuration.
+        device: of the model.
 
     Returns:
-        What they see; class probabilities (N, K) by the network that gives the features; the samples
-        themselves, (N, C, H, W) uint8.
+        The evidence with all that the model shows; arrays to be stored.
     """
-    samples = decode(model, latents)
-    features, classes = classify(judge, samples)
-    if inception:
-        features = features_of(samples, judge, inception, cache)
-    with torch.no_grad():
-        probabilities = (inception or judge).output(features).softmax(1)
-    found = SampleSet(features.cpu().numpy(), classes.cpu().numpy())
-    return found, probabilities.cpu().numpy(), samples.cpu().numpy()
-
-
-def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tensor, Tensor]:
-    """Completions of a group's images (n, C, H, W) uint8, and their hidden pixels (n, 1, H, W) bool.
-
-    Masks and noise are the same for every method, seed and device: they depend on the group's name alone.
-    """
-    # A GPU's generator draws others: they are drawn on the CPU.
-    noise = model.completion_noise(len(images), stream(0, f"completions {group}")).to(images.device)
-    return complete(model, images, noise), model.hidden_pixels(noise).bool()
-
-
-@torch.no_grad()
-def completion_set(
-    model: nn.Module,
-    judge: Classifier,
-    images: Tensor,
-    labels: np.ndarray,
-    group: str,
-    true_features: np.ndarray,
-    retrained: np.ndarray | None,
-    *,
-    inception: Inception | None = None,
-    clip: Clip | None = None,
-) -> CompletionSet:
-    """Complete a group's images (n, C, H, W) uint8 and look at them; see `CompletionSet`.
-
-    Args:
-        true_features: (n, F) of the images themselves, see `features_of`.
-        inception: gives features and probabilities instead of the judge.
-        clip: gives embeddings instead of the one that gives the features.
-    """
-    completed, hidden = completed_group(model, images, group)
-    features, classes = classify(judge, completed)
-    if inception:
-        features = inception.features(completed)
-    arrays = {
-        "images": images,
-        "hidden": hidden,
-        "completed": completed,
-        "classes": classes,
-        "features": features,
-        "probabilities": (inception or judge).output(features).softmax(1),
-        "embeddings": clip.embeddings(completed) if clip else features,
-    }
-    found = {name: array.cpu().numpy() for name, array in arrays.items()}
-    true_embeddings = clip.embeddings(images).cpu().numpy() if clip else true_features
-    return CompletionSet(
-        labels=labels, retrained=retrained, true_features=true_features, true_embeddings=true_embeddings, **found
-    )
+    images, seed = torch.from_numpy(evidence.data.images).to(device), evidence.record["seed"]
+    if completes(model):
+        groups = {group: spread_out(indices, settings["samples"]) for group, indices in evidence.groups.items()}
+        fields, stored = evaluate_completions(model, evaluators, images, evidence.data.labels, groups, reference)
+    else:
+        latents = model.latents(settings["samples"], stream(seed, "evaluation samples", device))
+        fields, stored = evaluate_samples(model, evaluators, latents, unlearned=bool(evidence.steps))
+    if "elbo_draws" in settings:
+        fields["losses"] = group_losses(model, images, evidence.groups, settings["elbo_draws"], seed)
+    return replace(evidence, **fields), stored
 
 
 def evaluate_samples(
-    model: nn.Module,
-    judge: Classifier,
-    guide: Classifier | None,
-    latents: Tensor,
-    reference: dict[str, np.ndarray],
-    other_seed: int | None,
-    inception: Inception | None,
-    cache: Path,
-    *,
-    unlearned: bool,
+    model: nn.Module, evaluators: Evaluators, latents: Tensor, *, unlearned: bool
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """What is seen of a model that generates images, from latents (N, D).
+    """Decode latents in eval mode and look at the samples.
 
     Args:
-        reference: arrays of the experiment's reference, see scripts/build_reference.py.
-        other_seed: seed of the retrained model to compare with; None where there is no other.
-        cache: file to keep Inception's features of the samples in; beside it, those of samples in train mode.
-        unlearned: whether a method has run. The UNO paper's code puts such a model in eval mode for its distance,
+        model: that generates images.
+        evaluators: networks that look at the samples.
+        latents: (N, D).
+        unlearned: whether a method has run. For its distance, the UNO paper's code decodes such a model in eval mode,
             but leaves the original in train mode.
 
     Returns:
         The fields of `Evidence` that rest on samples; arrays to be stored, with the first `STORED_IMAGES` samples.
     """
-    samples, probabilities, images = sample_set(model, judge, latents, inception, cache)
-    fields = {"samples": samples, "probabilities": probabilities, "images": images}
-    if other_seed is not None:
-        fields["retrained"] = SampleSet(*(reference[f"{other_seed}.{name}"] for name in ("features", "classes")))
-    if guide:
-        if unlearned and inception:
-            published = samples.features
+    images = decode(model, latents)
+    features, classes = evaluators.classify(images, "inception")
+    samples = SampleSet(features.cpu().numpy(), classes.cpu().numpy())
+    fields = {
+        "samples": samples,
+        "probabilities": evaluators.probabilities(features).cpu().numpy(),
+        "images": images.cpu().numpy(),
+    }
+    if evaluators.guide is not None:
+        if unlearned:
+            published = evaluators.published_features(images, "inception")
         else:
-            shown = (
-                torch.from_numpy(images).to(latents.device) if unlearned else decode(model, latents, train_mode=True)
-            )
-            own_cache = cache.with_name("inception.published.safetensors")
-            published = features_of(shown, guide, inception, own_cache).cpu().numpy()
-        fields["published_features"] = published
-    return fields, {"images": images[:STORED_IMAGES], "classes": samples.classes, "latents": latents.cpu().numpy()}
+            train_mode_images = decode(model, latents, train_mode=True)
+            published = evaluators.published_features(train_mode_images, "inception.published")
+        fields["published_features"] = published.cpu().numpy()
+    stored = {
+        "images": fields["images"][:STORED_IMAGES],
+        "classes": samples.classes,
+        "latents": latents.cpu().numpy(),
+    }
+    return fields, stored
 
 
 def evaluate_completions(
     model: nn.Module,
-    judge: Classifier,
+    evaluators: Evaluators,
     images: Tensor,
     labels: np.ndarray,
-    groups: dict[str, list[int]],
-    count: int,
-    reference: dict[str, np.ndarray],
-    other_seed: int | None,
-    inception: Inception | None,
-    clip: Clip | None,
+    groups: dict[str, np.ndarray],
+    reference: Reference,
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """What is seen of a model that completes images, at most `count` of each group.
+    """Complete the images of each group and look at the completions.
 
     Args:
-        images, labels: all real ones, (N, C, H, W) uint8 and (N,).
-        reference, other_seed: see `evaluate_samples`.
+        model: that completes images.
+        evaluators: networks that look at the completions.
+        images: all real images, (N, C, H, W) uint8.
+        labels: of the real images, (N,).
+        groups: indices (n,) of the images to complete, by group; the reference must have been built of the same ones.
+        reference: of the experiment.
 
     Returns:
-        The fields of `Evidence` that rest on completions; arrays to be stored, of `STORED_IMAGES` of each group.
+        The fields of `Evidence` that rest on completions; arrays to be stored, of `STORED_IMAGES` images of each group.
     """
-    completions = {}
-    for group, indices in groups.items():
-        chosen = spread_out(indices, count)
-        completions[group] = completion_set(
-            model,
-            judge,
-            images[chosen],
-            labels[chosen],
-            group,
-            reference[f"{group}.true_features"],
-            reference.get(f"{other_seed}.{group}"),
-            inception=inception,
-            clip=clip,
-        )
+    completions = {
+        group: completion_set(model, evaluators, images[indices], labels[indices], group, reference)
+        for group, indices in groups.items()
+    }
     stored = {
         f"{group}.{name}": array[spread_out(range(len(array)), STORED_IMAGES)]
-        for group, seen in completions.items()
-        for name, array in vars(seen).items()
+        for group, completion in completions.items()
+        for name, array in vars(completion).items()
         if array is not None
     }
     return {"completions": completions}, stored
 
 
 @torch.no_grad()
+def completion_set(
+    model: nn.Module, evaluators: Evaluators, images: Tensor, labels: np.ndarray, group: str, reference: Reference
+) -> CompletionSet:
+    """Complete images of one group and look at the completions; see `CompletionSet`."""
+    completed, hidden = completed_group(model, images, group)
+    features, classes = evaluators.classify(completed)
+    true_features = torch.from_numpy(reference.true_features(group))
+    arrays = {
+        "images": images,
+        "hidden": hidden,
+        "completed": completed,
+        "classes": classes,
+        "features": features,
+        "true_features": true_features,
+        "probabilities": evaluators.probabilities(features),
+        "embeddings": evaluators.embeddings(completed, features),
+        "true_embeddings": evaluators.embeddings(images, true_features),
+    }
+    arrays = {name: array.cpu().numpy() for name, array in arrays.items()}
+    return CompletionSet(labels=labels, retrained=reference.retrained_completions(group), **arrays)
+
+
+def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tensor, Tensor]:
+    """Complete images of one group.
+
+    Masks and noise depend on the name of the group alone: they are the same for every method, seed and device.
+
+    Args:
+        model: that completes images.
+        images: (n, C, H, W) uint8.
+        group: name of the group.
+
+    Returns:
+        Completions (n, C, H, W) uint8, and the pixels that the model filled in, (n, 1, H, W) bool.
+    """
+    # A GPU's generator draws other numbers, so the CPU draws for both.
+    noise = model.completion_noise(len(images), stream(0, f"completions {group}")).to(images.device)
+    return complete(model, images, noise), model.hidden_pixels(noise).bool()
+
+
+@torch.no_grad()
 def group_losses(
     model: nn.Module, images: Tensor, groups: dict[str, list[int]], draws: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """The loss of each image, averaged over `draws` draws of noise, by group.
+    """The loss of each image, averaged over draws of noise, by group.
 
     Args:
         model: in eval mode.
         images: (N, C, H, W) uint8.
-        groups: image indices by name of the group.
-        draws: of the noise; the same ones for every method with this seed.
+        groups: image indices by group.
+        draws: number of draws of the noise. Every method with this seed gets the same draws.
         seed: of the run.
 
     Returns:
         (n,) losses for each group, in nats for a VAE.
     """
-    losses = {}
-    for name, indices in groups.items():
-        generator = stream(seed, f"losses {name}", images.device)
-        chosen = images[indices]
-        total = torch.zeros(len(indices), device=images.device)
+    return {
+        group: _mean_losses(model, images[indices], draws, stream(seed, f"losses {group}", images.device))
+        for group, indices in groups.items()
+    }
+
+
+def _mean_losses(model: nn.Module, images: Tensor, draws: int, generator: torch.Generator) -> np.ndarray:
+    total = torch.zeros(len(images), device=images.device)
+    if len(images) > 0:  # not every model can take an empty batch
         for _ in range(draws):
-            noise = model.loss_noise(len(indices), generator)
-            parts = zip(chosen.split(CHUNK), noise.split(CHUNK), strict=True)
-            total += torch.cat([model.losses(as_float(x), eps) for x, eps in parts]) if len(indices) else 0
-        losses[name] = (total / draws).cpu().numpy()
-    return losses
+            noise = model.loss_noise(len(images), generator)
+            chunks = zip(images.split(CHUNK), noise.split(CHUNK), strict=True)
+            total += torch.cat([model.losses(as_float(chunk), part) for chunk, part in chunks])
+    return (total / draws).cpu().numpy()

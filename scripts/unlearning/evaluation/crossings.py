@@ -104,7 +104,7 @@ def published_crossings(steps: dict[str, np.ndarray], record: dict, threshold: f
     if counts is None or np.isnan(counts).any():
         return {}
     shares = counts / PUBLISHED_LATENTS
-    if record.get("counted_after_update", False):
+    if record["counted_after_update"]:
         shares = shares[1:]  # the count after one step is the count before the next
     below = shares <= threshold
     censored = not below.any()

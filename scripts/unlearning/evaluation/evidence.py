@@ -10,10 +10,13 @@ from unlearning.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class Value:
-    """A number, with the 95 % interval where one is known.
+    """A number, with its 95 % interval where one is known.
 
-    `value` is None where the metric does not exist for a run. `censored`: the event was not seen
-    by the end of the run, and `value` is only a lower bound.
+    Attributes:
+        value: the number; None if the metric does not exist for a run.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        censored: whether the run ended before the event. Then `value` is only a lower bound.
     """
 
     value: float | None
@@ -22,7 +25,7 @@ class Value:
     censored: bool = False
 
     def as_json(self) -> dict:
-        """The fields as JSON can hold them; 'inf' and 'nan', which a ruined model can reach, as text."""
+        """The fields for JSON. Infinity and NaN, which a ruined model can reach, become 'inf' and 'nan'."""
         return {
             name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
@@ -31,7 +34,12 @@ class Value:
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Generated images: features (N, F), of the judge or of Inception, and the judge's class numbers (N,)."""
+    """Generated images, as the evaluators see them.
+
+    Attributes:
+        features: (N, F), of the judge or of Inception.
+        classes: (N,) class numbers by the judge.
+    """
 
     features: np.ndarray
     classes: np.ndarray
@@ -39,14 +47,20 @@ class SampleSet:
 
 @dataclass(frozen=True)
 class CompletionSet:
-    """Completed images of one group of real images, and what the judge sees in them.
+    """Completed images of one group of real images, and what the evaluators see in them.
 
-    images: the true ones, (n, C, H, W) uint8. hidden: (n, 1, H, W) bool, the pixels to be filled in.
-    completed: (n, C, H, W) uint8. labels: (n,) true class numbers; classes: (n,) those that the judge sees in
-    the completed images. features, true_features: (n, F), of the judge or of Inception, of the completed and of
-    the true images. probabilities: (n, K), by the same network, of the classes of the completed images.
-    embeddings, true_embeddings: (n, D), by CLIP where there is one, or else the features.
-    retrained: (n, C, H, W) uint8, by a retrained model of another seed; None if there is no other seed.
+    Attributes:
+        images: (n, C, H, W) uint8, the true images.
+        hidden: (n, 1, H, W) bool, the pixels that the model fills in.
+        completed: (n, C, H, W) uint8.
+        labels: (n,) true class numbers.
+        classes: (n,) class numbers of the completed images by the judge.
+        features: (n, F) of the completed images, of the judge or of Inception.
+        true_features: (n, F) of the true images.
+        probabilities: (n, K) class probabilities of the completed images, by the network that gives the features.
+        embeddings: (n, D) of the completed images by CLIP, or their features if the experiment names no CLIP.
+        true_embeddings: (n, D) of the true images.
+        retrained: (n, C, H, W) uint8, completed by a retrained model of another seed; None if there is no other seed.
     """
 
     images: np.ndarray
@@ -64,64 +78,86 @@ class CompletionSet:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that is known of one run, and what it is compared with.
+    """All that is known of one run, and what the run is compared with.
 
-    samples: of the run's model; None if the run diverged, or if the model completes images.
-    completions: by group of images, of a model that completes images; empty otherwise, or if the run diverged.
-    probabilities: (N, K) class probabilities of the samples, by the network that gives the features.
-    images: the samples themselves, (N, C, H, W) uint8; None where `samples` is.
-    retrained: samples of a retrained model of another seed; None if there is no other seed.
-    retain_features: (N, F) of the retained training images.
-    published_features: (N, G) of the samples, a reference's decoded in train mode, by Inception or the guide; None
-        where there is no guide. published_reference: mean (G,) and covariance (G, G) of all training images' features.
-    data: all real images. groups: their indices, by group, see `ForgetSet`.
-    losses: per-image losses (n,) of the run's model, by group of images; empty if the run diverged.
-    retrained_losses: the same (K, n) of K retrained models of other seeds, without the retain set; empty if
-        there is no other seed.
-    steps: per-step arrays by column, see `unlearning_run.Run`; empty for a reference.
-    measurements: arrays `step`, `forgotten`, `samples`; empty where nothing was measured.
-    record: what the training or unlearning job wrote down about itself.
+    Attributes:
+        data: all real images.
+        groups: indices of the real images by group, see `ForgetSet`.
+        forgotten_classes: class numbers that no retained training image has.
+        threshold: share of samples of a forgotten class at which a run has unlearned; None if the experiment has none.
+        record: what the training or unlearning job wrote about itself.
+        steps: columns (S,) of the unlearning steps, see `unlearn.Run`; empty for a reference.
+        measurements: columns `step`, `forgotten` and `samples` (M,); empty if nothing was measured.
+        retain_features: (N, F) of the retained training images.
+        retrained: samples of a retrained model of another seed; None if there is no other seed.
+        retrained_losses: (K, n) losses of K retrained models of other seeds, by group but for the retain set; empty if
+            there is no other seed.
+        published_reference: mean (G,) and covariance (G, G) of all training images' published features; None if the
+            experiment has no guide.
+        samples: of the run's model; None if the run diverged or if the model completes images.
+        probabilities: (N, K) class probabilities of the samples, by the network that gives the features.
+        images: (N, C, H, W) uint8, the samples themselves; None where `samples` is.
+        published_features: (N, G) of the samples by Inception or the guide. A reference's samples are decoded in train
+            mode. None if the experiment has no guide or if the run diverged.
+        completions: by group, of a model that completes images; empty otherwise or if the run diverged.
+        losses: (n,) of the run's model for each image, by group; empty if the run diverged.
     """
 
+    data: Dataset
+    groups: dict[str, list[int]]
+    forgotten_classes: list[int]
+    threshold: float | None
+    record: dict
+    steps: dict[str, np.ndarray]
+    measurements: dict[str, np.ndarray]
+    retain_features: np.ndarray
+    retrained: SampleSet | None
+    retrained_losses: dict[str, np.ndarray]
+    published_reference: tuple[np.ndarray, np.ndarray] | None
     samples: SampleSet | None = None
     probabilities: np.ndarray | None = None
     images: np.ndarray | None = None
-    retrained: SampleSet | None = None
-    retain_features: np.ndarray
     published_features: np.ndarray | None = None
-    published_reference: tuple[np.ndarray, np.ndarray] | None
-    data: Dataset
-    groups: dict[str, list[int]]
-    losses: dict[str, np.ndarray]
-    retrained_losses: dict[str, np.ndarray]
-    record: dict
-    classes: int
-    forgotten_classes: list[int]
-    threshold: float | None
     completions: dict[str, CompletionSet] = field(default_factory=dict)
-    steps: dict[str, np.ndarray] = field(default_factory=dict)
-    measurements: dict[str, np.ndarray] = field(default_factory=dict)
+    losses: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def has(self, needed: str) -> bool:
-        """Whether the run has what a metric needs."""
-        return {
-            "samples": self.samples is not None,
-            "completions": bool(self.completions),
-            "drift": "encoder_drift" in self.record,
-            "losses": bool(self.losses),
-            "trajectory": bool(self.steps),
-            "guide": self.published_features is not None or bool(self.steps),  # a diverged run has its steps alone
-            "cost": True,
-        }[needed]
+    def has(self, need: str) -> bool:
+        """Whether the run has what a metric needs.
+
+        Args:
+            need: the constant `NEEDS` of the metric's file.
+
+        Returns:
+            Whether `compute` may be called.
+
+        Raises:
+            ValueError: there is no such need.
+        """
+        match need:
+            case "samples":
+                return self.samples is not None
+            case "completions":
+                return bool(self.completions)
+            case "losses":
+                return bool(self.losses)
+            case "trajectory":
+                return bool(self.steps)
+            case "guide":  # a reference has no steps, and a diverged run no features
+                return self.published_features is not None or bool(self.steps)
+            case "drift":
+                return "encoder_drift" in self.record
+            case "cost":
+                return True
+        raise ValueError(f"NEEDS = {need!r}: no evidence has this name; see scripts/unlearning/metrics/__init__.py")
 
     def members(self, scores: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (n,) of the forget set, out of those by group, and its labels (n,)."""
-        return self._of(scores, "forget")
+        """Scores (n,) of the forget set, out of scores by group, and its labels (n,)."""
+        return self._with_labels(scores, ["forget"])
 
     def non_members(self, scores: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (m,) of all held-out images and their labels (m,)."""
-        return self._of(scores, "heldout_forget", "heldout_retain")
+        """Scores (m,) of all held-out images, out of scores by group, and their labels (m,)."""
+        return self._with_labels(scores, ["heldout_forget", "heldout_retain"])
 
-    def _of(self, scores: dict[str, np.ndarray], *groups: str) -> tuple[np.ndarray, np.ndarray]:
+    def _with_labels(self, scores: dict[str, np.ndarray], groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
         indices = np.concatenate([self.groups[group] for group in groups]).astype(int)
         return np.concatenate([scores[group] for group in groups]), self.data.labels[indices]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_fid.fid_score import calculate_frechet_distance
@@ -13,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from unlearning.data.dataset import Dataset
-from unlearning.evaluation.collect import evaluate_samples
 from unlearning.evaluation.description import describe_metrics
 from unlearning.evaluation.evidence import Evidence, SampleSet, Value
 from unlearning.evaluation.statistics import (
@@ -32,8 +30,6 @@ from unlearning.metrics.kid import kernel_distance
 from unlearning.metrics.membership import likelihood_scores
 from unlearning.metrics.nearest_sample import nearest_distances
 from unlearning.metrics.precision_recall import precision_recall
-from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier, classify
 from unlearning.plugins.describe import plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.reporting.significance import kaplan_meier_median
@@ -68,7 +64,6 @@ def evidence(**changes):
         "losses": {"forget": np.array([1.0, 3.0]), "retain": np.zeros(0)},
         "retrained_losses": {},
         "record": RECORD,
-        "classes": 3,
         "forgotten_classes": [1],
         "threshold": 0.02,
         "steps": {
@@ -259,37 +254,6 @@ def test_the_published_distance_is_the_frechet_distance_where_covariances_commut
     theirs = np.trace(first + turned) - 2 * np.trace(sqrtm((product + product.T) / 2)).real
     assert symmetrised_distance(mean, first, mean, turned) == pytest.approx(theirs)
     assert abs(theirs - true) > 0.1
-
-
-class Pixels:
-    """Stands for Inception: its features are the pixels."""
-
-    def features(self, images):
-        return images.flatten(1).float()
-
-    def cached_features(self, images, path):
-        return self.features(images)
-
-    def output(self, features):
-        return features[:, :3]
-
-
-@pytest.mark.parametrize("inception", [None, Pixels()], ids=["guide", "inception"])
-def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(inception, tmp_path):
-    model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
-    torch.manual_seed(0)
-    judge, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[50]).eval() for _ in range(2))
-    latents = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
-
-    found = {}
-    for unlearned in (True, False):
-        cache = tmp_path / "cache"
-        fields, _ = evaluate_samples(model, judge, guide, latents, {}, None, inception, cache, unlearned=unlearned)
-        shown = generative.decode(model, latents, train_mode=not unlearned)
-        expected = inception.features(shown) if inception else classify(guide, shown)[0].detach()
-        found[unlearned] = fields["published_features"]
-        np.testing.assert_array_equal(found[unlearned], expected.numpy())
-    assert not np.allclose(found[True], found[False])
 
 
 @pytest.mark.parametrize(

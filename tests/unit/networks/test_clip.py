@@ -1,20 +1,15 @@
 """CLIP: transformers' own embeddings, from checked weights or not at all."""
 
 import huggingface_hub
-import numpy as np
 import pytest
 import torch
 from transformers import CLIPImageProcessorPil, CLIPModel
 
-from unlearning.evaluation.collect import STORED_IMAGES, completion_set, evaluate_completions, features_of
 from unlearning.io import hub
 from unlearning.io.files import sha256_of_file
-from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
 from unlearning.networks.clip import Clip
 
 from ...clip import publish_clip
-from ..models.test_completion_models import CONFIGURATIONS
 
 CPU = torch.device("cpu")
 
@@ -101,44 +96,3 @@ def test_the_networks_description_is_checked_too(folder, tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text(config.replace('"gelu"', '"quick_gelu"'))
     with pytest.raises(ValueError, match=r"^evaluation.embedding.config_sha256 = .*config.json has the SHA-256 "):
         hub.weights_file(published, "evaluation.embedding")
-
-
-class Doubled:
-    """In place of Inception: the brightness of an image twice, and its negative as the score of a second class."""
-
-    def features(self, images):
-        return images.float().mean((1, 2, 3))[:, None].expand(-1, 2)
-
-    def output(self, features):
-        return torch.stack([features[:, 0], -features[:, 0]], 1)
-
-
-def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
-    model = generative.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
-    judge = Classifier([1, 8, 8], 3, [6])
-    images = pictures(1, 8)
-    true = features_of(images, judge, Doubled()).numpy()
-    arguments = (model, judge, images, np.array([0, 1, 2]), "retain", true, None)
-    plain, seen = completion_set(*arguments), completion_set(*arguments, inception=Doubled(), clip=clip)
-    np.testing.assert_array_equal(plain.completed, seen.completed)
-    np.testing.assert_array_equal(plain.classes, seen.classes)
-    np.testing.assert_array_equal(plain.classes, plain.probabilities.argmax(1))
-    np.testing.assert_array_equal(plain.embeddings, plain.features)
-    completed = torch.from_numpy(seen.completed)
-    np.testing.assert_array_equal(seen.features, Doubled().features(completed))
-    np.testing.assert_array_equal(seen.true_features, Doubled().features(images))
-    np.testing.assert_array_equal(seen.probabilities.argmax(1), 0)
-    np.testing.assert_array_equal(seen.embeddings, clip.embeddings(completed))
-    np.testing.assert_array_equal(seen.true_embeddings, clip.embeddings(images))
-
-
-def test_stored_completions_are_of_all_classes_of_images_that_are_sorted_by_class():
-    model = generative.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
-    judge, labels = Classifier([1, 8, 8], 3, [6]), np.repeat([0, 1, 2], 150)
-    images = torch.zeros(450, 1, 8, 8, dtype=torch.uint8)
-    reference = {"retain.true_features": features_of(images, judge, None).numpy()}
-    groups = {"retain": list(range(450))}
-    seen, stored = evaluate_completions(model, judge, images, labels, groups, 450, reference, None, None, None)
-    assert len(seen["completions"]["retain"].completed) == 450
-    assert {len(array) for array in stored.values()} == {STORED_IMAGES}
-    assert (np.bincount(stored["retain.labels"]) >= STORED_IMAGES // 3).all()

@@ -140,6 +140,9 @@ def runs(source, published, monkeypatch, tmp_path):
     Classifier([1, 16, 16], 2, [4]).save(tmp_path / "judge.safetensors", [1, 16, 16])
     expected_settings = {"a": 1}
     record = {
+        "experiment": "tiny",
+        "method": "retrain",
+        "seed": 0,
         "config_sha256": sha256_of(expected_settings),
         "status": "finished",
         "seconds": 1.0,
@@ -187,10 +190,7 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     metrics = ["kid", "precision_recall", "inception_score", "elbo_rank", "membership", "nearest_sample"]
     run = {
         **common,
-        "experiment": "tiny",
         "code": "",
-        "method": "retrain",
-        "seed": 0,
         "settings": {"samples": 7, "elbo_draws": 1, "threshold": 0.02, "metrics": metrics, "features": "inception"},
         "expected_settings": expected_settings,
         "other_seed": 1,

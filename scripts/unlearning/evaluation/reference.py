@@ -1,0 +1,79 @@
+"""What every run of an experiment is compared with: the file that `scripts/build_reference.py` writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unlearning.data.forget_set import GROUPS
+from unlearning.evaluation.evidence import SampleSet
+from unlearning.io.files import sha256_of_file
+from unlearning.io.tensors import read_tensors
+
+UNSEEN = tuple(group for group in GROUPS if group != "retain")  # groups that no retrained model was trained on
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Features of real images, and samples or completions of the retrained models.
+
+    Attributes:
+        arrays: by name; `scripts/build_reference.py` lists them.
+        seeds: of the retrained models.
+        other_seed: seed of the retrained model that a run is compared with. It is not the run's own seed, so that the
+            retrained model itself gets a fair value. None if there is only one seed.
+    """
+
+    arrays: dict[str, np.ndarray]
+    seeds: list[int]
+    other_seed: int | None
+
+    @classmethod
+    def load(cls, path: Path, networks: dict[str, Path | None], other_seed: int | None) -> "Reference":
+        """Read a reference, and check that its features are of the networks in use.
+
+        Args:
+            path: safetensors file.
+            networks: files of the judge, the guide and Inception, by these names; None where there is no such network.
+            other_seed: see the class.
+
+        Returns:
+            The reference.
+
+        Raises:
+            ValueError: another network gave the features.
+        """
+        arrays, header = read_tensors(path)
+        for name, file in networks.items():
+            if file is not None and header["classifiers"].get(name) != sha256_of_file(file):
+                raise ValueError(f"{path}: holds features of another {name} than {file}; delete it and run again")
+        return cls(arrays, header["seeds"], other_seed)
+
+    def fields(self, seed: int) -> dict:
+        """The fields of `Evidence` that rest on the reference, for a run of some seed."""
+        retrained, published_reference = None, None
+        if f"{self.other_seed}.features" in self.arrays:
+            retrained = SampleSet(self.arrays[f"{self.other_seed}.features"], self.arrays[f"{self.other_seed}.classes"])
+        if "published.mean" in self.arrays:
+            published_reference = self.arrays["published.mean"], self.arrays["published.covariance"]
+        return {
+            "retain_features": self.arrays["retain.features"],
+            "retrained": retrained,
+            "retrained_losses": self._retrained_losses(seed),
+            "published_reference": published_reference,
+        }
+
+    def _retrained_losses(self, seed: int) -> dict[str, np.ndarray]:
+        """Losses (K, n) of each group in `UNSEEN` by the K retrained models of other seeds, as far as measured."""
+        others = [other for other in self.seeds if other != seed and f"{other}.losses.{UNSEEN[0]}" in self.arrays]
+        if not others:
+            return {}
+        return {group: np.stack([self.arrays[f"{other}.losses.{group}"] for other in others]) for group in UNSEEN}
+
+    def true_features(self, group: str) -> np.ndarray:
+        """Features (n, F) of the images of a group that a model completes."""
+        return self.arrays[f"{group}.true_features"]
+
+    def retrained_completions(self, group: str) -> np.ndarray | None:
+        """Completions (n, C, H, W) uint8 of a group by the other seed's retrained model; None without such a seed."""
+        return self.arrays.get(f"{self.other_seed}.{group}")

@@ -1,0 +1,168 @@
+"""What the evaluators see of a model's images, and which network answers what."""
+
+import numpy as np
+import pytest
+import torch
+
+from unlearning.evaluation.collect import (
+    STORED_IMAGES,
+    completion_set,
+    evaluate_completions,
+    evaluate_samples,
+    group_losses,
+)
+from unlearning.evaluation.evaluators import Evaluators
+from unlearning.evaluation.reference import Reference
+from unlearning.networks import generative
+from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.clip import Clip
+
+from ...clip import publish_clip
+from ..models.test_completion_models import CONFIGURATIONS
+
+
+class Pixels:
+    """Stands for Inception: its features are the pixels."""
+
+    def features(self, images):
+        return images.flatten(1).float()
+
+    def cached_features(self, images, path):
+        path.touch()
+        return self.features(images)
+
+    def output(self, features):
+        return features[:, :3]
+
+
+class Doubled:
+    """Stands for Inception: the brightness of an image twice, and its negative as the score of a second class."""
+
+    def features(self, images):
+        return images.float().mean((1, 2, 3))[:, None].expand(-1, 2)
+
+    def output(self, features):
+        return torch.stack([features[:, 0], -features[:, 0]], 1)
+
+
+@pytest.fixture
+def classifiers():
+    """Judge and guide of 2×2 pixels."""
+    torch.manual_seed(0)
+    return [Classifier([1, 2, 2], classes=3, hidden_units=[50]).eval() for _ in range(2)]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return Clip(publish_clip(tmp_path_factory.mktemp("clip")), torch.device("cpu"))
+
+
+def pictures(side, count):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 1, side, side), dtype=torch.uint8, generator=generator)
+
+
+def completing_model():
+    return generative.build({"masked_autoencoder": CONFIGURATIONS["masked_autoencoder"]}, [1, 8, 8], 0).eval()
+
+
+def test_classes_are_the_judges_and_features_inceptions_where_there_is_one(classifiers, tmp_path):
+    judge, guide = classifiers
+    images = pictures(2, 9)
+    plain, with_inception = Evaluators(judge, guide), Evaluators(judge, guide, Pixels(), folder=tmp_path)
+    features, classes = classify(judge, images)
+    for evaluators, expected in ((plain, features), (with_inception, Pixels().features(images))):
+        found, found_classes = evaluators.classify(images)
+        assert torch.equal(found, expected)
+        assert torch.equal(evaluators.features(images), expected)
+        assert torch.equal(found_classes, classes)
+        network = evaluators.inception or judge
+        assert torch.equal(evaluators.probabilities(found), network.output(expected).softmax(1))
+        assert torch.equal(evaluators.embeddings(images, found), expected)
+    assert torch.equal(plain.published_features(images), classify(guide, images)[0])
+    assert torch.equal(with_inception.published_features(images), Pixels().features(images))
+    assert list(tmp_path.iterdir()) == [], "no cache was named"
+    with_inception.features(images, "retain")
+    with_inception.published_features(images, "training")
+    with_inception.classify(images, "seed0")
+    assert {path.name for path in tmp_path.iterdir()} == {f"{n}.safetensors" for n in ("retain", "training", "seed0")}
+
+
+@pytest.mark.parametrize("inception", [None, Pixels()], ids=["guide", "inception"])
+def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_train_mode(
+    inception, classifiers, tmp_path
+):
+    model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
+    judge, guide = classifiers
+    latents = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    evaluators = Evaluators(judge, guide, inception, folder=tmp_path)
+
+    published = {}
+    for unlearned in (True, False):
+        fields, _ = evaluate_samples(model, evaluators, latents, unlearned=unlearned)
+        images = generative.decode(model, latents, train_mode=not unlearned)
+        expected = inception.features(images) if inception else classify(guide, images)[0].detach()
+        published[unlearned] = fields["published_features"]
+        np.testing.assert_array_equal(published[unlearned], expected.numpy())
+    assert not np.allclose(published[True], published[False])
+
+
+def test_samples_are_seen_in_eval_mode_and_without_a_guide_nothing_is_published(classifiers):
+    model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
+    latents = torch.randn(STORED_IMAGES + 9, 2, generator=torch.Generator().manual_seed(0))
+    fields, stored = evaluate_samples(model, Evaluators(classifiers[0]), latents, unlearned=False)
+    images = generative.decode(model, latents)
+    features, classes = classify(classifiers[0], images)
+    np.testing.assert_array_equal(fields["images"], images.numpy())
+    np.testing.assert_array_equal(fields["samples"].features, features.numpy())
+    np.testing.assert_array_equal(fields["samples"].classes, classes.numpy())
+    assert "published_features" not in fields
+    np.testing.assert_array_equal(stored["images"], images[:STORED_IMAGES].numpy())
+    assert len(stored["classes"]) == len(stored["latents"]) == STORED_IMAGES + 9
+
+
+def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
+    model, images = completing_model(), pictures(8, 3)
+    judge = Classifier([1, 8, 8], 3, [6])
+    with_all = Evaluators(judge, inception=Doubled(), clip=clip)
+    reference = Reference({"retain.true_features": with_all.features(images).numpy()}, [0], None)
+    plain, complete = (
+        completion_set(model, evaluators, images, np.array([0, 1, 2]), "retain", reference)
+        for evaluators in (Evaluators(judge), with_all)
+    )
+    np.testing.assert_array_equal(plain.completed, complete.completed)
+    np.testing.assert_array_equal(plain.classes, complete.classes)
+    np.testing.assert_array_equal(plain.classes, plain.probabilities.argmax(1))
+    np.testing.assert_array_equal(plain.embeddings, plain.features)
+    np.testing.assert_array_equal(plain.true_embeddings, plain.true_features)
+    completed = torch.from_numpy(complete.completed)
+    np.testing.assert_array_equal(complete.features, Doubled().features(completed))
+    np.testing.assert_array_equal(complete.true_features, Doubled().features(images))
+    np.testing.assert_array_equal(complete.probabilities.argmax(1), 0)
+    np.testing.assert_array_equal(complete.embeddings, clip.embeddings(completed))
+    np.testing.assert_array_equal(complete.true_embeddings, clip.embeddings(images))
+
+
+def test_stored_completions_are_of_all_classes_of_images_that_are_sorted_by_class():
+    model, labels = completing_model(), np.repeat([0, 1, 2], 150)
+    evaluators = Evaluators(Classifier([1, 8, 8], 3, [6]))
+    images = torch.zeros(450, 1, 8, 8, dtype=torch.uint8)
+    retrained = np.ones((450, 1, 8, 8), np.uint8)
+    arrays = {"retain.true_features": evaluators.features(images).numpy(), "7.retain": retrained}
+    groups = {"retain": np.arange(450)}
+    fields, stored = evaluate_completions(model, evaluators, images, labels, groups, Reference(arrays, [0, 7], 7))
+    assert len(fields["completions"]["retain"].completed) == 450
+    assert fields["completions"]["retain"].retrained is retrained
+    assert {len(array) for array in stored.values()} == {STORED_IMAGES}
+    assert (np.bincount(stored["retain.labels"]) >= STORED_IMAGES // 3).all()
+
+
+def test_losses_of_a_group_depend_on_the_group_and_the_seed_alone():
+    model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
+    images, groups = pictures(2, 9), {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": []}
+    losses = group_losses(model, images, groups, draws=2, seed=0)
+    assert {group: len(values) for group, values in losses.items()} == {"forget": 2, "retain": 3, "heldout_forget": 0}
+    (alone,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=0).values()
+    np.testing.assert_array_equal(losses["retain"], alone)
+    (other,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=1).values()
+    assert not np.array_equal(losses["retain"], other)
