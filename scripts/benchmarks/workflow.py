@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-import yaml
 
 from unlearning.config.load import load_experiment, load_settings
 from unlearning.config.strict_yaml import read_yaml
@@ -62,9 +61,9 @@ def plan(experiments: int, seeds: int, methods: int) -> dict[str, dict]:
         configuration |= {"seeds": list(range(seeds)), "methods": {row: {} for row in rows}}
         names = [f"experiment{number}" for number in range(experiments)]
         for name in names:
-            (copy / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+            write_json(copy / "configs" / f"{name}.yaml", configuration)  # JSON is YAML
         settings = read_yaml("config.yaml") | {"experiments": names}
-        (copy / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        write_json(copy / "config.yaml", settings)
         first = _dry_run(copy)
         _fake_results(copy, names)
         again = _dry_run(copy)

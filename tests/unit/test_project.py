@@ -1,5 +1,6 @@
 """The project itself: pins, style, size of the README, quick parsing."""
 
+import ast
 import os
 import re
 import shutil
@@ -26,6 +27,14 @@ def run(*command, **options):
 def pins(path):
     lines = (line.split("#")[0].strip() for line in (ROOT / path).read_text().splitlines())
     return dict(line.lower().split("==") for line in lines if "==" in line)
+
+
+def imported_by(path):
+    """Names of the packages that a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in names}
 
 
 def test_conda_environments_carry_the_pins_of_the_requirements():
@@ -55,13 +64,17 @@ def test_constraints_agree_with_the_requirements():
 
 def test_every_package_that_is_imported_is_required():
     conda = (ROOT / "envs" / "pipeline.yaml").read_text().lower()
-    named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
+    named = {
+        "PIL": "pillow",
+        "sklearn": "scikit-learn",
+        "skimage": "scikit-image",
+        "yaml": "pyyaml",
+        "ruamel": "ruamel.yaml",
+    }
     required = pins("requirements.txt")
     own = {"unlearning", "benchmarks", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}
     for path in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
-        for module in re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.M):
-            if module in sys.stdlib_module_names or module in own:
-                continue
+        for module in sorted(imported_by(path) - set(sys.stdlib_module_names) - own):
             package = named.get(module, module.replace("_", "-")).lower()
             assert package in required, f"{path}: {module}"
             assert package in conda or "tests" in path.parts, f"{path}: {module}"

@@ -3,65 +3,54 @@
 import re
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 
 from unlearning.io.files import ROOT
 
 MOST_VALUES = 100_000  # in one file
+# Without quotes, YAML 1.1 takes `yes` for a boolean, 010 for 8 and 12:30 for 750; YAML 1.2 takes 010 for 10.
+AMBIGUOUS = re.compile(
+    r"(?i)yes|no|on|off|[-+]?0([\d_]+|x[\da-f_]+|o[0-7_]+|b[01_]+)|[-+]?\d[\d_]*_[\d_.]*|[-+]?\d+(:[0-5]?\d)+(\.\d*)?"
+)
 
 
 class ConfigError(ValueError):
     """The configuration cannot be run; the message says where, what and how to mend it."""
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a repeated key and reads 1e-3 as a number, as YAML 1.2 does."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice; rename or remove one", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def read_yaml(name: str, root: Path = ROOT) -> dict:
-    """Read one YAML mapping.
+    """Read a file that holds one YAML mapping, in YAML 1.2.
 
     Args:
-        name: of the file, relative to the root of the repository.
+        name: of the file, relative to `root`.
+        root: folder of the repository.
+
+    Returns:
+        The mapping.
 
     Raises:
-        ConfigError: the file does not parse, repeats a key, is not a mapping, or would not fit in memory
-            once its aliases are written out.
+        ConfigError: the file does not parse, repeats a key, has a value that versions of YAML read differently, is
+            not a mapping, or would not fit in memory once its aliases are written out.
     """
+    reader = YAML(typ="safe", pure=True)
     try:
-        loader = _StrictLoader((root / name).read_bytes())
-        node = loader.get_single_node()
-        values = _expanded_size(node, {}) if node else 0
-        content = loader.construct_document(node) if node else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{name}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from None
+        node = reader.compose((root / name).read_bytes())
+        values = _count_values(node, {}) if node else 0
+        content = reader.constructor.construct_document(node) if node else None
+    except MarkedYAMLError as error:
+        mark, problem = error.problem_mark, error.problem
+        if isinstance(error, DuplicateKeyError):
+            problem = problem.partition(" with value")[0] + "; rename or remove one"
+        place = f"{name}, line {mark.line + 1}, column {mark.column + 1}"
+        raise ConfigError(f"{place}: not valid YAML: {problem}") from None
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply") from None
     except OSError as error:
         raise ConfigError(f"{name}: cannot be read: {error.strerror}") from None
-    except (
-        ValueError,
-        TypeError,
-        OverflowError,
-    ) as error:  # such as the 31st of February, or a list as key
+    except (YAMLError, ValueError, TypeError, LookupError) as error:  # such as the 31st of February, or `!!bool x`
         raise ConfigError(f"{name}: not valid YAML: {error}") from None
     if values > MOST_VALUES:
         raise ConfigError(f"{name}: holds {values:.3g} values once its aliases are written out; at most {MOST_VALUES}")
@@ -70,15 +59,37 @@ def read_yaml(name: str, root: Path = ROOT) -> dict:
     return content
 
 
-def _expanded_size(node: yaml.Node, sizes: dict[int, int | None]) -> int:
-    """How many values a YAML node holds once every alias is written out; a few lines can hold billions."""
-    if id(node) in sizes:
-        if sizes[id(node)] is None:
-            raise yaml.constructor.ConstructorError(None, None, "an alias that contains itself", node.start_mark)
-        return sizes[id(node)]
-    sizes[id(node)] = None
-    parts = node.value if isinstance(node, yaml.CollectionNode) else []
-    if isinstance(node, yaml.MappingNode):
-        parts = [part for pair in parts for part in pair]
-    sizes[id(node)] = 1 + sum(_expanded_size(part, sizes) for part in parts)
-    return sizes[id(node)]
+def _count_values(node: Node, counts: dict[Node, int | None]) -> int:
+    """Count the values in a node as if every alias were written out: a few lines can hold billions.
+
+    Args:
+        node: a part of the file.
+        counts: of the nodes that are counted; None of a node that is being counted.
+
+    Returns:
+        The number.
+
+    Raises:
+        MarkedYAMLError: a value is ambiguous, a key is not a single value, or an alias contains itself.
+    """
+    if node in counts:
+        if counts[node] is None:
+            raise MarkedYAMLError(problem="an alias that contains itself", problem_mark=node.start_mark)
+        return counts[node]
+    counts[node] = None
+    parts = []
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if isinstance(key, CollectionNode):
+                raise MarkedYAMLError(problem="a key must be a single value", problem_mark=key.start_mark)
+            parts += [key, value]
+    elif isinstance(node, CollectionNode):
+        parts = node.value
+    elif not node.style and AMBIGUOUS.fullmatch(node.value):
+        raise MarkedYAMLError(
+            problem=f"{node.value} means different things to versions of YAML; write it in quotes, '{node.value}', or "
+            "as a plain number, or as true or false",
+            problem_mark=node.start_mark,
+        )
+    counts[node] = 1 + sum(_count_values(part, counts) for part in parts)
+    return counts[node]

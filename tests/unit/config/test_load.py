@@ -161,12 +161,29 @@ def test_all_problems_come_in_one_message(refused):
 
 def test_two_methods_of_one_name_are_refused(refused):
     message = refused((ROOT / "configs" / "digits.yaml").read_text().replace("  uno_s: *uno\n", "  uno: *uno\n"))
-    assert "'uno' occurs twice" in message
-    assert "line" in message
+    assert 'not valid YAML: found duplicate key "uno"; rename or remove one' in message
+    assert message.startswith("configs/bad.yaml, line ")
 
 
 def test_yaml_that_does_not_parse_is_refused_with_its_place(refused):
     assert "configs/bad.yaml, line 3, column 1: not valid YAML" in refused("title: x\nseeds: [0, 1\n")
+
+
+@pytest.mark.parametrize("value", ["007", "010", "0o7", "0x1F", "0b11", "1_000", "12:30", "no", "Yes", "ON", "off"])
+def test_values_that_versions_of_yaml_read_differently_are_refused_without_quotes(refused, tmp_path, value):
+    """Class folders may have such names: of 7, 8 and 010, the class 8 was forgotten for 010."""
+    message = refused(f"title: x\nforget_set:\n  classes: [7, {value}]\n")
+    assert f"configs/bad.yaml, line 3, column 16: not valid YAML: {value} means different things" in message
+    assert f"write it in quotes, '{value}'" in message
+    (tmp_path / "quoted.yaml").write_text(f"classes: [7, '{value}', \"{value}\"]\n")
+    assert read_yaml("quoted.yaml", tmp_path) == {"classes": [7, value, value]}
+
+
+def test_other_words_and_numbers_need_no_quotes(tmp_path):
+    sha256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
+    (tmp_path / "plain.yaml").write_text(f"a: [0, -1, 0.5, 10, none, nope, n01440764, 1-2, a:30, {sha256}, true]\n")
+    expected = [0, -1, 0.5, 10, "none", "nope", "n01440764", "1-2", "a:30", sha256, True]
+    assert read_yaml("plain.yaml", tmp_path) == {"a": expected}
 
 
 def test_yaml_tags_that_would_run_code_are_refused(refused):
