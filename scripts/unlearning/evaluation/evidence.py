@@ -145,7 +145,7 @@ class Evidence:
             case "guide":  # a reference has no steps, and a diverged run no features
                 return self.published_features is not None or bool(self.steps)
             case "drift":
-                return "encoder_drift" in self.record
+                return "decoder_drift" in self.record
             case "cost":
                 return True
         raise ValueError(f"NEEDS = {need!r}: no evidence has this name; see scripts/unlearning/metrics/__init__.py")

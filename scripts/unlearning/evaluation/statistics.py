@@ -9,7 +9,18 @@ BLOCK = 1000  # rows at a time of large matrices
 
 
 def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share of `hits` in `total` (Wilson 1927)."""
+    """The score interval of a share (Wilson 1927).
+
+    (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n), with the share p = hits / n and n = total.
+
+    Args:
+        hits: number of successes.
+        total: number of trials.
+        z: quantile of the standard normal distribution; the default gives a 95 % interval.
+
+    Returns:
+        Lower and upper end, between 0 and 1.
+    """
     share = hits / total
     middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
@@ -17,8 +28,17 @@ def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, 
 
 
 def trimmed_mean(values: np.ndarray) -> float:
-    """Mean without the lowest and the highest tenth: neither a hiccup of the machine nor, as a median
-    would, one of two alternating kinds of step decides it."""
+    """Mean of values (n,) without the lowest and the highest tenth.
+
+    A short pause of the machine does not move it. Unlike a median, it does not jump to one of two alternating kinds of
+    step.
+
+    Args:
+        values: such as the seconds of steps.
+
+    Returns:
+        The mean of the values that are left.
+    """
     cut = len(values) // 10
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
@@ -27,19 +47,30 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (F,) and covariance (F, F) of features (N, F), in float64."""
     mean = features.mean(axis=0, dtype=np.float64)
     covariance = np.zeros((len(mean), len(mean)))
-    for start in range(0, len(features), BLOCK):  # not np.cov, which holds all of them in float64 twice
+    # In blocks, because np.cov holds two copies of all features in float64.
+    for start in range(0, len(features), BLOCK):
         centred = features[start : start + BLOCK] - mean
         covariance += centred.T @ centred
     return mean, covariance / (len(features) - 1)
 
 
 def at_most(rows: np.ndarray, count: int) -> np.ndarray:
-    """So many rows, drawn without replacement and the same every time; all of them where there are fewer."""
-    return rows if len(rows) <= count else rows[np.random.default_rng(0).choice(len(rows), count, replace=False)]
+    """At most `count` of the rows, drawn without replacement. The same rows give the same selection every time."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.random.default_rng(0).choice(len(rows), count, replace=False)]
 
 
 def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared Euclidean distances of points (N, D) and (M, D), in float64: blocks of rows, each (rows, M)."""
+    """Squared Euclidean distances of two sets of points, a block of rows at a time.
+
+    Args:
+        first: (N, D).
+        second: (M, D).
+
+    Yields:
+        The rows of `first` in a block, and their distances (rows, M) to all points of `second`, in float64.
+    """
     second = second.astype(np.float64)
     squares = (second * second).sum(1)
     for start in range(0, len(first), BLOCK):
@@ -49,15 +80,22 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[s
 
 
 def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray) -> np.ndarray:
-    """For each value (n,), the share of the others (m,) with its label that are below it; ties count half.
+    """For each value, the share of the others with its label that are below the value; a tie counts half.
+
+    Args:
+        values: (n,).
+        labels: of the values, (n,).
+        others: (m,).
+        other_labels: of the others, (m,).
 
     Returns:
-        (k,) shares; values without others of their label are left out. Their mean is the area under the
-        ROC curve within each label, weighted by the values' labels (Mann & Whitney 1947).
+        (k,) shares. Values without others of their label are left out. The mean share is the area under the ROC curve
+        within each label, weighted by the values' labels (Mann & Whitney 1947).
     """
     shares = [np.empty(0)]
     for label in np.intersect1d(labels, other_labels):
-        known, asked = np.sort(others[other_labels == label]), values[labels == label]
-        both = [np.searchsorted(known, asked, side) for side in ("left", "right")]
-        shares.append((both[0] + both[1]) / (2 * len(known)))
+        sorted_others, values_of_label = np.sort(others[other_labels == label]), values[labels == label]
+        below = np.searchsorted(sorted_others, values_of_label, "left")
+        not_above = np.searchsorted(sorted_others, values_of_label, "right")
+        shares.append((below + not_above) / (2 * len(sorted_others)))
     return np.concatenate(shares)

@@ -1,16 +1,52 @@
-"""Metrics, one file each: pure functions of arrays.
+"""Metrics, one file each: pure functions of what is known of a run.
 
-A metric's file holds the literal `METRICS`, which describes every metric that the file computes
+The file `metrics/{name}.py` may compute several metrics. The file holds
 
-    {name: {"label": ..., "unit": ..., "table": ..., "description": ...}}
+* `METRICS`: a literal that describes each metric by its name, with
+    * `"label"`: the name in tables and figures;
+    * `"unit"`: '' for a pure number;
+    * `"table"`: whether the main table has a column for the metric;
+    * `"description"`: one line for captions;
+    * `"by_group": True` if there is one metric `{name}_{group}` for each group of real images;
+    * `"event": True` if the metric is the time until an event that a run may not reach. Tables then show the
+      Kaplan–Meier median instead of the mean;
+* `NEEDS`: what the metrics are computed from. A run without it has no values. The constant is one of 'samples' and
+  'completions' (by the family of the model), 'losses', 'trajectory' (the steps of a method), 'guide' (the as-published
+  protocol), 'drift' (of models that complete images) and 'cost' (which every run has);
+* `compute(evidence)`: the values `{name: Value}`; see `unlearning.evaluation.evidence.Evidence`. A metric that is left
+  out has no value.
 
-(`unit` is '' for a pure number; `table` says whether the main table has a column for it; with
-`"by_group": True` there is one, `{name}_{group}`, for each group of real images; with `"event": True` it is the time
-to an event that a run may not have seen, whose Kaplan–Meier median is shown, not the mean; in label and description,
-`{features}`, `{embeddings}`, `{samples}` and `{retained}` stand for the features and embeddings in use and the
-numbers of samples and of retained images), the constant `NEEDS`, one of 'samples', 'completions', 'losses',
-'trajectory', 'guide' (which sees samples, or saw them in the trajectory), 'cost' or 'drift', and a function
-`compute(evidence)` that returns `{name: Value}`. `compute` is called only for runs that have what the file needs;
-the others have no value. A file that reads `evidence.threshold` says so by `NEEDS_THRESHOLD = True`. A file whose metrics follow another protocol explains the protocol in `NOTE`, sentences
-for the caption of the main table, with the same placeholders and `{guide_accuracy}`.
+The file may also hold further literals:
+
+* `SETTINGS = ["threshold"]`: keys of `evaluation` in the configuration that the metrics cannot do without, and
+  `OPTIONAL_SETTINGS` for keys that the metrics read if they are there;
+* `PUBLISHED_WEIGHTS = "embedding"`: the key of `evaluation` that names published weights;
+* `LEAST_SAMPLES = 6`: the smallest `evaluation.samples`;
+* `MORE_IMAGES_THAN_FEATURES`: the images and features of an estimated covariance matrix, see `metrics/fid.py`;
+* `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.
+
+Labels, descriptions and notes may contain `{features}` and `{embeddings}`, the features and embeddings in use,
+`{samples}` and `{retained}`, the numbers of samples and of retained images, and `{guide_accuracy}` in per cent.
+
+Example:
+    A metric as `metrics/brightness.py`. An experiment names it in `evaluation.metrics`::
+
+        '''Mean brightness of the samples.'''
+
+        from unlearning.evaluation.evidence import Evidence, Value
+
+        METRICS = {
+            "brightness": {
+                "label": "Brightness",
+                "unit": "%",
+                "table": True,
+                "description": "mean pixel of {samples} samples, in per cent of white",
+            }
+        }
+        NEEDS = "samples"
+
+
+        def compute(evidence: Evidence) -> dict[str, Value]:
+            '''The mean over all pixels of all samples.'''
+            return {"brightness": Value(100 * float(evidence.images.mean()) / 255)}
 """

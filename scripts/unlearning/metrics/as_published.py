@@ -64,9 +64,9 @@ NOTE = (
     "Columns 'as published' follow the protocol of the UNO paper on the same runs: 128 fixed latents are decoded with "
     "train-mode batch normalisation, and the guide classifies the images ({guide_accuracy} % of held-out images "
     "correctly). The first crossing counts, even if the class comes back, and without a crossing the last step counts "
-    "(in brackets: how many seeds crossed). The distance has a symmetrised covariance product, and its reference is all "
-    "training images, the forgotten class included. All other columns are rigorous: fresh samples in eval mode, the "
-    "judge, the crossing for good, and runs that never crossed as censored."
+    "(in brackets: how many seeds crossed). The distance has a symmetrised covariance product, and its reference is "
+    "all training images, the forgotten class included. All other columns are rigorous: fresh samples in eval mode, "
+    "the judge, the crossing for good, and runs that never crossed as censored."
 )
 NEEDS = "guide"
 SETTINGS = ["threshold"]

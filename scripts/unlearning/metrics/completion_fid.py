@@ -22,13 +22,10 @@ MORE_IMAGES_THAN_FEATURES = {
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The distance within each group.
-
-    Raises:
-        ValueError: see `fid.check_count`.
-    """
-    check_count(*(seen.features for seen in evidence.completions.values()))
-    return {
-        f"completion_fid_{group}": Value(frechet_distance(*moments(seen.features), *moments(seen.true_features)))
-        for group, seen in evidence.completions.items()
-    }
+    """The distance within each group; see `check_count`."""
+    check_count(*(completion.features for completion in evidence.completions.values()))
+    values = {}
+    for group, completion in evidence.completions.items():
+        distance = frechet_distance(*moments(completion.features), *moments(completion.true_features))
+        values[f"completion_fid_{group}"] = Value(distance)
+    return values

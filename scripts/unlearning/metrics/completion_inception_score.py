@@ -16,8 +16,8 @@ NEEDS = "completions"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The score of each group, all its images in one split."""
+    """The score of each group, of all its images at once."""
     return {
-        f"completion_inception_score_{group}": Value(inception_score(seen.probabilities))
-        for group, seen in evidence.completions.items()
+        f"completion_inception_score_{group}": Value(inception_score(completion.probabilities))
+        for group, completion in evidence.completions.items()
     }

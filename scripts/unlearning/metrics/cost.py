@@ -20,7 +20,7 @@ NEEDS = "cost"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """As the job recorded them."""
+    """Time and memory as the job recorded them."""
     return {
         "total_seconds": Value(evidence.record["seconds"]),
         "peak_memory": Value(evidence.record["peak_memory_mib"]),

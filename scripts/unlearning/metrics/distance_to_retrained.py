@@ -1,4 +1,4 @@
-"""How far completions are from those that a model never trained on the forget set gives for the same input."""
+"""How far completions are from the completions of the same images by a model never trained on the forget set."""
 
 from unlearning.evaluation.evidence import Evidence, Value
 from unlearning.metrics.hole_error import hole_rmse
@@ -17,10 +17,11 @@ NEEDS = "completions"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """For each group; no value where there is no other seed."""
-    return {
-        f"distance_to_retrained_{group}": Value(
-            None if seen.retrained is None else hole_rmse(seen.completed, seen.retrained, seen.hidden)
-        )
-        for group, seen in evidence.completions.items()
-    }
+    """The distance for each group; no value where there is no other seed."""
+    values = {}
+    for group, completion in evidence.completions.items():
+        distance = None
+        if completion.retrained is not None:
+            distance = hole_rmse(completion.completed, completion.retrained, completion.hidden)
+        values[f"distance_to_retrained_{group}"] = Value(distance)
+    return values

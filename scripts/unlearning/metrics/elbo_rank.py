@@ -1,8 +1,9 @@
-"""Whether the forget set is still told apart from images that were never trained on, by the ELBO alone.
+"""Whether the ELBO alone still tells the forget set apart from images that the model was never trained on.
 
-The rank of a forgotten image among held-out ones; over many images, the area under the ROC curve of the
-loss-threshold membership attack (Yeom et al. 2018), within each class. Around 0.5 for images like any other;
-for a single image only the retrained models' rank says what never having seen it means.
+The metric is the rank of a forgotten image among held-out images. Over many images, the mean rank is the area under
+the ROC curve of the loss-threshold membership attack (Yeom et al. 2018), within each class. The mean is around 0.5 if
+forgotten images look like any others. A single image may be easy or hard by itself: compare its rank with the rank
+that the retrained models give, which were never trained on the image.
 """
 
 from unlearning.evaluation.evidence import Evidence, Value
@@ -22,7 +23,7 @@ SETTINGS = ["elbo_draws"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The mean rank; no value where no held-out image has the class of a forgotten one."""
+    """The mean rank; no value where no held-out image has the class of a forgotten image."""
     scores = {group: -losses for group, losses in evidence.losses.items()}
     ranks = share_below(*evidence.members(scores), *evidence.non_members(scores))
     return {"elbo_rank": Value(float(ranks.mean()) if len(ranks) else None)}

@@ -1,6 +1,6 @@
 """Cosine similarity of embeddings of completed and true images.
 
-The paper embeds by CLIP. Where an experiment names no weights of one, the features stand in.
+Li et al. (ICLR 2024) embed by CLIP. Where an experiment names no weights of CLIP, the features serve as embeddings.
 """
 
 import numpy as np
@@ -24,13 +24,13 @@ PUBLISHED_WEIGHTS = "embedding"
 def compute(evidence: Evidence) -> dict[str, Value]:
     """The mean over each group."""
     return {
-        f"embedding_cosine_{group}": Value(float(cosine(seen.embeddings, seen.true_embeddings).mean()))
-        for group, seen in evidence.completions.items()
+        f"embedding_cosine_{group}": Value(float(cosine(completion.embeddings, completion.true_embeddings).mean()))
+        for group, completion in evidence.completions.items()
     }
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of each pair of rows (n, F): (n,); 0 where one of them is zero."""
+    """Cosine (n,) of each pair of rows of two arrays (n, F); 0 where a row is zero."""
     first, second = first.astype(np.float64), second.astype(np.float64)  # Inception's are in half precision
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return (first * second).sum(1) / np.maximum(lengths, 1e-30)

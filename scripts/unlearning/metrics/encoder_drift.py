@@ -1,4 +1,4 @@
-"""How far a run moved the encoder, and the rest, of a model that completes images."""
+"""How far a run moved the encoder, and the other parameters, of a model that completes images."""
 
 from unlearning.evaluation.evidence import Evidence, Value
 
@@ -20,5 +20,5 @@ NEEDS = "drift"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """As the unlearning job recorded them."""
+    """Both drifts as the unlearning job recorded them, in per cent."""
     return {name: Value(100 * evidence.record[name]) for name in METRICS}

@@ -1,7 +1,7 @@
 """Fréchet distance (Heusel et al. 2017) between samples and a reference.
 
-On Inception's features, values compare with papers that use pytorch-fid or torch-fidelity and as many
-samples; on the judge's they compare within one experiment only.
+On Inception's features, values are comparable with papers that use pytorch-fid or torch-fidelity and as many samples.
+On the judge's features, values are comparable within one experiment only.
 """
 
 import numpy as np
@@ -33,24 +33,27 @@ MORE_IMAGES_THAN_FEATURES = {
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The distance to both references; none to the retrained model where there is no other seed.
-
-    Raises:
-        ValueError: see `check_count`.
-    """
+    """The distance to both references; see `check_count`. No distance to the retrained model without another seed."""
     check_count(evidence.samples.features, evidence.retain_features)
-    own, retrained = moments(evidence.samples.features), evidence.retrained
+    sample_moments = moments(evidence.samples.features)
+    to_retrained = None
+    if evidence.retrained is not None:
+        to_retrained = frechet_distance(*sample_moments, *moments(evidence.retrained.features))
     return {
-        "fid_retain": Value(frechet_distance(*own, *moments(evidence.retain_features))),
-        "fid_retrain": Value(retrained and frechet_distance(*own, *moments(retrained.features))),
+        "fid_retain": Value(frechet_distance(*sample_moments, *moments(evidence.retain_features))),
+        "fid_retrain": Value(to_retrained),
     }
 
 
 def check_count(*sets: np.ndarray) -> None:
     """Refuse features (N, F) of too few images; see also `unlearning.config.image_counts`.
 
+    Args:
+        *sets: arrays of features.
+
     Raises:
-        ValueError: fewer than F + 1 images, whose covariance is singular: the distance would tell their number.
+        ValueError: there are fewer than F + 1 images. Their covariance is singular, and the distance would measure
+            their number.
     """
     for features in sets:
         if len(features) <= features.shape[1]:
@@ -64,10 +67,19 @@ def check_count(*sets: np.ndarray) -> None:
 def frechet_distance(
     first_mean: np.ndarray, first_covariance: np.ndarray, second_mean: np.ndarray, second_covariance: np.ndarray
 ) -> float:
-    """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √(Σ₁Σ₂)) of two Gaussians: means (F,), covariances (F, F).
+    """The Fréchet distance of two Gaussians, |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 √(Σ₁Σ₂)).
 
-    With Σ₁ = RRᵀ, tr √(Σ₁Σ₂) is the sum of the roots of the eigenvalues of the symmetric RᵀΣ₂R: no square
-    root of a matrix, nothing complex, and nothing to add to the diagonal of a singular covariance.
+    With Σ₁ = RRᵀ, tr √(Σ₁Σ₂) is the sum of the roots of the eigenvalues of the symmetric RᵀΣ₂R. This way needs no
+    square root of a matrix and no complex numbers, and adds nothing to the diagonal of a singular covariance.
+
+    Args:
+        first_mean: μ₁, (F,).
+        first_covariance: Σ₁, (F, F).
+        second_mean: μ₂, (F,).
+        second_covariance: Σ₂, (F, F).
+
+    Returns:
+        The distance, in squared units of the features.
     """
     root = semidefinite_root(first_covariance)
     eigenvalues = np.linalg.eigvalsh(root.T @ second_covariance @ root)
@@ -77,7 +89,7 @@ def frechet_distance(
 
 
 def semidefinite_root(covariance: np.ndarray) -> np.ndarray:
-    """R (F, rank) with RRᵀ = Σ, by Cholesky's factorisation with pivots, which bears a singular Σ (F, F)."""
+    """R (F, rank) with RRᵀ = Σ, by Cholesky's factorisation with pivots, which works for a singular Σ (F, F)."""
     from scipy.linalg.lapack import dpstrf
 
     factor, pivots, rank, _ = dpstrf(covariance, lower=1)

@@ -1,4 +1,4 @@
-"""How far the hidden pixels, as filled in, are from the true ones."""
+"""How far the filled-in pixels are from the true pixels."""
 
 import numpy as np
 
@@ -25,22 +25,32 @@ NEEDS = "completions"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """Both for each group."""
+    """Error and similarity for each group."""
     values = {}
-    for group, seen in evidence.completions.items():
-        values[f"hole_rmse_{group}"] = Value(hole_rmse(seen.completed, seen.images, seen.hidden))
-        values[f"hole_ssim_{group}"] = Value(hole_ssim(seen.completed, seen.images, seen.hidden))
+    for group, completion in evidence.completions.items():
+        arrays = completion.completed, completion.images, completion.hidden
+        values[f"hole_rmse_{group}"] = Value(hole_rmse(*arrays))
+        values[f"hole_ssim_{group}"] = Value(hole_ssim(*arrays))
     return values
 
 
 def hole_rmse(first: np.ndarray, second: np.ndarray, hidden: np.ndarray) -> float:
-    """Of images (n, C, H, W) uint8 over the pixels hidden, (n, 1, H, W) bool."""
+    """Root mean square difference of images over the hidden pixels.
+
+    Args:
+        first: images, (n, C, H, W) uint8.
+        second: images, (n, C, H, W) uint8.
+        hidden: pixels to compare, (n, 1, H, W) bool.
+
+    Returns:
+        The difference, where pixels range from 0 to 1.
+    """
     squares = ((first.astype(np.float64) - second) / 255) ** 2
     return float(np.sqrt(squares[np.broadcast_to(hidden, squares.shape)].mean()))
 
 
 def hole_ssim(first: np.ndarray, second: np.ndarray, hidden: np.ndarray) -> float:
-    """As `hole_rmse`; windows reach over the edge of the hole, whose pixels alone are averaged."""
+    """Structural similarity over the hidden pixels, of arrays as in `hole_rmse`; windows reach over the hole's edge."""
     from skimage.metrics import structural_similarity
 
     window = 7 if min(first.shape[2:]) >= 16 else 3

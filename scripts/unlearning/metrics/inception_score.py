@@ -1,8 +1,8 @@
 """Inception score (Salimans et al. 2016): samples should be clear, and of many classes.
 
-On the judge's class probabilities where the experiment uses its features: then at most the number of classes.
-All samples count at once; the mean over ten parts of the original code depends on the size of a part
-(Barratt & Sharma 2018).
+Where the experiment uses the judge's features, class probabilities are the judge's, too. Then the score is at most the
+number of classes. All samples count at once. The original code takes the mean over ten parts, which depends on the
+size of a part (Barratt & Sharma 2018).
 """
 
 import numpy as np
@@ -21,12 +21,12 @@ NEEDS = "samples"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The score of all samples."""
+    """The score of all samples at once."""
     return {"inception_score": Value(inception_score(evidence.probabilities))}
 
 
 def inception_score(probabilities: np.ndarray) -> float:
-    """exp E KL(p(y|x) ‖ p(y)) of class probabilities (N, K)."""
+    """The score exp E KL(p(y|x) ‖ p(y)) of class probabilities (N, K)."""
     from scipy.special import rel_entr
 
     return float(np.exp(rel_entr(probabilities, probabilities.mean(0)).sum(1).mean()))

@@ -1,7 +1,8 @@
 """Kernel distance (KID, Bińkowski et al., ICLR 2018): the squared maximum mean discrepancy of features.
 
-Without bias at any number of samples, where a Fréchet distance needs many more samples than features. The
-published protocol averages the same estimate over subsets of 1,000; over all samples at once it scatters less.
+The estimate has no bias at any number of samples, while a Fréchet distance needs many more samples than features. The
+published protocol averages the same estimate over subsets of 1,000. The estimate from all samples at once scatters
+less.
 """
 
 import numpy as np
@@ -30,20 +31,28 @@ BLOCK = 1000
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The distance to both references; none to the retrained model where there is no other seed."""
-    features, retrained = at_most(evidence.samples.features, MOST), evidence.retrained
+    """The distance to both references; no distance to the retrained model without another seed."""
+    features, to_retrained = at_most(evidence.samples.features, MOST), None
+    if evidence.retrained is not None:
+        to_retrained = kernel_distance(features, at_most(evidence.retrained.features, MOST))
     return {
         "kid_retain": Value(kernel_distance(features, at_most(evidence.retain_features, MOST))),
-        "kid_retrain": Value(retrained and kernel_distance(features, at_most(retrained.features, MOST))),
+        "kid_retrain": Value(to_retrained),
     }
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Unbiased estimate of MMD² with the kernel k(x, y) = (x·y / F + 1)³, from features (N, F) and (M, F)."""
+    """Unbiased estimate of MMD² = E k(x, x′) + E k(y, y′) − 2 E k(x, y), from features (N, F) and (M, F)."""
     first, second = first.astype(np.float64), second.astype(np.float64)
     n, m = len(first), len(second)
-    within = [_kernel_sum(x, x) - _kernel((x * x).sum(1), x.shape[1]).sum() for x in (first, second)]
-    return within[0] / (n * (n - 1)) + within[1] / (m * (m - 1)) - 2 * _kernel_sum(first, second) / (n * m)
+    return (
+        _pair_sum(first) / (n * (n - 1)) + _pair_sum(second) / (m * (m - 1)) - 2 * _kernel_sum(first, second) / (n * m)
+    )
+
+
+def _pair_sum(points: np.ndarray) -> float:
+    """Σ k(xᵢ, xⱼ) over i ≠ j."""
+    return _kernel_sum(points, points) - _kernel((points * points).sum(1), points.shape[1]).sum()
 
 
 def _kernel_sum(first: np.ndarray, second: np.ndarray) -> float:
@@ -53,4 +62,5 @@ def _kernel_sum(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _kernel(products: np.ndarray, features: int) -> np.ndarray:
+    """The kernel k(x, y) = (x·y / F + 1)³, of the products x·y of points with F features."""
     return (products / features + 1) ** 3

@@ -1,10 +1,10 @@
-"""Membership inference against models that never saw the forget set: the offline LiRA attack.
+"""Membership inference against models that were never trained on the forget set: the offline LiRA attack.
 
-Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic on an image with those of models
-trained without it: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats, and the models without
-the image are the retrained ones of the other seeds; held-out images have been seen by none at all. μ is each
-image's own mean over these models. They are few, so σ² is one variance for all images, as the paper advises
-for few models: that between the models, averaged over the held-out images.
+Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic φ(x) on an image x with the statistics of models
+that were trained without the image: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats. The models without
+the image are the retrained models of the other seeds. No model was trained on the held-out images. μ(x) is each image's
+mean over these models. The paper advises one common variance where models are few. So σ² is the variance between the
+models, averaged over the held-out images.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ SETTINGS = ["elbo_draws"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """AUC and score; no score with fewer than two reference models, nothing without any."""
+    """AUC and score. No score with fewer than two reference models, and nothing without any."""
     if not evidence.retrained_losses:
         return {}
     scores, deviation = likelihood_scores(evidence.losses, evidence.retrained_losses)
@@ -51,11 +51,11 @@ def likelihood_scores(
     """φ(x) − μ(x) of each image by group, in nats, and the common σ.
 
     Args:
-        losses: of the model under attack, (n,) negative ELBOs by group.
-        references: of K models that saw none of these images, (K, n) by group.
+        losses: of the attacked model, (n,) negative ELBOs by group.
+        references: of K models that were trained on none of these images, (K, n) by group.
 
     Returns:
-        Scores (n,) by the groups of `references`; σ is 0 where K = 1.
+        Scores (n,) by the groups of `references`; σ, which is 0 where K = 1.
     """
     scores = {group: values.mean(0) - losses[group] for group, values in references.items()}
     heldout = np.concatenate([references[group] for group in ("heldout_forget", "heldout_retain")], axis=1)

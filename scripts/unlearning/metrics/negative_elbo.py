@@ -1,4 +1,4 @@
-"""Mean loss of the model on each group of real images; for a VAE, the negative ELBO."""
+"""Mean loss of the model on each group of real images. For a VAE, the loss is the negative ELBO."""
 
 from unlearning.evaluation.evidence import Evidence, Value
 

@@ -1,9 +1,9 @@
 """Fidelity and diversity apart: precision and recall, density and coverage, against the retained images.
 
-Precision and recall by Kynkäänniemi et al. (NeurIPS 2019, equation 2): the share of samples within the
-manifold of the real images, and the other way round, a manifold being the balls around its images that
-reach to their third neighbours. Density and coverage by Naeem et al. (ICML 2020, section 3), with
-fifth neighbours: the same with outliers counting less.
+Precision and recall follow Kynkäänniemi et al. (NeurIPS 2019, equation 2). Precision is the share of samples within the
+manifold of the real images, and recall is the share of real images within the manifold of the samples. A manifold is
+the union of the balls around its images that reach to their third neighbours. Density and coverage follow Naeem et al.
+(ICML 2020, section 3), with fifth neighbours. They measure the same two things, and outliers count less.
 """
 
 import numpy as np
@@ -46,27 +46,32 @@ LEAST_SAMPLES = 6  # one more than NEIGHBOURS
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """All four; they fall and rise together with the number of images, which must be the same to compare."""
+    """All four values. They depend on the number of images, so compare only values of equally many images."""
     values = precision_recall(at_most(evidence.retain_features, MOST), at_most(evidence.samples.features, MOST))
     return {name: Value(value) for name, value in values.items()}
 
 
 def precision_recall(real: np.ndarray, samples: np.ndarray) -> dict[str, float]:
-    """Precision, recall, density and coverage of features (N, F) of real images and (M, F) of samples.
+    """Precision, recall, density and coverage.
 
-    N and M must be above 5.
+    Args:
+        real: features of real images, (N, F), N > 5.
+        samples: features of samples, (M, F), M > 5.
+
+    Returns:
+        The four values by name.
     """
-    manifold, neighbours = neighbour_distances(real, MANIFOLD, NEIGHBOURS).T
-    (sample_manifold,) = neighbour_distances(samples, MANIFOLD).T
-    within, balls = np.zeros(len(samples), bool), np.zeros(len(samples), int)
+    real_radii, neighbour_radii = neighbour_distances(real, MANIFOLD, NEIGHBOURS).T
+    (sample_radii,) = neighbour_distances(samples, MANIFOLD).T
+    precise, balls = np.zeros(len(samples), bool), np.zeros(len(samples), int)
     recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
     for rows, distances in squared_distances(real, samples):
-        within |= (distances <= manifold[rows, None]).any(0)
-        balls += (distances <= neighbours[rows, None]).sum(0)
-        recalled[rows] = (distances <= sample_manifold).any(1)
-        covered[rows] = distances.min(1) <= neighbours[rows]
+        precise |= (distances <= real_radii[rows, None]).any(0)
+        balls += (distances <= neighbour_radii[rows, None]).sum(0)
+        recalled[rows] = (distances <= sample_radii).any(1)
+        covered[rows] = distances.min(1) <= neighbour_radii[rows]
     return {
-        "precision": float(within.mean()),
+        "precision": float(precise.mean()),
         "recall": float(recalled.mean()),
         "density": float(balls.mean() / NEIGHBOURS),
         "coverage": float(covered.mean()),
@@ -74,6 +79,6 @@ def precision_recall(real: np.ndarray, samples: np.ndarray) -> dict[str, float]:
 
 
 def neighbour_distances(features: np.ndarray, *neighbours: int) -> np.ndarray:
-    """Squared distance of each of (N, F) features to its k-th nearest other, (N, len(neighbours))."""
+    """Squared distance of each of the features (N, F) to its k-th nearest other, (N, len(neighbours))."""
     pairs = squared_distances(features, features)
     return np.concatenate([np.partition(distances, neighbours)[:, neighbours] for _, distances in pairs])

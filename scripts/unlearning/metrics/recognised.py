@@ -15,8 +15,8 @@ NEEDS = "completions"
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The share in each group; the visible part alone may tell the class, so compare with the retrained model."""
+    """The share in each group. The visible part alone may tell the class, so compare with the retrained model."""
     return {
-        f"recognised_{group}": Value(100 * float((seen.classes == seen.labels).mean()))
-        for group, seen in evidence.completions.items()
+        f"recognised_{group}": Value(100 * float((completion.classes == completion.labels).mean()))
+        for group, completion in evidence.completions.items()
     }

@@ -1,5 +1,7 @@
 """Metrics against closed forms, published definitions and second implementations."""
 
+import textwrap
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,8 +13,9 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import polynomial_kernel
 
+from unlearning import metrics
 from unlearning.data.dataset import Dataset
-from unlearning.evaluation.description import describe_metrics
+from unlearning.evaluation.description import REQUIRED, describe_metrics
 from unlearning.evaluation.evidence import Evidence, SampleSet, Value
 from unlearning.evaluation.statistics import (
     at_most,
@@ -204,6 +207,25 @@ def test_every_metric_is_described_once():
         seen |= set(described)
         for metric, description in described.items():
             assert set(description) - {"event"} == {"label", "unit", "table", "description"}, metric
+
+
+def test_the_example_of_the_package_is_a_metric():
+    """The file in the docstring, run as it stands there."""
+    text = metrics.__doc__.split("::\n", 1)[1]
+    names = {}
+    exec(textwrap.dedent(text), names)
+    (described,) = names["METRICS"].values()
+    assert list(described) == list(REQUIRED)
+    assert evidence().has(names["NEEDS"])
+    values = names["compute"](evidence(images=np.full((100, 1, 2, 2), 51, np.uint8)))
+    assert values == {"brightness": Value(20.0)}
+
+
+def test_evidence_of_an_unknown_name_is_refused():
+    for name in plugin_names("metrics"):
+        assert evidence().has(load_plugin("metrics", name).NEEDS) in (True, False)
+    with pytest.raises(ValueError, match="NEEDS = 'sample': no evidence has this name"):
+        evidence().has("sample")
 
 
 def test_values_that_are_not_finite_are_text_in_json():
