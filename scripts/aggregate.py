@@ -18,7 +18,7 @@ def main(
     results: list[Path],
     table: Path,
 ) -> None:
-    """Write one row per method, seed and metric.
+    """Write one row for each method, seed and metric.
 
     Args:
         metrics: names of the metrics' files, in the order of the table.
@@ -27,11 +27,11 @@ def main(
         results: `metrics.json` of every run, in the order of the table.
         table: CSV file, see `unlearning.reporting.summary.COLUMNS`.
     """
-    described = {key: value for name in metrics for key, value in describe_metrics(name).items()}
+    descriptions = {metric: entry for file in metrics for metric, entry in describe_metrics(file).items()}
     contents = [read_json(path) | {"metrics_sha256": sha256_of_file(path)} for path in results]
     classes = class_names(selection, describe_dataset(dataset))
     with atomic_path(table) as temporary:
-        tidy(contents, described, classes).to_csv(temporary, index=False)
+        tidy(contents, descriptions, classes).to_csv(temporary, index=False)
 
 
 if "snakemake" in globals():

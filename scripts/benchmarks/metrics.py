@@ -1,7 +1,7 @@
 """Measure what Fréchet distances on Inception's features cost: features per second, and the distance itself.
 
-`make bench` runs it, without Inception's published weights: random ones cost the same. A GPU is used where there
-is one, for features in mixed precision, whose error against single precision is given too.
+`make bench` runs this script. Inception gets random weights, which cost the same as the published ones. Where there is
+a GPU, it computes the features in mixed precision, and their error relative to single precision is measured, too.
 """
 
 import argparse
@@ -31,7 +31,7 @@ REPETITIONS = 3
 
 
 def random_inception(device: torch.device) -> Inception:
-    """The network with random weights, through a file in the format of the published ones."""
+    """The network with random weights, through a file in the format of the published weights."""
     with TemporaryDirectory() as name:
         folder = Path(name) / "checkpoints"
         folder.mkdir()
@@ -47,41 +47,57 @@ def random_inception(device: torch.device) -> Inception:
             return Inception(folder, device)
 
 
-def throughput(images: int, device: torch.device) -> dict[str, float]:
-    """Features of 64×64 colour images per second; on a GPU also their error relative to those of the CPU."""
+def throughput(count: int, device: torch.device) -> dict[str, float]:
+    """Measure how fast Inception gives features.
+
+    Args:
+        count: of colour images of 64×64 pixels.
+        device: that Inception computes on.
+
+    Returns:
+        `images_per_second`; on a GPU also `relative_error`, of the features relative to the features on the CPU.
+    """
     inception = random_inception(device)
     generator = torch.Generator().manual_seed(0)
-    pictures = (torch.rand(images, 3, 64, 64, generator=generator) * 255).to(torch.uint8).to(device)
-    inception.features(pictures[:2])  # the first time chooses algorithms
-    started = now(device)
-    features = inception.features(pictures)
-    seconds = now(device) - started
-    measured = {"images_per_second": round(images / seconds, 1)}
+    images = (torch.rand(count, 3, 64, 64, generator=generator) * 255).to(torch.uint8).to(device)
+    inception.features(images[:2])  # the first call chooses algorithms
+    start = now(device)
+    features = inception.features(images)
+    seconds = now(device) - start
+    result = {"images_per_second": round(count / seconds, 1)}
     if device.type == "cuda":
-        exact = random_inception(torch.device("cpu")).features(pictures[:8].cpu()).float()
+        exact = random_inception(torch.device("cpu")).features(images[:8].cpu()).float()
         error = (features[:8].cpu().float() - exact).norm() / exact.norm()
-        measured["relative_error"] = float(f"{error:.1e}")
-    return measured
+        result["relative_error"] = float(f"{error:.1e}")
+    return result
 
 
 def distances(size: int) -> dict[str, float]:
-    """Seconds of the Fréchet distance from moments of `size` features, ours and pytorch-fid's, and how they agree."""
+    """Measure the Fréchet distance from moments, ours and that of pytorch-fid.
+
+    Args:
+        size: number of features.
+
+    Returns:
+        `seconds` of ours, `pytorch_fid_seconds`, their `ratio`, and the `relative_difference` of the two distances.
+    """
     generator = np.random.default_rng(0)
-    # Variances that fall as those of Inception's features do, over some orders of magnitude.
-    mix = generator.normal(size=(size, size)) * np.exp(-np.arange(size) / (size / 8))
-    first, second = (moments(generator.normal(shift, size=(2 * size, size)) @ mix) for shift in (0, 0.1))
-    values, seconds = {}, {frechet_distance: [], calculate_frechet_distance: []}
-    for _ in range(REPETITIONS):
-        for distance, times in seconds.items():  # in turn, for the machine's speed changes
-            started = time.perf_counter()
-            with redirect_stdout(io.StringIO()):  # pytorch-fid prints where it adds to the diagonal
-                values[distance] = float(distance(*first, *second))
-            times.append(time.perf_counter() - started)
-    ours, theirs = values.values()
-    ratios = [slow / fast for fast, slow in zip(*seconds.values(), strict=True)]
+    # The variances fall over some orders of magnitude, as those of Inception's features do.
+    mixing = generator.normal(size=(size, size)) * np.exp(-np.arange(size) / (size / 8))
+    first, second = (moments(generator.normal(shift, size=(2 * size, size)) @ mixing) for shift in (0, 0.1))
+    our_seconds, their_seconds = [], []
+    for _ in range(REPETITIONS):  # in turn, because the machine's speed changes
+        start = time.perf_counter()
+        ours = frechet_distance(*first, *second)
+        our_seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        with redirect_stdout(io.StringIO()):  # pytorch-fid prints where it adds to the diagonal
+            theirs = float(calculate_frechet_distance(*first, *second))
+        their_seconds.append(time.perf_counter() - start)
+    ratios = [slow / fast for fast, slow in zip(our_seconds, their_seconds, strict=True)]
     return {
-        "seconds": round(statistics.median(seconds[frechet_distance]), 2),
-        "pytorch_fid_seconds": round(statistics.median(seconds[calculate_frechet_distance]), 2),
+        "seconds": round(statistics.median(our_seconds), 2),
+        "pytorch_fid_seconds": round(statistics.median(their_seconds), 2),
         "ratio": round(statistics.median(ratios), 1),
         "relative_difference": float(f"{abs(ours - theirs) / theirs:.1e}"),
     }
@@ -90,15 +106,15 @@ def distances(size: int) -> dict[str, float]:
 def main() -> None:
     """Print the measurements as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=100, help="for the features; take thousands on a GPU")
-    images = parser.parse_args().images
+    parser.add_argument("--images", type=int, default=100, help="number of images; take thousands on a GPU")
+    count = parser.parse_args().images
     device = prepare_device("auto")
-    measured = {
+    result = {
         "device": describe_device(device),
-        "inception": throughput(images, device),
+        "inception": throughput(count, device),
         "frechet_distance_by_features": {size: distances(size) for size in (256, inception_weights.FEATURES)},
     }
-    print(json.dumps(measured, indent=2))
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":
