@@ -66,8 +66,13 @@ def with_results(text: str, results: Path) -> str:
         folders = [results / name for name in names.split(", ")]
         if not all((folder / "manifest.json").is_file() for folder in folders):
             return match[0]
-        origins = " ".join(origin(folder) for folder in folders)
-        return f"{begin}{results_table(folders, metrics.split(', ') if metrics else [])}\n\n{origins}\n{end}"
+        if not metrics:
+            table = main_part(*folders)
+        elif len(folders) > 1:
+            table = side_by_side(folders, metrics.split(", "))
+        else:
+            table = by_setting(*folders, metrics.split(", "))
+        return f"{begin}{table}\n\n{' '.join(origin(folder) for folder in folders)}\n{end}"
 
     def table_of(match: re.Match) -> str:
         begin, name, table, end = match.groups()
@@ -88,13 +93,6 @@ def with_results(text: str, results: Path) -> str:
 def folded(title: str, content: str) -> str:
     """Hide content behind a title that unfolds it."""
     return f"<details><summary>{title}</summary>\n\n{content.strip()}\n\n</details>"
-
-
-def results_table(folders: list[Path], metrics: list[str]) -> str:
-    """Make what stands between the marks `results of ...`, see the top of this file."""
-    if not metrics:
-        return main_part(*folders)
-    return side_by_side(folders, metrics) if len(folders) > 1 else by_setting(*folders, metrics)
 
 
 def main_part(folder: Path) -> str:

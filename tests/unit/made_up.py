@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES, algorithm_of
+from unlearning.config.experiment import REFERENCES
 from unlearning.config.load import load_experiment
 from unlearning.data.description import describe_dataset
 from unlearning.io.files import ROOT
@@ -78,8 +78,7 @@ def write_results(folder):
             columns["published_forgotten"] = np.arange(50)[::-1]
             columns |= {"step": np.arange(1, 51), "seconds": 0.1, "finetune_step_seconds": 0.1}
             pd.DataFrame(columns).to_csv(run / "steps.csv")
-            algorithm = algorithm_of(EXPERIMENT, result["method"])
-            record = {"status": result["status"], "preparation_seconds": 0, "settings": {"algorithm": algorithm}}
+            record = {"status": result["status"], "preparation_seconds": 0, "counted_after_update": False}
             (run / "record.json").write_text(json.dumps(record))
             counts = {"step": [0, 1, 10, 40, 50], "forgotten": [10, 5, 3, 1, 1], "samples": 100}
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)

@@ -6,7 +6,7 @@ from unlearning.config.experiment import REFERENCES, rows_alike_but_for
 from unlearning.data.forget_set import GROUPS
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import colors, line_over_seeds, markers, reference_bands
-from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.results import Results, label_with_unit
 
 MODELS = "completing"
 NEEDS = {
@@ -40,8 +40,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         for axis, metric in zip(axes[row], metrics, strict=True):
             _draw_panel(axis, results, f"{metric}_{group}", by_sweep)
             if row == 0:
-                title = with_unit(descriptions[metric]["label"], descriptions[metric]["unit"])
-                axis.set_title(title, fontsize="medium")
+                axis.set_title(label_with_unit(descriptions[metric]), fontsize="medium")
             _scale(axis, weights)
         axes[row, 0].set_ylabel(GROUPS[group])
     figure.supxlabel("weight α of the forget term")

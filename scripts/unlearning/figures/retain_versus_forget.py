@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import REFERENCE_COLORS, colors, grid, markers, mean_and_range, use_logarithmic_axes
-from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.results import Results, label_with_unit
 
 MODELS = "completing"
 WIDE_RANGE = 20  # ratio of the largest to the smallest value from which axes are logarithmic
@@ -29,7 +29,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     handles = {}
     for axis, (metric, description) in zip(axes, metrics.items(), strict=True):
         handles |= _draw_panel(axis, results, f"{metric}_heldout_retain", f"{metric}_heldout_forget")
-        axis.set_title(with_unit(description["label"], description["unit"]), fontsize="medium")
+        axis.set_title(label_with_unit(description), fontsize="medium")
     figure.supxlabel("held-out images to retain")
     figure.supylabel("held-out images to forget")
     figure.legend(handles.values(), handles, loc="outside right center", frameon=False)

@@ -10,7 +10,7 @@ from unlearning.evaluation.crossings import crossings, published_crossings
 from unlearning.io.files import read_columns, read_json
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import colors, line_over_seeds, markers, reference_bands
-from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.sweeps import sweeps
 
 # A row belongs to the first of these in which it differs: an optimiser needs a learning rate of its own.
@@ -67,8 +67,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         visible[-1].tick_params(labelbottom=True)
         visible[0].set_title(key.replace("_", " "), fontsize="medium")
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        label = with_unit(results.descriptions[metric]["label"], results.descriptions[metric]["unit"])
-        axis.set_ylabel(label.replace(" (", "\n("), fontsize="small")
+        label = label_with_unit(results.descriptions[metric]).replace(" (", "\n(")
+        axis.set_ylabel(label, fontsize="small")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(bases), frameon=False)
     return figure, render_caption("sensitivity", results)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning.reporting.captions import render_caption
-from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.significance import bootstrap_interval, holm, sign_flip_p, sign_p
 from unlearning.reporting.summary import table_metrics
 
@@ -29,10 +29,9 @@ def comparisons(results: Results) -> pd.DataFrame:
         methods = [method for method in results.methods if method != baseline]
         cells = {method: {"Method": method, "Compared with": baseline} for method in methods}
         for metric, description in table_metrics(results).items():
-            column = with_unit(description["label"], description["unit"])
             timed = bool(description.get("event")) or results.values(metric)["censored"].any()
             for method, cell in _column(results, metric, methods, baseline, timed).items():
-                cells[method][column] = cell
+                cells[method][label_with_unit(description)] = cell
         rows += cells.values()
     return pd.DataFrame(rows)
 

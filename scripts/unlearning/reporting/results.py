@@ -14,9 +14,9 @@ from unlearning.io.files import read_json
 from unlearning.plugins.describe import describe_plugin, plugin_constant
 
 
-def with_unit(label: str, unit: str) -> str:
-    """Return a label with its unit in brackets, or the label alone if the unit is ''."""
-    return f"{label} ({unit})" if unit else label
+def label_with_unit(description: dict) -> str:
+    """Return the label of a metric with its unit in brackets, or the label alone if the unit is ''."""
+    return f"{description['label']} ({description['unit']})" if description["unit"] else description["label"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from unlearning.plugins.describe import completes
 from unlearning.reporting.captions import render_caption
-from unlearning.reporting.results import Results, with_unit
+from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.significance import kaplan_meier_median
 
 COLUMNS = [
@@ -123,8 +123,7 @@ def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFra
         for metric, description in descriptions.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
             count = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
-            column = with_unit(description["label"], description["unit"])
-            cells[column] = _cell(values, description.get("event", False)) + count
+            cells[label_with_unit(description)] = _cell(values, description.get("event", False)) + count
         rows[method] = cells
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
