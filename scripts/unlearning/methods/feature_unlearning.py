@@ -25,8 +25,8 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight of a latent that shows the feature, beside one that does not; what to give for either "
-        "comes from a frozen teacher, the original; no classifier",
+        "description": "weight of the loss of latents that show the feature, beside the loss of the others; a frozen "
+        "teacher, the original, gives the targets of both; there is no classifier",
     }
 }
 

@@ -17,7 +17,7 @@ PARAMETERS = {
     "histogram_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "κ, the weight of the histogram loss, by the guide, beside each loss of the method",
+        "description": "κ, weight of the histogram loss, which the guide computes, beside each loss of the method",
     }
 }
 

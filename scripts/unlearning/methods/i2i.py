@@ -19,7 +19,7 @@ PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the forget images' embeddings"},
     "forget_target": {
         "enum": ["full_noise", "context_kept"],
-        "description": "noise everywhere, or in the hidden pixels only, in the image whose embedding is the target",
+        "description": "image whose embedding is the target: noise in all pixels, or noise in the hidden pixels alone",
     },
 }
 ENCODER_ONLY = True

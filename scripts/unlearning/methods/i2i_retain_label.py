@@ -16,7 +16,10 @@ from unlearning.training.step import Setup, Step
 
 PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the loss with the wrong target"},
-    "pushed_images": {"enum": ["forget", "retain"], "description": "whose target is wrong: as published, as released"},
+    "pushed_images": {
+        "enum": ["forget", "retain"],
+        "description": "images that get the wrong target: forget as published, retain as released",
+    },
 }
 MODELS = "completing"
 LABELS = 256  # completions, made once: new ones in each step would take a diffusion model most of its time

@@ -24,8 +24,8 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight of the forget images' divergence, beside the retain loss, from posteriors of a frozen "
-        "teacher, the original; no classifier",
+        "description": "weight, beside the retain loss, of the divergence of the forget images' posteriors from those of "
+        "a frozen teacher, the original; there is no classifier",
     }
 }
 

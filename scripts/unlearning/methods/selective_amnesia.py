@@ -28,15 +28,15 @@ PARAMETERS = {
     "elasticity_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "λ, the weight of elastic weight consolidation, which holds to those of a frozen teacher, the "
-        "original",
+        "description": "λ, weight of elastic weight consolidation, which holds the parameters near those of a frozen "
+        "teacher, the original",
     },
     "fisher_samples": {
         "type": "integer",
         "minimum": 1,
         "maximum": 1000000,
-        "description": "samples of the frozen teacher from which its Fisher diagonal is estimated; which of its "
-        "samples are replayed, the guide says, a classifier",
+        "description": "samples of the frozen teacher that estimate its Fisher diagonal; the guide, a classifier, "
+        "selects the samples that are replayed",
     },
 }
 

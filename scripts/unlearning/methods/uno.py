@@ -18,7 +18,7 @@ PARAMETERS = {
     "orthogonality_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "λ, the weight of cos²(g_f, g_r) beside the retain loss",
+        "description": "λ, weight of cos²(g_f, g_r) beside the retain loss",
     },
     "hessian_products": {
         "enum": ["exact", "differences"],

@@ -21,7 +21,7 @@ PARAMETERS = {
         "minItems": 1,
         "maxItems": 10,
         "items": {"type": "integer", "minimum": 1, "maximum": 10000},
-        "description": "of each convolution of the encoder, mirrored in the decoder; each halves the image",
+        "description": "channels of each convolution in the encoder, which halves the image; the decoder mirrors them",
     },
     "latent_dimensions": {
         "type": "integer",

@@ -21,17 +21,17 @@ PARAMETERS = {
         "minItems": 1,
         "maxItems": 10,
         "items": {"type": "integer", "minimum": 8, "maximum": 10000, "multipleOf": 8},
-        "description": "feature maps at each resolution, every one half the one before",
+        "description": "feature maps at each resolution; each resolution is half the one before",
     },
-    "layers": {"type": "integer", "minimum": 1, "maximum": 100, "description": "residual blocks per resolution"},
-    "groups": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "of the group normalisations"},
+    "layers": {"type": "integer", "minimum": 1, "maximum": 100, "description": "residual blocks at each resolution"},
+    "groups": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "groups of each group normalisation"},
     "sampling_steps": {
         "enum": [1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 125, 200, 250, 500, 1000],
-        "description": "of a completion, evenly spaced among the 1,000 of training",
+        "description": "steps of a completion, evenly spaced among the 1,000 steps of training",
     },
     "gradient_checkpointing": {
         "type": "boolean",
-        "description": "compute activations again in the backward pass: less memory, more time",
+        "description": "whether the backward pass computes activations again: less memory, more time",
     },
 }
 CONSTRAINTS = ["mask_fits_image", "image_can_be_halved", "groups_divide_channels"]

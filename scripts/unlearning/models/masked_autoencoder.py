@@ -18,19 +18,30 @@ from unlearning.networks.masks import draw_masks
 
 PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between patches"},
-    "patch": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "side of a patch, in pixels"},
-    "width": {"type": "integer", "minimum": 4, "maximum": 100000, "multipleOf": 4, "description": "of the encoder"},
-    "layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the encoder"},
-    "heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the encoder's attention"},
+    "patch": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "side of a patch in pixels"},
+    "width": {
+        "type": "integer",
+        "minimum": 4,
+        "maximum": 100000,
+        "multipleOf": 4,
+        "description": "width of the encoder",
+    },
+    "layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "layers of the encoder"},
+    "heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "attention heads of the encoder"},
     "decoder_width": {
         "type": "integer",
         "minimum": 4,
         "maximum": 100000,
         "multipleOf": 4,
-        "description": "of the decoder",
+        "description": "width of the decoder",
     },
-    "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder"},
-    "decoder_heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder's attention"},
+    "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "layers of the decoder"},
+    "decoder_heads": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+        "description": "attention heads of the decoder",
+    },
     "pretrained": {
         "anyOf": [{"$ref": "#/$defs/published_weights"}, {"type": "null"}],
         "description": "published weights to start from, such as facebook/vit-mae-base; null to start from random ones",

@@ -25,21 +25,21 @@ PARAMETERS = {
     "mask": {"$ref": "#/$defs/mask", "description": "which pixels are hidden; its edges lie between codes"},
     "channels": {
         "$ref": "#/properties/model/properties/vq/properties/channels",
-        "description": "of the VQ model: feature maps at each resolution, every one half the one before",
+        "description": "feature maps of the VQ model at each resolution; each resolution is half the one before",
     },
     "blocks": {
         "$ref": "#/properties/model/properties/vq/properties/layers",
-        "description": "of the VQ model: residual blocks per resolution",
+        "description": "residual blocks of the VQ model at each resolution",
     },
     "groups": {
         "$ref": "#/properties/model/properties/vq/properties/groups",
-        "description": "of the VQ model's group normalisations",
+        "description": "groups of each group normalisation in the VQ model",
     },
     "latent_channels": {
         "$ref": "#/properties/model/properties/vq/properties/latent_channels",
-        "description": "length of a code",
+        "description": "channels of a code",
     },
-    "codes": {"$ref": "#/properties/model/properties/vq/properties/codes", "description": "size of the codebook"},
+    "codes": {"$ref": "#/properties/model/properties/vq/properties/codes", "description": "codes in the codebook"},
     "commitment": {
         "$ref": "#/properties/model/properties/vq/properties/commitment",
         "description": "weight of the distance of the VQ model's latents from their codes",
@@ -49,12 +49,17 @@ PARAMETERS = {
         "minimum": 4,
         "maximum": 100000,
         "multipleOf": 4,
-        "description": "of both transformers",
+        "description": "width of both transformers",
     },
-    "heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of both transformers' attention"},
-    "layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the encoder"},
-    "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "of the decoder"},
-    "rounds": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "in which a completion is decoded"},
+    "heads": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "attention heads of both transformers"},
+    "layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "layers of the encoder"},
+    "decoder_layers": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "layers of the decoder"},
+    "rounds": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1000,
+        "description": "rounds in which a completion is decoded",
+    },
 }
 CONSTRAINTS = [
     "heads_divide_width",

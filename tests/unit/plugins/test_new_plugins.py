@@ -93,8 +93,8 @@ def test_a_plugin_of_each_kind_is_one_file(tmp_path):
     assert clone.pending(*source) == {}
 
     results = clone.path / "results" / "tiny"
-    metrics = pd.read_csv(results / "metrics.csv").set_index("method")
-    assert metrics.loc["weighted", "value"] == 2.0
+    metrics = pd.read_csv(results / "metrics.csv").set_index(["method", "metric"])
+    assert metrics.loc[("weighted", "hundreds"), "value"] == 2.0
     assert list(pd.read_csv(results / "table.csv")["Method"]) == ["original", "retrain", "weighted"]
     assert "Hundreds" in (results / "table.md").read_text()
     assert (results / "figures" / "dots.pdf").stat().st_size > 1000
