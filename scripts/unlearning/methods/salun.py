@@ -24,8 +24,8 @@ PARAMETERS = {
     "forget_weight": {
         "type": "number",
         "minimum": 0,
-        "description": "weight, beside the retain loss, of the divergence of the forget images' posteriors from those of "
-        "a frozen teacher, the original; there is no classifier",
+        "description": "weight, beside the retain loss, of the divergence of the forget images' posteriors from those "
+        "of a frozen teacher, the original; there is no classifier",
     }
 }
 
