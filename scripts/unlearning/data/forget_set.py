@@ -30,10 +30,12 @@ class ForgetSet:
         retain: training images to retain.
         heldout_forget: held-out images of the kind that is forgotten.
         heldout_retain: held-out images of the kind that is retained.
-        others: training images that are in neither set, where the retain set is limited to some classes or to a part
-            of them. Original and retrained models are trained on them; methods use the images of a proxy.
-        forgotten_classes: numbers of the classes without an image in `retain` and `others`. It is empty where only
-            a part of a class is forgotten: then no share of samples tells whether that part is forgotten.
+        others: training images in neither set. There are some only if the retain set is limited to some classes, or
+            to a part of their images. The original and the retrained model are trained on them. A method sees them
+            only if a proxy contains them.
+        forgotten_classes: numbers of the classes without an image in `retain` and `others`. The list is empty if only
+            a part of a class is forgotten. Then counting the samples of a class cannot show whether that part is
+            forgotten.
     """
 
     forget: list[int]
@@ -87,6 +89,9 @@ class ForgetSet:
 
 def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list[str]) -> ForgetSet:
     """Select the images to forget, to retain and to compare with.
+
+    `unlearning.config.selection` checks most of a selection before any job. Only the images themselves tell how many
+    have an attribute, and whether an index belongs to the training split.
 
     Args:
         selection: the key `forget_set` of an experiment.
@@ -173,7 +178,7 @@ def class_numbers(names: list | str, classes: list[str]) -> list[int]:
 
 
 def spread_out(indices: np.ndarray, count: int) -> np.ndarray:
-    """Take at most `count` of the indices (n,) at even distances; of images sorted by class, some of each class."""
+    """Take at most `count` of the indices (n,), evenly spread over their order."""
     indices = np.asarray(indices, int)
     return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
 
@@ -183,7 +188,7 @@ def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet,
 
     Args:
         selection: 'retain' for the retain set; `{"classes": names}` for a proxy of the same data set, without the
-            images of the retain set; any other mapping for the training images of the data set `proxy`.
+            images of the retain set; `{"dataset": name}` for the training images in the file `proxy`.
         data: the prepared data set.
         forget_set: forget set of `data`.
         proxy: file of another prepared data set; None where `selection` needs no other.

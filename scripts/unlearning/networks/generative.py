@@ -78,8 +78,8 @@ def set_training_mode(model: nn.Module, batch_normalisation: str) -> None:
 
     Args:
         model: changed in place.
-        batch_normalisation: 'batch', or 'frozen': batch normalisation then goes into eval mode and keeps the
-            statistics from training.
+        batch_normalisation: with 'batch', batch normalisation uses the statistics of each batch. With 'frozen', batch
+            normalisation is in eval mode and keeps the statistics from training.
     """
     model.train()
     if batch_normalisation == "frozen":
@@ -147,7 +147,8 @@ def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Te
 def decode(model: nn.Module, latents: Tensor, *, train_mode: bool = False) -> Tensor:
     """Generate images from latents; the model's mode and buffers stay as they are.
 
-    Samples are rounded to 8 bits, as the real images are. Rounding therefore does not tell samples from real images.
+    Samples are rounded to 8 bits, as the real images are. So rounding is no difference by which a classifier could tell
+    samples from real images.
 
     Args:
         model: a model that generates images from latents.

@@ -18,8 +18,8 @@ class Step:
         number: number of the step, from 1.
         retain: loss on the retain batch.
         forget: loss on the forget batch.
-        histogram: KL divergence of the classes of generated samples, as the guide sees them, from the uniform
-            distribution over the retained classes; None without a guide.
+        histogram: KL(p̄ ‖ q) with p̄ the mean class probabilities that the guide gives to generated samples, and q
+            uniform over the retained classes; None without a guide.
         model: the model, in training.
         prepared: what the method's `prepare` returned; None for a method without `prepare`.
         generator: the generator of the method's own random numbers.
