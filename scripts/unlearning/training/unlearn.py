@@ -170,7 +170,8 @@ def draw_step(
 ) -> Step:
     """What the method works with in one step.
 
-    `losses.batch_loss` draws the indices of a batch. Both batches are drawn here, even if the method needs only one: so all methods see the same batches.
+    `losses.batch_loss` draws the indices of a batch. Both batches are drawn here, even if the method needs only one. So
+    all methods see the same batches.
 
     Args:
         number: number of the step, from 1.
