@@ -172,5 +172,5 @@ def _label(axis: plt.Axes, rows: dict[str, float], columns: np.ndarray, classes:
     above = axis.secondary_xaxis("top")
     above.set_xticks(list(headings), headings.values())
     above.spines[:].set_visible(False)
-    for labelled in (axis, above):
-        labelled.tick_params(length=0)
+    axis.tick_params(length=0)
+    above.tick_params(length=0)

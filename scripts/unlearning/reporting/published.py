@@ -184,12 +184,13 @@ def _comparison(results: Results, cell: Cell, published: Estimate, ours: Estimat
     }
     if cell.row != cell.method:
         reason += f"; ours is {cell.row}, which the released code ran under this name"
-        if described := _our_value(results, cell, cell.method):
-            reason += f": {cell.method} as described gives {described.mean:.3g}"
-            columns["described_value"] = described.mean
+        value = _our_value(results, cell, cell.method)
+        if value is not None:
+            reason += f": {cell.method} as described gives {value.mean:.3g}"
+            columns["described_value"] = value.mean
     seeds = len(results.experiment["seeds"])
-    if lost := seeds - len(results.values(cell.quantity.compared, cell.row)):
-        reason += f"; {lost} of {seeds} runs have no value: {_missing_values(results, cell.row)}"
+    if missing := seeds - len(results.values(cell.quantity.compared, cell.row)):
+        reason += f"; {missing} of {seeds} runs have no value: {_missing_values(results, cell.row)}"
     if verdict == "reproduced":
         columns["Within tolerance as well"] = ", ".join(_other_rows_within(results, cell, published))
     return columns | {"Verdict": verdict, "Reason": reason}
