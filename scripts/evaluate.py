@@ -100,8 +100,8 @@ def main(
 
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **stored)
-    origin = {"evaluation": provenance, "samples_sha256": sha256_of_file(samples)}
-    write_json(metrics, describe_result(evidence, values) | origin)
+    hashes = {"evaluation": provenance, "samples_sha256": sha256_of_file(samples)}
+    write_json(metrics, describe_result(evidence, values) | hashes)
 
 
 def read_record(path: Path, expected_settings: dict) -> dict:
@@ -146,7 +146,7 @@ def compute_metrics(names: list[str], evidence: Evidence) -> dict[str, Value]:
 
     Args:
         names: of files in `unlearning/metrics`.
-        evidence: of the run. A file that needs more than the evidence has gives values of None.
+        evidence: of the run. The metrics of a file have no value if the evidence lacks what the file needs.
 
     Returns:
         The value of each metric by its name.
@@ -160,7 +160,7 @@ def compute_metrics(names: list[str], evidence: Evidence) -> dict[str, Value]:
 
 
 def describe_result(evidence: Evidence, values: dict[str, Value]) -> dict:
-    """The content of `metrics.json`, but for where it comes from."""
+    """The content of `metrics.json`, except for the provenance of the evaluation."""
     record, class_counts = evidence.record, None
     if evidence.samples is not None:
         class_counts = np.bincount(evidence.samples.classes, minlength=len(evidence.data.classes)).tolist()

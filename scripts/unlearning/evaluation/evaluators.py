@@ -14,10 +14,10 @@ from unlearning.networks.inception import Inception
 
 @dataclass(frozen=True)
 class Evaluators:
-    """The networks that look at images. Its methods know which network answers.
+    """The networks that look at images. The methods choose the network that answers.
 
-    Images are (N, C, H, W) uint8 throughout. A method that takes the name of a cache keeps Inception's features in the
-    file of that name, and reads them from the file where it holds the features of the same images.
+    Images are (N, C, H, W) uint8. A method that gets the name of a cache keeps Inception's features in the file of this
+    name. If the file already holds the features of the same images, the method reads them from the file.
 
     Attributes:
         judge: classifier that scores results and that no method uses.

@@ -86,7 +86,7 @@ class Evidence:
         forgotten_classes: class numbers that no retained training image has.
         threshold: share of samples of a forgotten class at which a run has unlearned; None if the experiment has none.
         record: what the training or unlearning job wrote about itself.
-        steps: columns (S,) of the unlearning steps, see `unlearn.Run`; empty for a reference.
+        steps: columns (S,) of the unlearning steps, see `UnlearningResult`; empty for a reference.
         measurements: columns `step`, `forgotten` and `samples` (M,); empty if nothing was measured.
         retain_features: (N, F) of the retained training images.
         retrained: samples of a retrained model of another seed; None if there is no other seed.
@@ -101,6 +101,13 @@ class Evidence:
             mode. None if the experiment has no guide or if the run diverged.
         completions: by group, of a model that completes images; empty otherwise or if the run diverged.
         losses: (n,) of the run's model for each image, by group; empty if the run diverged.
+
+    Example:
+        The share of samples that the judge takes for the class 3, in a metric with `NEEDS = "samples"`::
+
+            float((evidence.samples.classes == 3).mean())
+
+        The package `unlearning.metrics` shows a whole metric.
     """
 
     data: Dataset

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import select_forget_set
 from unlearning.config.selection import check_selection, group_sizes
 from unlearning.data.dataset import Dataset, class_names
-from unlearning.data.forget_set import ForgetSet, retained_images, select
+from unlearning.data.forget_set import ForgetSet, retained_images, select, spread_out
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -237,3 +237,12 @@ def test_images_of_a_proxy_are_neither_in_the_retain_set_nor_to_be_forgotten():
     whole = select({**selection, "retain_fraction": 1}, labels, train, CLASSES)
     with pytest.raises(ValueError, match="are in the retain set"):
         retained_images({"classes": ["two"]}, data, whole, None)
+
+
+@pytest.mark.parametrize(("total", "count"), [(10, 3), (3, 10), (7, 7), (100, 1), (0, 5)])
+def test_images_are_spread_over_the_list_without_repetition(total, count):
+    selection = spread_out(range(total), count).tolist()
+    assert len(selection) == len(set(selection)) == min(total, count)
+    assert selection == sorted(selection)
+    if len(selection) > 1:
+        assert (selection[0], selection[-1]) == (0, total - 1)

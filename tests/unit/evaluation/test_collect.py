@@ -72,13 +72,13 @@ def test_classes_are_the_judges_and_features_inceptions_where_there_is_one(class
     plain, with_inception = Evaluators(judge, guide), Evaluators(judge, guide, Pixels(), folder=tmp_path)
     features, classes = classify(judge, images)
     for evaluators, expected in ((plain, features), (with_inception, Pixels().features(images))):
-        found, found_classes = evaluators.classify(images)
-        assert torch.equal(found, expected)
+        result, result_classes = evaluators.classify(images)
+        assert torch.equal(result, expected)
         assert torch.equal(evaluators.features(images), expected)
-        assert torch.equal(found_classes, classes)
+        assert torch.equal(result_classes, classes)
         network = evaluators.inception or judge
-        assert torch.equal(evaluators.probabilities(found), network.output(expected).softmax(1))
-        assert torch.equal(evaluators.embeddings(images, found), expected)
+        assert torch.equal(evaluators.probabilities(result), network.output(expected).softmax(1))
+        assert torch.equal(evaluators.embeddings(images, result), expected)
     assert torch.equal(plain.published_features(images), classify(guide, images)[0])
     assert torch.equal(with_inception.published_features(images), Pixels().features(images))
     assert list(tmp_path.iterdir()) == [], "no cache was named"

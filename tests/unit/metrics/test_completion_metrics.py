@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unlearning.data.forget_set import spread_out
 from unlearning.evaluation.description import describe_metrics
 from unlearning.evaluation.evidence import CompletionSet, Value
 from unlearning.metrics.hole_error import hole_rmse, hole_ssim
 from unlearning.metrics.inception_score import inception_score
 from unlearning.plugins.load import load_plugin
 
-from .test_sample_metrics import evidence
+from .runs import evidence
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (5, 1, 8, 8), np.uint8)
@@ -64,7 +63,7 @@ def test_error_of_a_constant_offset_is_that_offset():
     assert hole_ssim(images + np.uint8(51), images, HIDDEN[:3]) == pytest.approx(expected)
 
 
-def test_inception_score_counts_the_classes_that_are_seen():
+def test_inception_score_counts_the_classes():
     assert inception_score(np.eye(4)) == pytest.approx(4)
     assert inception_score(np.full((6, 4), 0.25)) == pytest.approx(1)
     assert inception_score(np.eye(4)[[2, 2, 2]]) == pytest.approx(1)
@@ -83,18 +82,9 @@ def test_no_distance_without_another_seed():
     assert compute("distance_to_retrained", retrained=None) == {"distance_to_retrained": None}
 
 
-def test_drift_is_taken_from_the_record_of_the_run():
+def test_drift_is_that_of_the_record():
     metric = load_plugin("metrics", "encoder_drift")
     assert not evidence().has(metric.NEEDS)
     moved = evidence(record={"encoder_drift": 0.25, "decoder_drift": 0.0})
     assert moved.has(metric.NEEDS)
     assert metric.compute(moved) == {"encoder_drift": Value(25.0), "decoder_drift": Value(0.0)}
-
-
-@pytest.mark.parametrize(("total", "count"), [(10, 3), (3, 10), (7, 7), (100, 1), (0, 5)])
-def test_images_are_spread_over_the_list_without_repetition(total, count):
-    chosen = spread_out(range(total), count).tolist()
-    assert len(chosen) == len(set(chosen)) == min(total, count)
-    assert chosen == sorted(chosen)
-    if len(chosen) > 1:
-        assert (chosen[0], chosen[-1]) == (0, total - 1)

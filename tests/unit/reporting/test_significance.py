@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unlearning.reporting.significance import bootstrap_interval, holm, sign_flip_p
+from unlearning.reporting.significance import bootstrap_interval, holm, kaplan_meier_median, sign_flip_p
 
 
 @pytest.mark.parametrize(("seeds", "covered"), [(2, 0.5), (3, 0.75), (5, 0.92), (10, 0.95), (20, 0.95)])
@@ -43,3 +43,31 @@ def test_bootstrap_interval_of_many_values_is_that_of_the_central_limit():
     expected = stats.norm.interval(0.95, values.mean(), values.std() / np.sqrt(4000))
     np.testing.assert_allclose([low, high], expected, atol=0.01)
     assert (low, high) == bootstrap_interval(values, resamples=2000)
+
+
+@given(st.lists(st.integers(1, 9) | st.none(), min_size=1, max_size=12))
+def test_the_median_is_kaplan_and_meiers_where_all_runs_are_watched_to_the_same_end(steps):
+    """Against scipy's product-limit estimate: None is a run that is censored at step 10."""
+    events = [step for step in steps if step is not None]
+    curve = stats.ecdf(stats.CensoredData(uncensored=events, right=[10] * (len(steps) - len(events)))).sf
+    reached = curve.quantiles[(curve.probabilities <= 0.5 + 1e-12) & (curve.quantiles < 10)]
+    times = np.array([10 if step is None else step for step in steps], float)
+    median = kaplan_meier_median(times, np.array([step is None for step in steps]))
+    assert median == ((reached[0], True) if len(reached) else (10, False))
+
+
+def test_a_run_that_diverged_or_had_faster_steps_stays_among_those_that_never_unlearned():
+    """Censored early, seven of ten runs would leave the estimate, and the other three would be all of it."""
+    diverged = np.array([5.0] * 7 + [100.0] * 3)
+    assert kaplan_meier_median(diverged, np.array([True] * 7 + [False] * 3)) == (5, False)
+    faster = np.array([20.0] * 6 + [24.0] * 4)
+    assert kaplan_meier_median(faster, np.array([True] * 6 + [False] * 4)) == (20, False)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12))
+def test_a_median_that_was_not_reached_is_no_smaller_than_its_bound(runs):
+    """Each run has a time, and one until which it is watched: a run watched long says nothing of the others."""
+    times, watched = np.array(runs, float).T
+    median, known = kaplan_meier_median(np.minimum(times, watched), times > watched)
+    if not known:
+        assert median <= np.sort(times)[(len(times) - 1) // 2]

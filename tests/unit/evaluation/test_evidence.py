@@ -1,0 +1,20 @@
+"""What a run has, and values as JSON."""
+
+import pytest
+
+from unlearning.evaluation.evidence import Value
+from unlearning.plugins.describe import plugin_names
+from unlearning.plugins.load import load_plugin
+
+from ..metrics.runs import evidence
+
+
+def test_evidence_of_an_unknown_name_is_refused():
+    for name in plugin_names("metrics"):
+        assert evidence().has(load_plugin("metrics", name).NEEDS) in (True, False)
+    with pytest.raises(ValueError, match="NEEDS = 'sample': no evidence has this name"):
+        evidence().has("sample")
+
+
+def test_values_that_are_not_finite_are_text_in_json():
+    assert Value(float("inf"), low=1.0).as_json() == {"value": "inf", "low": 1.0, "high": None, "censored": False}
