@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from unlearning.io.files import sha256_of
+from unlearning.plugins.describe import plugin_constant
 
 
 def caption_hash(wildcards):
@@ -11,6 +12,11 @@ def caption_hash(wildcards):
     names = (wildcards.get("table", wildcards.get("figure")), "conditions", "diverged")
     templates = [folder / f"{name}.j2" for name in names]
     return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
+
+
+def needs_published(figure):
+    """Whether a figure shows published numbers, by what its file declares."""
+    return "published" in (plugin_constant("figures", figure, "NEEDS") or {})
 
 
 def for_verdicts(file):
@@ -84,7 +90,7 @@ rule draw_figure:
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
         verdicts=branch(
-            lambda wildcards: wildcards.figure == "published",
+            lambda wildcards: needs_published(wildcards.figure),
             then="<results>/{experiment}/verdicts.csv",
         ),
     output:
