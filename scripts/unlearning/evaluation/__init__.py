@@ -1,4 +1,4 @@
-"""Judging one run: what is gathered from a model, and the statistics that metrics use.
+"""The evaluation of one run: what the evaluators see of a model's images, and the statistics that metrics use.
 
-Start with `evidence.Evidence`, which every metric gets.
+Start with `evidence.Evidence`, which every metric gets, and with `collect.evaluate_run`, which fills the evidence.
 """
