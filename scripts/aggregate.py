@@ -25,7 +25,7 @@ def main(
         dataset: name of the data set.
         selection: the key `forget_set` of the experiment's configuration.
         results: `metrics.json` of every run, in the order of the table.
-        table: CSV file, see `unlearning.reporting.summary.COLUMNS`.
+        table: CSV file, see `unlearning.reporting.summary.tidy`.
     """
     descriptions = {metric: entry for file in metrics for metric, entry in describe_metrics(file).items()}
     contents = [read_json(path) | {"metrics_sha256": sha256_of_file(path)} for path in results]

@@ -12,7 +12,6 @@ import numpy as np
 from unlearning.data import attribute_table
 from unlearning.data.dataset import Dataset
 from unlearning.io import downloads
-from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.io.files import DISK_ERRORS, link_folder, temporary_folder
 
 DATASET = {
@@ -154,8 +153,8 @@ def _download(raw: Path) -> None:
         raise ValueError(
             f"CelebA could not be had: {error}\nIts licence forbids to pass it on. Download img_align_celeba.zip, "
             f"list_attr_celeba.txt and list_eval_partition.txt ({DATASET['source']}) into a folder celeba/, and "
-            f"name the folder that holds celeba/ as data_source in config.yaml or in {SOURCE_VARIABLE}. For a download "
-            "by torchvision, pip install gdown."
+            f"name the folder that holds celeba/ as data_source in config.yaml or in {downloads.SOURCE_VARIABLE}. For "
+            "a download by torchvision, pip install gdown."
         ) from error
 
 

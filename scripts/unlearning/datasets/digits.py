@@ -1,7 +1,6 @@
 """scikit-learn's handwritten digits: 1,797 real 8×8 images that ship inside the package."""
 
-import shutil
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,8 @@ def fetch(raw: Path, source: str | None) -> None:
     """Copy the file out of the installed scikit-learn; `source` is not needed."""
     # Not sklearn.datasets.load_digits: it takes a second of imports and has no checksum.
     bundled = files("sklearn").joinpath("datasets", "data", "digits.csv.gz")
-    with as_file(bundled) as original, atomic_path(raw / "digits.csv.gz") as temporary:
-        shutil.copyfile(original, temporary)
+    with atomic_path(raw / "digits.csv.gz") as temporary:
+        temporary.write_bytes(bundled.read_bytes())
     verify_files(raw, DATASET["files"])
 
 

@@ -12,7 +12,8 @@ REQUIRED = ("label", "unit", "table", "description")
 def describe_metrics(file: str) -> dict[str, dict]:
     """The literal `METRICS` of one metric file, read without running the file.
 
-    An entry with `by_group` becomes an entry for each group of images.
+    An entry with `by_group` becomes an entry for each group of images. The main table has columns for held-out images
+    only.
 
     Args:
         file: name of a file in `unlearning/metrics`.
@@ -30,17 +31,12 @@ def describe_metrics(file: str) -> dict[str, dict]:
             raise ValueError(f"{path}: METRICS.{metric} lacks {', '.join(sorted(missing))}")
         if entry.get("by_group"):
             for group, words in GROUPS.items():
-                descriptions[f"{metric}_{group}"] = _of_group(entry, group, words)
+                descriptions[f"{metric}_{group}"] = {
+                    "label": f"{entry['label']} {words}",
+                    "unit": entry["unit"],
+                    "table": group.startswith("heldout") and entry["table"],
+                    "description": f"{entry['description']}, {words} images",
+                }
         else:
             descriptions[metric] = entry
     return descriptions
-
-
-def _of_group(entry: dict, group: str, words: str) -> dict:
-    """The entry for one group of images; the main table has columns for held-out images only."""
-    return {
-        "label": f"{entry['label']} {words}",
-        "unit": entry["unit"],
-        "table": group.startswith("heldout") and entry["table"],
-        "description": f"{entry['description']}, {words} images",
-    }

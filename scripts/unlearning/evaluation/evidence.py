@@ -140,22 +140,19 @@ class Evidence:
         Raises:
             ValueError: there is no such need.
         """
-        match need:
-            case "samples":
-                return self.samples is not None
-            case "completions":
-                return bool(self.completions)
-            case "losses":
-                return bool(self.losses)
-            case "trajectory":
-                return bool(self.steps)
-            case "guide":  # a reference has no steps, and a diverged run no features
-                return self.published_features is not None or bool(self.steps)
-            case "drift":
-                return "decoder_drift" in self.record
-            case "cost":
-                return True
-        raise ValueError(f"NEEDS = {need!r}: no evidence has this name; see scripts/unlearning/metrics/__init__.py")
+        needs = {
+            "samples": self.samples is not None,
+            "completions": bool(self.completions),
+            "losses": bool(self.losses),
+            "trajectory": bool(self.steps),
+            # A reference has no steps, and a diverged run no features.
+            "guide": self.published_features is not None or bool(self.steps),
+            "drift": "decoder_drift" in self.record,
+            "cost": True,
+        }
+        if need not in needs:
+            raise ValueError(f"NEEDS = {need!r}: no evidence has this name; see scripts/unlearning/metrics/__init__.py")
+        return needs[need]
 
     def members(self, scores: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n,) of the forget set, out of scores by group, and its labels (n,)."""

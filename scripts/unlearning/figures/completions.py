@@ -164,13 +164,12 @@ def _label(axis: plt.Axes, rows: dict[str, float], columns: np.ndarray, classes:
         classes: Class of each column.
         split: Number of columns of images to retain.
     """
-    axis.spines[:].set_visible(False)
     axis.set_xticks(columns, classes, rotation=90 if _upright(classes) else 0)
     axis.set_yticks(list(rows.values()), rows)
     of_group = dict(zip(HELDOUT_GROUPS, np.split(columns, [split]), strict=True))
     headings = {middles.mean(): GROUPS[group] for group, middles in of_group.items() if len(middles)}
     above = axis.secondary_xaxis("top")
     above.set_xticks(list(headings), headings.values())
-    above.spines[:].set_visible(False)
-    axis.tick_params(length=0)
-    above.tick_params(length=0)
+    for labelled in (axis, above):
+        labelled.spines[:].set_visible(False)
+        labelled.tick_params(length=0)

@@ -1,7 +1,6 @@
 """Forget fraction against the step of unlearning, by both protocols if there are two."""
 
 import matplotlib.pyplot as plt
-import pandas as pd
 
 from unlearning.config.protocol import PUBLISHED_LATENTS
 from unlearning.reporting.captions import render_caption
@@ -32,7 +31,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         for _, run in runs.groupby("seed"):
             axis.plot(run["step"], run["percent"], color=color, lw=0.6, alpha=0.7)
         if published is not None:
-            _draw_published(axis, published[published["method"] == method])
+            counts = published[published["method"] == method].groupby("step")["published_forgotten"].mean()
+            axis.plot(counts.index, 100 / PUBLISHED_LATENTS * counts, color="0.45", lw=0.7, ls=":")
         mean = runs.groupby("step")["percent"].mean()
         axis.plot(mean.index, mean, color=color, lw=1.8)
         axis.axhline(threshold, color="black", lw=0.8, ls="--")
@@ -52,9 +52,3 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         latents=PUBLISHED_LATENTS,
     )
     return figure, caption
-
-
-def _draw_published(axis: plt.Axes, steps: pd.DataFrame) -> None:
-    """Draw the mean share by the as-published protocol as a dotted line."""
-    mean = steps.groupby("step")["published_forgotten"].mean()
-    axis.plot(mean.index, 100 / PUBLISHED_LATENTS * mean, color="0.45", lw=0.7, ls=":")

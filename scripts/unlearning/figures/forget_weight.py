@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from unlearning.config.experiment import REFERENCES, rows_alike_but_for
+from unlearning.config.experiment import rows_alike_but_for
 from unlearning.data.forget_set import GROUPS
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.plotting import colors, line_over_seeds, markers, reference_bands
@@ -67,7 +67,7 @@ def weights_by_sweep(experiment: dict) -> dict[str, dict[str, float]]:
 
 
 def _draw_panel(axis: plt.Axes, results: Results, metric: str, by_sweep: dict[str, dict[str, float]]) -> None:
-    reference_bands(axis, {row: results.values(metric, row)["value"] for row in REFERENCES})
+    reference_bands(axis, results, metric)
     for first, weights in by_sweep.items():
         line_over_seeds(
             axis,

@@ -60,8 +60,7 @@ def _draw_points(axis: plt.Axes, results: Results, cells: pd.DataFrame) -> dict:
         for row, ours, published_error, our_error, fill in points:
             style = {"fmt": markers(results.methods).get(row, "*"), "color": colors(results.methods)[row]}
             style |= {"fillstyle": fill, "ms": 5, "lw": 0.8, "clip_on": False}
-            published = cell["published_value"]
-            handles[row] = axis.errorbar(published, ours, xerr=published_error, yerr=our_error, **style)
+            handles[row] = axis.errorbar(cell["published_value"], ours, xerr=published_error, yerr=our_error, **style)
     return handles
 
 

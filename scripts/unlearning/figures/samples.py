@@ -25,10 +25,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = plt.subplots(len(rows), 1, figsize=(0.42 * COUNT + 1.2, 0.42 * len(rows)))
     for axis, method in zip(axes, rows, strict=True):
         samples = results.samples(method, seed)
-        axis.set_xticks([])
-        axis.set_yticks([])
-        for spine in axis.spines.values():
-            spine.set_visible(False)
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
         name = "original (before)" if method == "original" else method
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
         if len(samples["images"]) == 0:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES
 from unlearning.evaluation.crossings import crossings, published_crossings
 from unlearning.io.files import read_columns, read_json
 from unlearning.reporting.captions import render_caption
@@ -55,9 +54,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     metrics = [metric for metric in METRICS if metric in results.descriptions]
     columns = _columns(results)
     bases = list(dict.fromkeys(cell.base for cells in columns.values() for cell in cells))
-    shape = (len(metrics), len(columns))
     size = (1.9 * len(columns) + 0.8, 1.7 * len(metrics) + 0.6)
-    figure, axes = plt.subplots(*shape, figsize=size, sharex="col", sharey="row", squeeze=False)
+    figure, axes = plt.subplots(len(metrics), len(columns), figsize=size, sharex="col", sharey="row", squeeze=False)
     for column, (key, cells) in zip(axes.T, columns.items(), strict=True):
         for axis, metric in zip(column, metrics, strict=True):
             _draw_panel(axis, results, metric, bases, cells)
@@ -69,8 +67,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
         label = label_with_unit(results.descriptions[metric]).replace(" (", "\n(")
         axis.set_ylabel(label, fontsize="small")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(bases), frameon=False)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(bases), frameon=False)
     return figure, render_caption("sensitivity", results)
 
 
@@ -142,7 +139,7 @@ def _draw_panel(axis: plt.Axes, results: Results, metric: str, bases: list[str],
     axis.set_visible(axis.has_data())
     if metric == "fid_retain":
         axis.set_yscale("log")
-    reference_bands(axis, {row: results.values(metric, row)["value"] for row in REFERENCES})
+    reference_bands(axis, results, metric)
 
 
 def _with_value(runs: pd.DataFrame, metric: str, event: bool) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import itertools
 
 import matplotlib.pyplot as plt
-import pandas as pd
 
 from unlearning.config.experiment import REFERENCES
 from unlearning.reporting.captions import render_caption
@@ -34,12 +33,11 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = plt.subplots(2, sharex=True, figsize=(6.2, max(5.6, 0.23 * entries)))  # the legend needs the height
     for axis, method in itertools.product(axes, results.methods):
         _draw_point(axis, results, method)
-    references = {row: results.values("fid_retain", row)["value"] for row in REFERENCES}
     for axis in axes:
-        reference_bands(axis, references)
+        reference_bands(axis, results, "fid_retain")
         axis.margins(x=0.12)
         use_logarithmic_axes(axis)
-    of_references, of_all = pd.concat(references.values()), results.values("fid_retain")["value"]
+    of_references, of_all = results.values("fid_retain", *REFERENCES)["value"], results.values("fid_retain")["value"]
     limits = (0.9 * of_all.min(), 1.1 * of_references.max()) if len(of_references) else None
     axes[1].set(yscale="linear", ylim=limits)
     axes[1].set_xlabel("time to unlearn for good (s of steps)")

@@ -8,7 +8,7 @@ less.
 import numpy as np
 
 from unlearning.evaluation.evidence import Evidence, Value
-from unlearning.evaluation.statistics import at_most
+from unlearning.evaluation.statistics import BLOCK, at_most
 
 METRICS = {
     "kid_retain": {
@@ -27,7 +27,6 @@ METRICS = {
 }
 NEEDS = "samples"
 MOST = 10_000  # of each set: time and memory grow with its square
-BLOCK = 1000
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from unlearning.io.files import atomic_path
+from unlearning.reporting.results import Results
 from unlearning.reporting.significance import kaplan_meier_median
 
 MARKERS = "osD^vP<>X*h"
@@ -24,16 +25,14 @@ LONGEST_TITLE = 24  # letters of normal size above a small panel
 
 def use_style() -> None:
     """Use seaborn's paper style, write text as text, and make files that are the same for the same data."""
-    sns.set_theme(context="paper", style="ticks", font="DejaVu Sans")
-    plt.rcParams.update(
-        {
-            "figure.constrained_layout.use": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "pdf.fonttype": 42,
-            "svg.hashsalt": "unlearning",
-        }
-    )
+    parameters = {
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "pdf.fonttype": 42,
+        "svg.hashsalt": "unlearning",
+    }
+    sns.set_theme(context="paper", style="ticks", font="DejaVu Sans", rc=parameters)
 
 
 def colors(methods: list[str]) -> dict[str, str]:
@@ -153,12 +152,13 @@ def line_over_seeds(
             axis.plot(place, middle, line.get_marker(), ms=4, mfc="white", mec=line.get_color(), zorder=3)
 
 
-def reference_bands(axis: plt.Axes, values: dict[str, pd.Series]) -> None:
-    """Draw a line at the mean of each reference that has values, and a band over their range."""
+def reference_bands(axis: plt.Axes, results: Results, metric: str) -> None:
+    """Draw a line at the mean of each reference that has values of a metric, and a band over their range."""
     for method, style in (("original", ":"), ("retrain", "-")):
-        if len(values[method]):
-            axis.axhline(values[method].mean(), color=REFERENCE_COLORS[method], ls=style, lw=1, label=method)
-            axis.axhspan(values[method].min(), values[method].max(), color=REFERENCE_COLORS[method], alpha=0.15, lw=0)
+        values, color = results.values(metric, method)["value"], REFERENCE_COLORS[method]
+        if len(values):
+            axis.axhline(values.mean(), color=color, ls=style, lw=1, label=method)
+            axis.axhspan(values.min(), values.max(), color=color, alpha=0.15, lw=0)
 
 
 def use_logarithmic_axes(axis: plt.Axes, multiples: tuple[int, ...] = (1, 2, 5)) -> None:

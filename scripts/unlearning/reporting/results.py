@@ -26,7 +26,7 @@ class Results:
     Attributes:
         experiment: Configuration of the experiment.
         folder: Folder of the experiment's results.
-        metrics: Tidy table of all metrics of all runs, with the columns `summary.COLUMNS`.
+        metrics: Tidy table of all metrics of all runs, see `summary.tidy`.
         judge: Measured accuracy of the judge, the content of its `accuracy.json`.
         guide: The same of the guide, or None if the experiment has no guide.
         forget_set: Content of `forget_set.json`.

@@ -79,12 +79,7 @@ def sign_flip_p(differences: np.ndarray) -> float:
     """
     from scipy.stats import permutation_test
 
-    def mean(sample: np.ndarray, axis: int) -> np.ndarray:
-        return sample.mean(axis=axis)
-
-    result = permutation_test(
-        (differences,), mean, permutation_type="samples", n_resamples=9999, vectorized=True, rng=0
-    )
+    result = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=9999, rng=0)
     return float(result.pvalue)
 
 
@@ -102,6 +97,4 @@ def holm(p: np.ndarray) -> np.ndarray:
     """
     order = np.argsort(p)
     raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(raised, 1)
-    return corrected
+    return np.minimum(raised, 1)[np.argsort(order)]

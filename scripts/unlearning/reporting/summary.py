@@ -8,24 +8,6 @@ from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.significance import kaplan_meier_median
 
-COLUMNS = [
-    "experiment",
-    "method",
-    "seed",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "censored",
-    "normalised",
-    "unit",
-    "status",
-    "last_step",
-    "config_sha256",
-    "commit",
-    "metrics_sha256",
-]
-
 
 def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str]) -> pd.DataFrame:
     """Make a table with one row per experiment, method, seed and metric, in the order of the results.
@@ -36,27 +18,29 @@ def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str])
         classes: Names of the classes. The shares of the classes among samples become metrics `class_share_{name}`.
 
     Returns:
-        A table with `COLUMNS`. `value`, `low` and `high` are NaN where a run does not have the metric.
+        The content of `metrics.csv`. `value`, `low` and `high` are NaN where a run does not have the metric.
     """
     rows = []
     for result in results:
-        of_run = {key: result[key] for key in ("experiment", "method", "seed", "status", "last_step", "metrics_sha256")}
-        of_run["config_sha256"] = result["run"]["config_sha256"]
-        of_run["commit"] = result["run"]["environment"]["commit"]
         values = {metric: result["metrics"][metric] for metric in descriptions} | _class_shares(result, classes)
         for metric, value in values.items():
             rows.append(
                 {
-                    **of_run,
+                    **{key: result[key] for key in ("experiment", "method", "seed")},
                     "metric": metric,
                     **{key: _number(value.get(key)) for key in ("value", "low", "high")},
                     "censored": value.get("censored", False),
                     "unit": descriptions[metric]["unit"] if metric in descriptions else "%",
+                    "status": result["status"],
+                    "last_step": result["last_step"],
+                    "config_sha256": result["run"]["config_sha256"],
+                    "commit": result["run"]["environment"]["commit"],
+                    "metrics_sha256": result["metrics_sha256"],
                 }
             )
     table = pd.DataFrame(rows)
-    table["normalised"] = normalised(table)
-    return table[COLUMNS]
+    table.insert(table.columns.get_loc("unit"), "normalised", normalised(table))
+    return table
 
 
 def _class_shares(result: dict, classes: list[str]) -> dict[str, dict]:
