@@ -1,6 +1,7 @@
 """What must be right in an experiment and no schema can say: whether its parts fit together."""
 
 import csv
+from collections.abc import Iterator
 from inspect import getmembers, isfunction
 
 from unlearning.config.experiment import algorithm_of, published_weights, rows_alike_but_for
@@ -48,21 +49,22 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
     ]
 
 
-def _model(model: dict, dataset: dict) -> list[str]:
+def _model(model: dict, dataset: dict) -> Iterator[str]:
     """The parameters must meet the constraints that the file of the model names; the first failure is told."""
     ((name, parameters),) = model.items()
     functions = {key: value for key, value in getmembers(constraints, isfunction) if not key.startswith("_")}
     for constraint in plugin_constant("models", name, "CONSTRAINTS", ()):
         if constraint not in functions:
-            return [
+            yield (
                 f"model.{name}: scripts/unlearning/models/{name}.py: CONSTRAINTS: {constraint!r} is no function of "
                 f"scripts/unlearning/networks/constraints.py{nearest(constraint, list(functions))}"
-            ]
+            )
+            return
         try:
             functions[constraint](parameters, dataset["image_shape"])
         except ValueError as error:
-            return [f"model.{name}.{error}"]
-    return []
+            yield f"model.{name}.{error}"
+            return
 
 
 def _weights(experiment: dict) -> list[str]:
@@ -75,126 +77,113 @@ def _weights(experiment: dict) -> list[str]:
     ]
 
 
-def _schedule(unlearning: dict) -> list[str]:
+def _schedule(unlearning: dict) -> Iterator[str]:
     """The parts of the schedule of measurements must follow each other, up to the last step."""
     untils = [part["until"] for part in unlearning["measure"]]
     if untils != sorted(set(untils)):
-        return [f"unlearning.measure: 'until' must grow from part to part, but reads {untils}"]
-    if untils[-1] < unlearning["steps"]:
-        return [
+        yield f"unlearning.measure: 'until' must grow from part to part, but reads {untils}"
+    elif untils[-1] < unlearning["steps"]:
+        yield (
             f"unlearning.measure: ends at step {untils[-1]}, before unlearning.steps = {unlearning['steps']}; "
             "add a part, or raise the last 'until'"
-        ]
-    return []
+        )
 
 
 def _family_of(model: str) -> str:
     return "completing" if completes(model) else "generating"
 
 
-def _family(experiment: dict) -> list[str]:
+def _family(experiment: dict) -> Iterator[str]:
     """Rows of `methods` and the selection must suit the family of the model."""
-    problems, (model,) = [], experiment["model"]
+    (model,) = experiment["model"]
     family = _family_of(model)
     if family == "completing" and "attribute" in experiment["forget_set"]:
-        problems.append(f"forget_set.attribute: completions by {model} are judged by classes; name classes instead")
+        yield f"forget_set.attribute: completions by {model} are judged by classes; name classes instead"
     for row in experiment["methods"]:
         suits = plugin_constant("methods", algorithm_of(experiment, row), "MODELS", family)
         if suits != family:
-            problems.append(f"methods.{row}: is for {suits} models, but {model} is a {family} one; remove the row")
-    return problems
+            yield f"methods.{row}: is for {suits} models, but {model} is a {family} one; remove the row"
 
 
-def _optimizers(experiment: dict) -> list[str]:
+def _optimizers(experiment: dict) -> Iterator[str]:
     """The settings of AdamW must be there exactly where a row needs them."""
     shared = experiment["unlearning"]
-    optimizers = {
-        row: settings.get("optimizer", shared["optimizer"]) for row, settings in experiment["methods"].items()
-    }
-    rows = [row for row, optimizer in optimizers.items() if optimizer == "adamw"]
+    rows = [row for row, settings in experiment["methods"].items() if (shared | settings)["optimizer"] == "adamw"]
     if rows and "adamw" not in shared:
-        return [f"unlearning.adamw: missing; the row {rows[0]!r} has the optimiser 'adamw'"]
+        yield f"unlearning.adamw: missing; the row {rows[0]!r} has the optimiser 'adamw'"
     if "adamw" in shared and not rows:
-        return ["unlearning.adamw: no row has the optimiser 'adamw'; set it, or leave this out"]
-    return []
+        yield "unlearning.adamw: no row has the optimiser 'adamw'; set it, or leave this out"
 
 
-def _rows(experiment: dict) -> list[str]:
+def _rows(experiment: dict) -> Iterator[str]:
     """Each row of `methods` must find the classes that it needs, and the proxy that it names."""
-    problems, in_part = [], {"seed", "indices"} & set(experiment["forget_set"])
+    in_part = {"seed", "indices"} & set(experiment["forget_set"])
     for row, settings in experiment["methods"].items():
         if in_part and plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False):
-            problems.append(
+            yield (
                 f"methods.{row}: draws samples to the classes that are not to be forgotten, but 'forget_set' names no "
                 "class to be forgotten as a whole; remove the row, or forget 'classes' or an 'attribute' without "
                 "'fraction' and 'samples'"
             )
         proxy = settings.get("retain_images")
         if proxy and proxy not in experiment.get("proxies", {}):
-            problems.append(f"methods.{row}.retain_images = {proxy!r}: not an entry of 'proxies'; add it there")
-    return problems
+            yield f"methods.{row}.retain_images = {proxy!r}: not an entry of 'proxies'; add it there"
 
 
-def _guide(experiment: dict) -> list[str]:
+def _guide(experiment: dict) -> Iterator[str]:
     """Losses with a classifier, and metrics with one, need a classifier that is not the judge."""
     (model,) = experiment["model"]
-    if completes(model) and "guide" in experiment:
-        return [f"guide: looks at samples, which {model} does not make; leave this out"]
     if completes(model):
-        return []
+        if "guide" in experiment:
+            yield f"guide: looks at samples, which {model} does not make; leave this out"
+        return
     if "guide" in experiment:
         judge, guide = (
             (settings["seed"], settings["hidden_units"], settings.get("convolutions", []))
             for settings in (experiment["judge"], experiment["guide"])
         )
-        if judge != guide:
-            return []
-        return [
-            f"guide.seed = {experiment['guide']['seed']}: is that of 'judge', whose layers it has too, so that both "
-            "start from the same weights: a loss must not hold the classifier that judges its results; set another seed"
-        ]
+        if judge == guide:
+            yield (
+                f"guide.seed = {experiment['guide']['seed']}: is that of 'judge', whose layers it has too, so that "
+                "both start from the same weights: a loss must not hold the classifier that judges its results; set "
+                "another seed"
+            )
+        return
     cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"
-    problems = [
-        f"methods.{row}: has a classifier in its loss, which must not be the judge; {cure}"
-        for row in experiment["methods"]
-        if plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False)
-    ]
-    problems += [
-        f"evaluation.metrics: {metric!r} needs a classifier of its own; {cure}"
-        for metric in experiment["evaluation"]["metrics"]
-        if plugin_constant("metrics", metric, "NEEDS") == "guide"
-    ]
-    return problems
+    for row in experiment["methods"]:
+        if plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False):
+            yield f"methods.{row}: has a classifier in its loss, which must not be the judge; {cure}"
+    for metric in experiment["evaluation"]["metrics"]:
+        if plugin_constant("metrics", metric, "NEEDS") == "guide":
+            yield f"evaluation.metrics: {metric!r} needs a classifier of its own; {cure}"
 
 
-def _metrics(experiment: dict) -> list[str]:
+def _metrics(experiment: dict) -> Iterator[str]:
     """Each metric must suit the family of the model, and find the settings that it needs."""
-    problems, evaluation, (model,) = [], experiment["evaluation"], experiment["model"]
+    evaluation, (model,) = experiment["evaluation"], experiment["model"]
     unsuited = ("samples", "guide") if completes(model) else ("completions",)
     for metric in evaluation["metrics"]:
         if plugin_constant("metrics", metric, "NEEDS") in unsuited:
-            problems.append(
+            yield (
                 f"evaluation.metrics: {metric!r} is computed from {unsuited[0]}, which {model} does not make; remove it"
             )
         for key in plugin_constant("metrics", metric, "SETTINGS", ()):
             if key not in evaluation:
-                problems.append(f"evaluation.{key}: missing; {metric!r} needs it")
-    return problems
+                yield f"evaluation.{key}: missing; {metric!r} needs it"
 
 
-def _unread_settings(experiment: dict) -> list[str]:
+def _unread_settings(experiment: dict) -> Iterator[str]:
     """A setting that only metrics and figures read must be read by one of them."""
-    problems, evaluation = [], experiment["evaluation"]
+    evaluation = experiment["evaluation"]
     read = {f"evaluation.{key}" for metric in evaluation["metrics"] for key in _settings_read(metric)}
-    read |= {key for figure in experiment["figures"] for key in _needs(figure)}
+    read |= {key for figure in experiment["figures"] for key in plugin_constant("figures", figure, "NEEDS", ())}
     for key in READ_BY_PLUGINS:
         if key in evaluation and f"evaluation.{key}" not in read:
             readers = [repr(metric) for metric in plugin_names("metrics") if key in _settings_read(metric)]
-            problems.append(
+            yield (
                 f"evaluation.{key} = {evaluation[key]!r}: no metric or figure has a use for it; leave it out, or add "
                 f"{' or '.join(readers)} to 'metrics'"
             )
-    return problems
 
 
 def _settings_read(metric: str) -> list[str]:
@@ -202,33 +191,35 @@ def _settings_read(metric: str) -> list[str]:
     return [key for name in ("SETTINGS", "OPTIONAL_SETTINGS") for key in plugin_constant("metrics", metric, name, ())]
 
 
-def _figures(experiment: dict) -> list[str]:
+def _figures(experiment: dict) -> Iterator[str]:
     """Each figure must suit the family of the model, and find what it shows."""
-    problems, (model,) = [], experiment["model"]
+    (model,) = experiment["model"]
     family = _family_of(model)
     for figure in experiment["figures"]:
         suits = plugin_constant("figures", figure, "MODELS", family)
         if suits != family:
-            problems.append(f"figures: {figure!r} is for {suits} models, but {model} is a {family} one; remove it")
+            yield f"figures: {figure!r} is for {suits} models, but {model} is a {family} one; remove it"
             continue
-        for problem in violations(experiment, _schema_of(_needs(figure))):
-            problems.append(f"{problem}, or remove {figure!r} from 'figures', which needs it")
+        for problem in violations(experiment, _schema_of(plugin_constant("figures", figure, "NEEDS") or {})):
+            yield f"{problem}, or remove {figure!r} from 'figures', which needs it"
         swept = plugin_constant("figures", figure, "SWEPT")
         if swept and not rows_alike_but_for(experiment, swept):
-            problems.append(
+            yield (
                 f"figures: {figure!r} needs rows under 'methods' that differ in {' or '.join(swept)} and are otherwise "
                 "alike; add some (see `algorithm`), or remove it"
             )
-    return problems
-
-
-def _needs(figure: str) -> dict:
-    """Keys of an experiment that a figure cannot be drawn without, each with the JSON schema of its value."""
-    return plugin_constant("figures", figure, "NEEDS") or {}
 
 
 def _schema_of(needs: dict) -> dict:
-    """The JSON schema of an experiment that has all keys of `needs`, such as `{"evaluation.threshold": {}}`."""
+    """The JSON schema of an experiment that has all keys of `needs`.
+
+    Args:
+        needs: keys that a figure cannot be drawn without, each with the JSON schema of its value, such as
+            `{"evaluation.threshold": {}}`.
+
+    Returns:
+        The schema.
+    """
     schema = {}
     for path, schema_of_value in needs.items():
         place = schema
@@ -239,12 +230,11 @@ def _schema_of(needs: dict) -> dict:
     return schema
 
 
-def _published(experiment: dict) -> list[str]:
+def _published(experiment: dict) -> Iterator[str]:
     """The published numbers must be of this data set."""
     if "published" not in experiment:
-        return []
+        return
     table, dataset = experiment["published"]["table"], experiment["dataset"]
     with (ROOT / "published" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        if any(row["dataset"] == dataset for row in csv.DictReader(file)):
-            return []
-    return [f"published.table = {table!r}: has no numbers of the data set {dataset!r}; leave 'published' out"]
+        if all(row["dataset"] != dataset for row in csv.DictReader(file)):
+            yield f"published.table = {table!r}: has no numbers of the data set {dataset!r}; leave 'published' out"

@@ -1,6 +1,7 @@
 """Whether there are enough images for the judge and for each metric."""
 
 import math
+from collections.abc import Iterator
 
 from unlearning.config.experiment import uses_inception
 from unlearning.config.selection import check_selection, group_sizes
@@ -10,28 +11,27 @@ from unlearning.io.inception_weights import FEATURES
 from unlearning.plugins.describe import completes, plugin_constant
 
 
-def check_judge(experiment: dict, dataset: dict) -> list[str]:
+def check_judge(experiment: dict, dataset: dict) -> Iterator[str]:
     """Problems of what the judge learns from: it needs two classes to tell apart, and images to be tested on.
 
     Args:
         experiment: its configuration.
         dataset: the description of its data set.
 
-    Returns:
+    Yields:
         One line for each problem.
     """
-    problems, classes = [], class_names(experiment["forget_set"], dataset)
+    classes = class_names(experiment["forget_set"], dataset)
     if len(classes) < 2:
-        problems.append(
+        yield (
             f"forget_set = {experiment['forget_set']!r}: {dataset['name']} has the one class {classes[0]!r}, and the "
             "judge must tell at least two apart; forget an attribute, or give the data set more classes"
         )
     if not sum(dataset["heldout_images"]):
-        problems.append(
+        yield (
             f"dataset = {dataset['name']!r}: has no held-out images, on which the judge is tested; hold some out, and "
             f"state how many as 'heldout_images' in scripts/unlearning/datasets/{dataset['name']}.py"
         )
-    return problems
 
 
 def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
@@ -60,23 +60,22 @@ def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
     return problems
 
 
-def _more_images_than_features(metric: str, experiment: dict, sizes: dict[str, int]) -> list[str]:
+def _more_images_than_features(metric: str, experiment: dict, sizes: dict[str, int]) -> Iterator[str]:
     """Problems of a metric that estimates a covariance matrix: of as few images as features, the matrix is singular."""
     requirement = plugin_constant("metrics", metric, "MORE_IMAGES_THAN_FEATURES")
     if not requirement or requirement["classifier"] not in experiment:
-        return []
+        return
     classifier, instead = requirement["classifier"], requirement["instead"]
     features = experiment[classifier]["hidden_units"][-1]
     cure = f"make the last of {classifier}.hidden_units smaller"
     if uses_inception(experiment):
         features, cure = FEATURES, "set 'features: judge'"
-    problems, need = [], f"{metric!r}, a Fréchet distance on {features} features, needs more than"
+    need = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
     if sizes["samples"] <= features:
-        problems.append(f"evaluation.samples = {sizes['samples']}: {need} that; raise it, {cure}, or {instead}")
+        yield f"evaluation.samples = {sizes['samples']}: {need} that; raise it, {cure}, or {instead}"
     for group in requirement["groups"]:
         count, bound, name = sizes.get(group, math.inf), "", GROUPS.get(group, group)
         if group == "retain" and group not in sizes:  # how many is not known yet, but at least one image is forgotten
             count, bound = sizes["training"] - 1, "at most "
         if count <= features:
-            problems.append(f"evaluation.metrics: {need} the {bound}{count} {name} images; {cure}, or {instead}")
-    return problems
+            yield f"evaluation.metrics: {need} the {bound}{count} {name} images; {cure}, or {instead}"
