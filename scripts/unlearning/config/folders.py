@@ -20,8 +20,7 @@ def check_folders(settings: dict, root: Path) -> list[str]:
     problems = []
     folders = {key: Path(settings[key]).resolve() for key in ("results", "data")}
     for key, folder in folders.items():
-        forbidden = sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key])))
-        if forbidden:
+        if forbidden := sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key]))):
             problems.append(f"{key} = {settings[key]!r}: must not contain {' '.join(map(repr, forbidden))}")
         elif root.is_relative_to(folder):
             problems.append(f"{key} = {settings[key]!r}: is or contains the repository; name a folder of its own")

@@ -39,8 +39,7 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     schema["properties"]["experiments"]["items"]["enum"] = sorted(
         file.stem for file in (root / "configs").glob("*.yaml") if re.fullmatch("[a-z0-9][a-z0-9_-]*", file.stem)
     )
-    _refuse("config.yaml", violations(settings, schema))
-    _refuse("config.yaml", check_folders(settings, root))
+    _refuse("config.yaml", violations(settings, schema) or check_folders(settings, root))
     return settings | {key: os.path.normpath(settings[key]) for key in ("results", "data")}
 
 
@@ -59,8 +58,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     """
     file = f"configs/{name}.yaml"
     experiment = read_yaml(file, root)
-    _refuse(file, _renamed_keys(experiment))
-    _refuse(file, violations(experiment, _with_rows(experiment_schema(root), experiment)))
+    _refuse(file, _renamed_keys(experiment) or violations(experiment, _with_rows(experiment_schema(root), experiment)))
     try:
         dataset = describe_dataset(experiment["dataset"])
     except ValueError as error:
@@ -127,15 +125,11 @@ def _with_rows(schema: dict, experiment: dict) -> dict:
     methods = schema["properties"]["methods"]
     algorithms = dict(methods["properties"])
     for name, row in _rows(experiment).items():
-        if "algorithm" not in row or not isinstance(name, str):
-            continue
-        algorithm = row["algorithm"]
-        if isinstance(algorithm, str) and algorithm in algorithms:
-            entry = copy.deepcopy(algorithms[algorithm])
-        else:
-            entry = {"type": "object", "properties": {}}
-        entry["properties"]["algorithm"] = {"enum": [name] if name in algorithms else list(algorithms)}
-        methods["properties"][name] = entry
+        if "algorithm" in row and isinstance(name, str):
+            no_algorithm = {"type": "object", "properties": {}}
+            entry = copy.deepcopy(algorithms.get(str(row["algorithm"]), no_algorithm))
+            entry["properties"]["algorithm"] = {"enum": [name] if name in algorithms else list(algorithms)}
+            methods["properties"][name] = entry
     methods["propertyNames"] = {"pattern": f"^(?!({'|'.join(REFERENCES)})$)[a-z][a-z0-9_]*$"}
     return schema
 

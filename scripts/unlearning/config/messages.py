@@ -68,9 +68,15 @@ def _explain(error: ValidationError) -> list[str]:
     place = f"{path} = {error.instance!r}"
     match error.validator:
         case "additionalProperties":
-            return _unknown_keys(error, path)
+            allowed = sorted(error.schema["properties"])
+            return [
+                f"{_join(path, key)} = {value!r}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}"
+                for key, value in error.instance.items()
+                if key not in allowed
+            ]
         case "required":
-            return [_missing_key(error, path)]
+            key = re.match(r"'(.*)' is a required", error.message).group(1)
+            return [f"{_join(path, key)}: missing; add it{_description(error.schema['properties'].get(key, {}))}"]
         case "anyOf":  # a mapping or null: what is wrong in the mapping
             inside = [part for part in error.context if part.validator != "type" or part.path]
             lines = [line for part in inside for line in _explain(part)]
@@ -88,25 +94,9 @@ def _explain(error: ValidationError) -> list[str]:
 def _limit(error: ValidationError) -> object:
     """The value in the schema that a content violates, in words."""
     limit = error.validator_value
-    if error.validator == "type" and isinstance(limit, list):
-        return " or ".join(limit)
-    if error.validator == "contains" and "enum" in limit:
-        return " or ".join(limit["enum"])
-    return limit
-
-
-def _unknown_keys(error: ValidationError, path: str) -> list[str]:
-    allowed = sorted(error.schema["properties"])
-    return [
-        f"{_join(path, key)} = {value!r}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}"
-        for key, value in error.instance.items()
-        if key not in allowed
-    ]
-
-
-def _missing_key(error: ValidationError, path: str) -> str:
-    key = re.match(r"'(.*)' is a required", error.message).group(1)
-    return f"{_join(path, key)}: missing; add it{_description(error.schema['properties'].get(key, {}))}"
+    if error.validator == "contains":
+        limit = limit.get("enum", limit)
+    return " or ".join(limit) if isinstance(limit, list) else limit
 
 
 def _description(schema: dict) -> str:

@@ -20,6 +20,7 @@ SECONDS_PER_SIMILARITY = 3e-7  # of completed and true image, and pixel, on one 
 COMPLETED_AT_ONCE = 64  # images in the time of one step of training
 DECODED_AT_ONCE = 32  # picture files, likewise
 STEPS_PER_UNLEARNING_STEP = 10  # up to five gradients, and the measurements in between
+TRAINED = {"train": ("training",), "train_classifier": ("judge", "guide")}  # rules, and the keys with their settings
 CLIP_MIB = 5000  # weights of a ViT-H, read and in place
 
 
@@ -80,18 +81,12 @@ def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
     images = sum(dataset["train_images"])
     if rule == "prepare_dataset":
         return images / DECODED_AT_ONCE
-    if rule == "train":
-        return _training_steps(experiment["training"], images)
-    if rule == "train_classifier":
-        classifiers = [experiment[name] for name in ("judge", "guide") if name in experiment]
-        return max(_training_steps(settings, images) for settings in classifiers)
+    if rule in TRAINED:
+        trainings = [experiment[key] for key in TRAINED[rule] if key in experiment]
+        return max(settings["epochs"] * images / settings["batch_size"] for settings in trainings)
     if rule == "unlearn":
         return STEPS_PER_UNLEARNING_STEP * experiment["unlearning"]["steps"]
     return 0
-
-
-def _training_steps(settings: dict, images: int) -> float:
-    return settings["epochs"] * images / settings["batch_size"]
 
 
 def _reference_seconds(experiment: dict, dataset: dict) -> float:

@@ -32,14 +32,13 @@ def check_selection(selection: dict, dataset: dict) -> list[str]:
     if problem := _check_retained(selection, dataset):
         return [f"forget_set.retain_classes = {selection['retain_classes']!r}: {problem}"]
     if "indices" in selection:
-        check = _check_indices
+        problem = _check_indices(selection, dataset)
     elif len({"fraction", "samples"} & set(selection)) != ("seed" in selection):
         return [f"forget_set = {selection!r}: 'seed' goes with one of 'fraction' and 'samples'"]
     elif "attribute" in selection:
-        check = _check_attribute
+        problem = _check_attribute(selection, dataset)
     else:
-        check = _check_classes
-    problem = check(selection, dataset)
+        problem = _check_classes(selection, dataset)
     return [problem] if problem else []
 
 
@@ -48,13 +47,12 @@ def _check_retained(selection: dict, dataset: dict) -> str | None:
         return None
     if not isinstance(selection.get("classes"), list):
         return "goes with 'classes', a list of the classes to forget"
-    names = dataset["classes"]
     for name in map(str, selection["retain_classes"]):
-        if name not in names:
+        if name not in dataset["classes"]:
             return f"{name!r} is {_unknown_class(name, dataset)}"
         if name in map(str, selection["classes"]):
             return f"{name!r} is to be forgotten; name other classes"
-    images = sum(dataset["train_images"][number] for number in class_numbers(selection["retain_classes"], names))
+    images = _training_images(selection["retain_classes"], dataset)
     if not retained_size(selection, images):
         return f"none of their {images} training images would be retained; name others, or raise 'retain_fraction'"
     return None
@@ -81,18 +79,15 @@ def _check_attribute(selection: dict, dataset: dict) -> str | None:
 
 
 def _check_classes(selection: dict, dataset: dict) -> str | None:
-    classes, names = selection["classes"], dataset["classes"]
+    classes = selection["classes"]
     if classes == "all":
         if "seed" not in selection:
             return "forget_set.classes = 'all': the retain set would be empty; add 'fraction' or 'samples', and 'seed'"
     elif isinstance(classes, str):
         return f"forget_set.classes = {classes!r}: must be a list of class names, or 'all'"
-    else:
-        for name in classes:
-            if str(name) not in names:
-                return f"forget_set.classes = {name!r}: {_unknown_class(name, dataset)}"
-    pool = sum(dataset["train_images"][number] for number in class_numbers(classes, names))
-    return _check_size(selection, pool, sum(dataset["train_images"]))
+    elif unknown := [name for name in classes if str(name) not in dataset["classes"]]:
+        return f"forget_set.classes = {unknown[0]!r}: {_unknown_class(unknown[0], dataset)}"
+    return _check_size(selection, _training_images(classes, dataset), sum(dataset["train_images"]))
 
 
 def _check_size(selection: dict, pool: int, total: int) -> str | None:
@@ -179,8 +174,7 @@ def check_proxies(experiment: dict) -> list[str]:
             key = f"proxies.{name}.classes"
             problems += _check_proxy_classes(key, proxy["classes"], experiment["forget_set"], dataset)
         else:
-            place = f"proxies.{name}.dataset = {proxy['dataset']!r}"
-            problems += _check_proxy_dataset(place, proxy["dataset"], dataset)
+            problems += _check_proxy_dataset(f"proxies.{name}.dataset", proxy["dataset"], dataset)
     return problems
 
 
@@ -197,35 +191,35 @@ def _check_proxy_classes(key: str, classes: list, selection: dict, dataset: dict
             yield f"{key} = {name!r}: {_unknown_class(name, dataset)}"
         elif name in map(str, selection["classes"]):
             yield f"{key} = {name!r}: is to be forgotten; name other classes"
-        elif name in map(str, selection["retain_classes"]) and not _leaves_images_to_proxies(selection, dataset):
-            yield (
-                f"{key} = {name!r}: all its images are in the retain set; name other classes, or leave some of them to "
-                "the proxy by forget_set.retain_fraction"
-            )
+        elif name in map(str, selection["retain_classes"]):
+            pool = _training_images(selection["retain_classes"], dataset)
+            if retained_size(selection, pool) == pool:
+                yield (
+                    f"{key} = {name!r}: all its images are in the retain set; name other classes, or leave some of "
+                    "them to the proxy by forget_set.retain_fraction"
+                )
 
 
-def _check_proxy_dataset(place: str, name: str, dataset: dict) -> Iterator[str]:
-    """Problems of a proxy that is the data set `name`, for an experiment on `dataset`."""
+def _check_proxy_dataset(key: str, name: str, dataset: dict) -> Iterator[str]:
+    """Problems of a proxy that is the data set `name`, which stands at `key`, for an experiment on `dataset`."""
     if name == dataset["name"]:
-        yield f"{place}: holds what is to be forgotten; name classes of it, or another data set"
+        yield f"{key} = {name!r}: holds what is to be forgotten; name classes of it, or another data set"
         return
     try:
         shape = describe_dataset(name)["image_shape"]
     except ValueError as error:
-        yield f"{place}: {error}"
+        yield f"{key} = {name!r}: {error}"
         return
     if shape != dataset["image_shape"]:
         yield (
-            f"{place}: its images are {shape} (channels, height, width), those of {dataset['name']} "
+            f"{key} = {name!r}: its images are {shape} (channels, height, width), those of {dataset['name']} "
             f"{dataset['image_shape']}; name a data set of the same shape"
         )
 
 
-def _leaves_images_to_proxies(selection: dict, dataset: dict) -> bool:
-    """Whether `retain_fraction` leaves some images of the classes to retain out of the retain set."""
-    retained = class_numbers(selection["retain_classes"], dataset["classes"])
-    pool = sum(dataset["train_images"][number] for number in retained)
-    return retained_size(selection, pool) < pool
+def _training_images(classes: list | str, dataset: dict) -> int:
+    """How many training images some classes have together."""
+    return sum(dataset["train_images"][number] for number in class_numbers(classes, dataset["classes"]))
 
 
 def check_runs(experiment: dict, classes: list[str]) -> list[str]:
@@ -241,8 +235,8 @@ def check_runs(experiment: dict, classes: list[str]) -> list[str]:
     return [
         f"{place}.{key} = {run!r}: there are only {len(classes)} classes, numbered from 0"
         for place, section in _sections(experiment).items()
-        for key, run in section.items()
-        if _is_run(run) and run["start"] + run["count"] > len(classes)
+        for key, run in _runs(section).items()
+        if run["start"] + run["count"] > len(classes)
     ]
 
 
@@ -262,12 +256,11 @@ def with_runs_named(experiment: dict, classes: list[str]) -> dict:
     """
     experiment = copy.deepcopy(experiment)
     for section in _sections(experiment).values():
-        for key, run in section.items():
-            if _is_run(run):
-                order = np.arange(len(classes))
-                if "seed" in run:
-                    order = np.random.default_rng(run["seed"]).permutation(order)
-                section[key] = [classes[number] for number in sorted(order[run["start"] : run["start"] + run["count"]])]
+        for key, run in _runs(section).items():
+            order = np.arange(len(classes))
+            if "seed" in run:
+                order = np.random.default_rng(run["seed"]).permutation(order)
+            section[key] = [classes[number] for number in sorted(order[run["start"] : run["start"] + run["count"]])]
     return experiment
 
 
@@ -277,8 +270,8 @@ def _sections(experiment: dict) -> dict[str, dict]:
     return {"forget_set": experiment["forget_set"], **proxies}
 
 
-def _is_run(value: object) -> bool:
-    return isinstance(value, dict) and "start" in value
+def _runs(section: dict) -> dict[str, dict]:
+    return {key: value for key, value in section.items() if isinstance(value, dict) and "start" in value}
 
 
 def _unknown_class(name: str, dataset: dict) -> str:
