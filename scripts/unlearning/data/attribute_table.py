@@ -47,7 +47,6 @@ from unlearning.data import decoding
 from unlearning.data.dataset import Dataset
 from unlearning.io import downloads
 from unlearning.io.checksums import difference
-from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.io.files import link_folder
 
 TABLE = "attributes.csv"
@@ -68,7 +67,7 @@ def fetch(raw: Path, description: dict, source: str | None) -> None:
     if not source or not (Path(source) / name / subfolder).is_dir():
         raise ValueError(
             f"data set {name}: name the folder that holds {name}/{subfolder}/ as data_source in "
-            f"config.yaml, or in the environment variable {SOURCE_VARIABLE}; now it is {source!r}"
+            f"config.yaml, or in the environment variable {downloads.SOURCE_VARIABLE}; now it is {source!r}"
         )
     table = Path(source) / name / TABLE
     if table.is_file() and (problem := difference(table, description["files"][TABLE])):
@@ -94,7 +93,7 @@ def state(description: dict, source: str | None, raw: Path) -> list:
     subfolder = description["pictures"]["folder"]
     for folder in (*([Path(source) / description["name"] / subfolder] if source else []), raw / subfolder):
         if folder.is_dir():
-            return decoding.file_states(folder, sorted(name for name in _files(folder) if not _is_hidden(name)))
+            return decoding.file_states(folder, sorted(_files(folder)))
     return []
 
 
@@ -112,7 +111,11 @@ def read(raw: Path, description: dict) -> Dataset:
         ValueError: the table is not as described.
     """
     table = raw / TABLE
-    header, *lines = _lines(table) or [[]]
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{table}: cannot be read as CSV in UTF-8 ({error}); save it so") from None
     columns = ["image", "split", *description["attributes"]]
     if header != columns:
         raise ValueError(f"{table}: its columns are {', '.join(header) or 'none'}, but must be {', '.join(columns)}")
@@ -133,14 +136,6 @@ def read(raw: Path, description: dict) -> Dataset:
         attributes=np.array([row[2:] for row in rows.values()], dtype=np.uint8),
         table=TABLE,
     )
-
-
-def _lines(table: Path) -> list[list[str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{table}: cannot be read as CSV in UTF-8 ({error}); save it so") from None
 
 
 def assemble(
@@ -169,15 +164,14 @@ def assemble(
     if rows > 1:
         raise ValueError(f"{raw / table}: {name} stands in {rows} rows; leave one")
     files = _files(folder)
-    if extra := sorted(name for name in files - set(names) if not _is_hidden(name)):
+    if extra := sorted(files - set(names)):
         raise ValueError(
             f"{raw / table}: has no row for {len(extra)} of {len(files)} files in {folder}, such as {extra[0]}; "
             "add rows, or take the files out of the data source"
         )
     order = np.argsort(~train, kind="stable")
-    images, readable = decoding.decode_all(
-        folder, [names[row] for row in order], description, raw.parent / decoding.CHUNKS
-    )
+    ordered_names = [names[row] for row in order]
+    images, readable = decoding.decode_all(folder, ordered_names, description, raw.parent / decoding.CHUNKS)
     order = order[readable]
     return Dataset(
         images=images,
@@ -190,8 +184,6 @@ def assemble(
 
 
 def _files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-
-
-def _is_hidden(name: str) -> bool:
-    return Path(name).name.startswith(".")
+    """The paths of all files in a folder that are not hidden, relative to the folder."""
+    files = (path for path in folder.rglob("*") if not path.is_dir() and not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix() for path in files}

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from unlearning.data import class_listing, decoding
-from unlearning.data.class_listing import SPLITS
 from unlearning.data.dataset import Dataset
 from unlearning.io.files import link_file, temporary_folder
 
@@ -33,7 +32,7 @@ def fetch(raw: Path, description: dict, source: str | None) -> None:
         source: folder with the user's data sets.
     """
     folder = class_listing.find(description, source)
-    for split in SPLITS:
+    for split in class_listing.SPLITS:
         with temporary_folder(raw / f".{split}.tmp") as temporary:
             for name in class_listing.class_names(folder):
                 (temporary / name).mkdir()
@@ -54,7 +53,7 @@ def read(raw: Path, description: dict) -> Dataset:
         The data set, without attributes.
     """
     classes, names, labels, train = class_listing.class_names(raw), [], [], []
-    for split in SPLITS:
+    for split in class_listing.SPLITS:
         for number, name in enumerate(classes):
             pictures = class_listing.first(raw / split / name, description["images_per_class"][split])
             names += [f"{split}/{name}/{picture}" for picture in pictures]

@@ -33,8 +33,7 @@ def complete(description: dict, source: str | None) -> dict:
     folder = find(description, source)
     classes, counts = class_names(folder), {}
     for split, key in SPLITS.items():
-        limit = description["images_per_class"][split]
-        counts[key] = [count(folder / split / name, limit) for name in classes]
+        counts[key] = [count(folder / split / name, description["images_per_class"][split]) for name in classes]
     return {**description, "classes": classes, **counts}
 
 

@@ -156,10 +156,7 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
         left, top = round((picture.width - size[0]) / 2), round((picture.height - size[1]) / 2)
         if min(left, top) < 0:
             raise ValueError(f"is {picture.width}×{picture.height} pixels, smaller than the crop")
-        part = picture.crop((left, top, left + size[0], top + size[1]))
-        mode = "L" if channels == 1 else "RGB"
-        if part.mode != mode:
-            part = part.convert(mode)
+        part = picture.crop((left, top, left + size[0], top + size[1])).convert("L" if channels == 1 else "RGB")
         pixels = np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 

@@ -108,8 +108,7 @@ def select(selection: dict, labels: np.ndarray, train: np.ndarray, classes: list
     training, heldout = np.flatnonzero(train), np.flatnonzero(~train)
     forget, numbers = _forget(selection, labels, training, classes)
     rest = np.setdiff1d(training, forget)
-    all_classes = len(numbers) == len(classes)
-    heldout_forget = heldout[:0] if all_classes else heldout[np.isin(labels[heldout], numbers)]
+    heldout_forget = heldout[np.isin(labels[heldout], numbers)] if len(numbers) < len(classes) else heldout[:0]
     retain, heldout_retain = rest, np.setdiff1d(heldout, heldout_forget)
     if "retain_classes" in selection:
         numbers = class_numbers(selection["retain_classes"], classes)

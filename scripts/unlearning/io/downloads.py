@@ -14,38 +14,34 @@ PATIENCE = 60  # seconds to wait for the next byte from a mirror
 def fetch(raw: Path, description: dict, mirrors: list[str]) -> None:
     """Put the original files into `raw`; a file that is there with its checksum is not fetched again.
 
+    `_fetch_file` raises a ValueError where no mirror has a file; it says what is wrong at each mirror.
+
     Args:
         raw: folder for the files.
         description: the data set's `DATASET`.
         mirrors: URLs or paths of folders with the files; they are tried in this order.
-
-    Raises:
-        ValueError: no mirror has a file with the published checksum. The message says what is wrong at each mirror.
     """
     for name, checksum in description["files"].items():
         if not is_whole(raw / name, checksum):
-            origins = [f"{mirror.rstrip('/')}/{name}" for mirror in mirrors]
-            failures = _fetch_file(raw / name, checksum, origins)
-            if len(failures) == len(origins):
-                cure = _cure(description, name, mirrors)
-                raise ValueError("\n".join([f"{description['name']}: {name} could not be had:", *failures, cure]))
+            _fetch_file(raw, name, description, mirrors)
 
 
-def _fetch_file(path: Path, checksum: str, origins: list[str]) -> list[str]:
-    """Fetch a file from the first origin that has it; returns a line for each origin before that one."""
+def _fetch_file(raw: Path, name: str, description: dict, mirrors: list[str]) -> None:
+    """Fetch one file from the first mirror that has it, as `fetch` does."""
     failures = []
-    for origin in origins:
+    for origin in [f"{mirror.rstrip('/')}/{name}" for mirror in mirrors]:
         try:
-            with atomic_path(path) as temporary:
+            with atomic_path(raw / name) as temporary:
                 _get(origin, temporary)
-                if problem := difference(temporary, checksum):
+                if problem := difference(temporary, description["files"][name]):
                     raise ValueError(problem)
-            break
+            return
         except (ValueError, OSError, RuntimeError) as error:
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
             failures.append(f"  {origin}: {getattr(error, 'strerror', None) or error}")
-    return failures
+    cure = _cure(description, name, mirrors)
+    raise ValueError("\n".join([f"{description['name']}: {name} could not be had:", *failures, cure]))
 
 
 def _cure(description: dict, name: str, mirrors: list[str]) -> str:
