@@ -17,6 +17,7 @@ from unlearning.config.workflow import (
     load_configuration,
     prepare_process,
     prepare_run,
+    request_of_job,
     state_of_source,
 )
 from unlearning.evaluation.description import describe_metrics
@@ -40,6 +41,11 @@ checked(prepare_process, workflow, SETTINGS, EXPERIMENTS)
 
 onstart:
     checked(prepare_run, workflow, SETTINGS, EXPERIMENTS)
+
+
+def basis(rule):
+    """A function of the wildcards: what the configuration asks of a job, see `unlearning.runtime.basis`."""
+    return lambda wildcards: checked(request_of_job, workflow, rule, wildcards)
 
 
 def setting(*keys):

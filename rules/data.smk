@@ -8,6 +8,8 @@ localrules:
 
 
 rule fetch_dataset:
+    input:
+        basis=basis("fetch_dataset"),
     output:
         fetched="<data>/{dataset}/fetched.json",
     log:
@@ -24,6 +26,8 @@ rule fetch_dataset:
 
 
 rule fetch_weights:
+    input:
+        basis=basis("fetch_weights"),
     output:
         fetched="<data>/inception/weights.json",
     log:
@@ -40,6 +44,7 @@ rule fetch_weights:
 
 rule prepare_dataset:
     input:
+        basis=basis("prepare_dataset"),
         fetched="<data>/{dataset}/fetched.json",
     output:
         prepared="<data>/{dataset}/prepared.safetensors",
@@ -64,6 +69,7 @@ rule prepare_dataset:
 
 rule select_forget_set:
     input:
+        basis=basis("select_forget_set"),
         dataset=data_file("prepared.safetensors"),
     output:
         forget_set="<results>/{experiment}/forget_set.json",

@@ -3,6 +3,7 @@
 
 rule build_reference:
     input:
+        basis=basis("build_reference"),
         dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
@@ -28,6 +29,8 @@ rule build_reference:
         seeds=setting("seeds"),
         samples=setting("evaluation", "samples"),
         elbo_draws=lambda wildcards: setting("evaluation")(wildcards).get("elbo_draws"),
+        has_guide=has_guide,
+        has_inception=wants_inception,
         device=setting("device"),
         code=code("build_reference.py", "models"),
     script:
@@ -36,6 +39,7 @@ rule build_reference:
 
 rule evaluate:
     input:
+        basis=basis("evaluate"),
         dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
@@ -71,6 +75,7 @@ rule evaluate:
         expected_settings=settings_of_run,
         other_seed=lambda wildcards: other_seed(setting("seeds")(wildcards), int(wildcards.seed)),
         attribute=attribute,
+        has_guide=has_guide,
         device=setting("device"),
         # The labels of a metric are left out of the code below, but not the names of its values.
         values=lambda wildcards: [

@@ -3,6 +3,7 @@
 
 rule train_classifier:
     input:
+        basis=basis("train_classifier"),
         dataset=data_file("prepared.safetensors"),
     output:
         model="<results>/{experiment}/{classifier}/model.safetensors",
@@ -31,6 +32,7 @@ rule train_classifier:
 
 rule train:
     input:
+        basis=basis("train"),
         dataset=data_file("prepared.safetensors"),
         # Not for the original, which must not be trained again for another forget set. Nor as `ancient`, to
         # wait for the selection: Snakemake (9.27) would miss what else changed along with the forget set.

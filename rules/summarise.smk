@@ -30,6 +30,7 @@ def for_verdicts(file):
 
 rule aggregate:
     input:
+        basis=basis("aggregate"),
         results=lambda wildcards: paths_of_runs(wildcards.experiment, "metrics.json"),
     output:
         table="<results>/{experiment}/metrics.csv",
@@ -41,6 +42,8 @@ rule aggregate:
         ENVIRONMENT
     params:
         metrics=setting("evaluation", "metrics"),
+        methods=setting("methods"),
+        seeds=setting("seeds"),
         dataset=setting("dataset"),
         selection=setting("forget_set"),
         code=code("aggregate.py", "metrics"),
@@ -50,6 +53,7 @@ rule aggregate:
 
 rule write_table:
     input:
+        basis=basis("write_table"),
         metrics="<results>/{experiment}/metrics.csv",
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
@@ -84,6 +88,7 @@ rule write_table:
 
 rule draw_figure:
     input:
+        basis=basis("draw_figure"),
         # It names the hash of every metrics.json, which names those of the run's other files: they
         # need not be listed here again for each figure.
         table="<results>/{experiment}/metrics.csv",
@@ -118,6 +123,7 @@ rule draw_figure:
 
 rule write_manifest:
     input:
+        basis=basis("write_manifest"),
         table="<results>/{experiment}/metrics.csv",
         dataset=data_file("manifest.json"),
         forget_set="<results>/{experiment}/forget_set.json",

@@ -9,6 +9,7 @@ def proxy_dataset(wildcards):
 
 rule unlearn:
     input:
+        basis=basis("unlearn"),
         dataset=data_file("prepared.safetensors"),
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
@@ -38,6 +39,7 @@ rule unlearn:
         runtime=runtime("unlearn"),
     params:
         settings=settings_of_run,
+        has_guide=has_guide,
         device=setting("device"),
         code=code("unlearn.py", "models", "methods"),
     script:

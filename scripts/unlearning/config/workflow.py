@@ -9,6 +9,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake.io import apply_wildcards
+
 from unlearning.config.experiment import published_weights
 from unlearning.config.load import load_experiment, load_settings
 from unlearning.data import attribute_table
@@ -16,8 +18,10 @@ from unlearning.data.description import describe_dataset
 from unlearning.io import hub, inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.io.files import sha256_of
-from unlearning.runtime import gpus, lock, provenance, slurm
+from unlearning.runtime import basis, gpus, lock, provenance, slurm
 
+# Options of Snakemake by which a user has jobs compute again, even if nothing has changed.
+FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", "--forcerun", "-R"}
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
 
@@ -44,6 +48,8 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
         return
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
+    if FORCING_OPTIONS.intersection(argument.partition("=")[0] for argument in sys.argv):
+        os.environ[basis.COMPUTE_AGAIN] = "1"
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
     # number of nodes, counts cards itself.
     one_machine = workflow.global_resources["_nodes"].value is None
@@ -69,6 +75,33 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):  # a user's own limit stays
         workflow.scheduler.job_rate_limiter = None
+
+
+def request_of_job(workflow, rule: str, wildcards) -> str:
+    """The file that states what the configuration asks of a job, see `unlearning.runtime.basis`.
+
+    Args:
+        workflow: Snakemake's.
+        rule: name of the job's rule.
+        wildcards: of the job.
+
+    Returns:
+        The path of the file. The process that the user started has compared the job's outputs with the file.
+
+    Raises:
+        ValueError: the report would show a result that rests on something else than the configuration asks for.
+    """
+    definition = workflow.get_rule(rule)
+    outputs = [Path(apply_wildcards(str(output), wildcards)) for output in definition.output]
+    if not workflow.is_main_process:
+        return str(basis.Basis.of(rule, outputs[0]).request)
+    params = {name: value(wildcards) if callable(value) else value for name, value in definition.params.items()}
+    if "--report" in sys.argv and not basis.is_valid(rule, outputs, params):
+        raise ValueError(
+            f"{outputs[0]}: is missing, or was made with other settings, code or inputs; run Snakemake first"
+        )
+    benchmark = Path(apply_wildcards(str(definition.benchmark), wildcards))
+    return str(basis.request(rule, outputs, params, benchmark))
 
 
 def uses_slurm(workflow) -> bool:

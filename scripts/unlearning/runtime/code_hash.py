@@ -40,6 +40,8 @@ HARMLESS = {
     *("dataclasses.dataclass", "dataclasses.field", "logging.getLogger", "torch.nn.Module", "torch.autograd.Function"),
     *("torch.no_grad", "torch.autograd.function.once_differentiable"),
 }
+# Decides whether a job computes, and has no part in what the job computes.
+NOT_COUNTED = {"unlearning.runtime.basis"}
 LOOKS_NAMES_UP = {"globals", "locals", "vars", "dir", "eval", "exec", "__import__"}
 READS_SOURCE = {"__doc__", "getdoc", "getcomments", "getsource", "getsourcelines"}
 
@@ -111,9 +113,9 @@ def _follow(reference: Reference) -> "tuple[set[Statement], set[Reference]]":
 
 @cache
 def _module(name: str) -> "Module | None":
-    """The module of a dotted name; None where `scripts/` has no such file or folder."""
+    """The module of a dotted name; None where `scripts/` has no such file or folder, or the file does not count."""
     parts = name.split(".")
-    if not all(part.isidentifier() for part in parts):
+    if name in NOT_COUNTED or not all(part.isidentifier() for part in parts):
         return None
     path = SCRIPTS.joinpath(*parts)
     for file in (path / "__init__.py", path.with_suffix(".py")):
@@ -126,6 +128,12 @@ def _is_package_elsewhere(name: str) -> bool:
     """Whether a name belongs to an installed package, whose import may change what other code does."""
     top = name.partition(".")[0]
     return not _module(top) and top not in sys.stdlib_module_names
+
+
+def _holds_all_names(reference: Reference) -> bool:
+    """Whether a reference leads to `builtins` or `sys.modules`, by which code looks names up by text."""
+    name, attributes = reference
+    return name == "builtins" or (name, attributes[:1]) == ("sys", ("modules",))
 
 
 class Module:
@@ -165,14 +173,14 @@ class Statement:
         """The modules that the statement imports, and what its names lead to."""
         found = {(name, IMPORTED) for _, (start, names) in self.imports for name in (start, ".".join([start, *names]))}
         found |= {(text, WHOLE) for text in syntax.strings(self._parts) if "." in text and _module(text)}
+        if any(isinstance(part, ast.ClassDef | ast.Global) for part in self._parts):
+            found |= {target for _, target in self.imports}  # which other statements find, as `Class.name` or `name`
         for first, *rest in self._used:
             targets = {(name, (*names, *rest)) for name, names in self._targets(first)}
             found |= targets
             if first in self._module.bound:
                 found.add((self._module.name, (first, *rest)))
-            if first in LOOKS_NAMES_UP or any(
-                name == "builtins" or (name, names[:1]) == ("sys", ("modules",)) for name, names in targets
-            ):
+            if first in LOOKS_NAMES_UP or any(map(_holds_all_names, targets)):
                 found.add((self._module.name, WHOLE))
         return found
 
@@ -189,7 +197,7 @@ class Statement:
         return any(self._full_name(names) not in HARMLESS for names in applied)
 
     @cached_property
-    def imports(self) -> list[tuple[str, Reference]]:
+    def imports(self) -> list[tuple[str | None, Reference]]:
         """Each name that the statement imports, in a function too, and what the name refers to."""
         package = self._module.name if self._module.folder else self._module.parent
         return list(syntax.imports(self._parts, package))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from unlearning.runtime import stop
+from unlearning.runtime import basis, stop
 
 GRACE = 5  # seconds that an orphan has to save its state
 
@@ -32,9 +32,29 @@ def run(main: Callable, snakemake) -> None:
     end_with_parents()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     files = {name: _paths(value) for part in (snakemake.input, snakemake.output) for name, value in part.items()}
+    files.pop("basis", None)  # an input of the job, but of no script
     wildcards = {name: int(value) if value.isdigit() else value for name, value in snakemake.wildcards.items()}
     others = {**dict(snakemake.params.items()), **wildcards}
-    main(**files, **{name: value for name, value in others.items() if name in signature(main).parameters})
+    arguments = {name: value for name, value in others.items() if name in signature(main).parameters}
+    job = (
+        snakemake.rule,
+        _inputs(snakemake),
+        [Path(path) for path in snakemake.output],
+        dict(snakemake.params.items()),
+    )
+    basis.check_inputs(job[1].values())
+    if basis.restore(*job):
+        logging.info("params, code and inputs are those of before: the outputs are taken from before")
+        return
+    main(**files, **arguments)
+    basis.state(*job)
+
+
+def _inputs(snakemake) -> dict[str, Path]:
+    """The input files by name, those of a list by name and number."""
+    files = {name: _paths(value) for name, value in snakemake.input.items() if name != "basis"}
+    lists = {name: value if isinstance(value, list) else [value] for name, value in files.items() if value}
+    return {f"{name}.{number}": path for name, value in lists.items() for number, path in enumerate(value)}
 
 
 def _paths(value) -> Path | list[Path] | None:

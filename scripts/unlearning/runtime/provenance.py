@@ -13,21 +13,8 @@ from unlearning.io.files import ROOT, sha256_of, sha256_of_file
 
 COMMAND = "UNLEARNING_COMMAND"  # environment variable
 PACKAGES = (
-    "snakemake",
-    "torch",
-    "torchvision",
-    "transformers",
-    "diffusers",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pillow",
-    "seaborn",
-    "scikit-learn",
-    "scikit-image",
-    "pytorch-fid",
-    "pytorch-msssim",
-    "safetensors",
+    *("snakemake", "torch", "torchvision", "transformers", "diffusers", "numpy", "scipy", "pandas", "pillow"),
+    *("seaborn", "scikit-learn", "scikit-image", "pytorch-fid", "pytorch-msssim", "safetensors"),
 )
 
 

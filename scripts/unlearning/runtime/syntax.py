@@ -9,7 +9,7 @@ Names = tuple[str, ...]
 UNKNOWN = ("",)
 
 DEFINITION = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
 def statements(source: bytes, file: str) -> Iterator[ast.stmt]:
@@ -31,11 +31,10 @@ def bound(node: ast.stmt) -> set[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node]
     parts = [part for target in targets for part in ast.walk(target)]
     names = {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-    names |= {part.name for part in parts if isinstance(part, DEFINITION)}
     return names | {part.asname or part.name.partition(".")[0] for part in parts if isinstance(part, ast.alias)}
 
 
-def imports(parts: list[ast.AST], package: str) -> Iterator[tuple[str, tuple[str, Names]]]:
+def imports(parts: list[ast.AST], package: str) -> Iterator[tuple[str | None, tuple[str, Names]]]:
     """What the nodes of a statement import.
 
     Args:
@@ -43,15 +42,15 @@ def imports(parts: list[ast.AST], package: str) -> Iterator[tuple[str, tuple[str
         package: where relative imports start.
 
     Yields:
-        A name, and what the name stands for: a module, and names in this module. `import a.b` binds `a` alone; the
-        module that Python runs besides follows under an empty name.
+        A name, and what the name stands for: a module, and names in this module. `import a.b` yields `a`, and then
+        `a.b` without a name.
     """
     for part in parts:
         if isinstance(part, ast.Import):
             for alias in part.names:
                 top = alias.name.partition(".")[0]
                 yield (alias.asname, (alias.name, ())) if alias.asname else (top, (top, ()))
-                yield "", (alias.name, ())
+                yield None, (alias.name, ())
         elif isinstance(part, ast.ImportFrom):
             module = resolve_name("." * part.level + (part.module or ""), package)
             yield from ((alias.asname or alias.name, (module, (alias.name,))) for alias in part.names)
@@ -126,11 +125,10 @@ def canonical(node: object, message: bool = False) -> str:
             return f"JoinedStr({canonical(kept, message)})"
         case ast.AST():
             message = (message or _is_message(node)) and not isinstance(node, ast.Subscript)
-            fields = [(name, getattr(node, name, None)) for name in node._fields if name not in ("ctx", "type_comment")]
             texts = [
                 f"{name}={canonical(value, message or (name == 'msg' and isinstance(node, ast.Assert)))}"
-                for name, value in fields
-                if value not in (None, [])
+                for name in node._fields
+                if (value := getattr(node, name, None)) not in (None, [])
             ]
             return f"{type(node).__name__}({' '.join(texts)})"
     return ascii(node)
