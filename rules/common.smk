@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import getitem
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -21,6 +22,8 @@ from unlearning.config.workflow import (
     state_of_source,
 )
 from unlearning.evaluation.description import describe_metrics
+from unlearning.io.files import sha256_of
+from unlearning.plugins.describe import plugin_constant
 from unlearning.runtime.code_hash import code_hash
 
 ENVIRONMENT = "../envs/pipeline.yaml"
@@ -132,3 +135,31 @@ def files_of_experiment(name):
     verdicts = ["verdicts.md"] if "published" in EXPERIMENTS[name] else []
     files = ["table.md", "comparisons.md", "manifest.json", *figures, *verdicts]
     return [f"<results>/{name}/{file}" for file in files]
+
+
+def caption_hash(wildcards):
+    """Hash of the templates of a caption: its own, where it has one, and the sentences that captions share."""
+    folder = Path(workflow.basedir) / "report" / "captions"
+    names = (wildcards.get("table", wildcards.get("figure")), "conditions", "diverged")
+    templates = [folder / f"{name}.j2" for name in names]
+    return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
+
+
+def needs_published(figure):
+    """Whether a figure shows published numbers, by what its file declares."""
+    return "published" in (plugin_constant("figures", figure, "NEEDS") or {})
+
+
+def for_verdicts(file):
+    """This file in published/ as an input of the verdicts; `{table}` is the one that the experiment names."""
+    return branch(
+        lambda wildcards: wildcards.table == "verdicts",
+        then=lambda wildcards: f"{workflow.basedir}/published/"
+        + file.format(table=setting("published", "table")(wildcards)),
+    )
+
+
+def proxy_dataset(wildcards):
+    """The prepared data set that stands for the retain set of a run; none for most."""
+    proxy = settings_of_run(wildcards)["retain_images"]
+    return f"<data>/{proxy['dataset']}/prepared.safetensors" if "dataset" in proxy else []

@@ -1,32 +1,5 @@
 """From metrics to tables, figures and the record of an experiment."""
 
-from pathlib import Path
-
-from unlearning.io.files import sha256_of
-from unlearning.plugins.describe import plugin_constant
-
-
-def caption_hash(wildcards):
-    """Hash of the templates of a caption: its own, where it has one, and the sentences that captions share."""
-    folder = Path(workflow.basedir) / "report" / "captions"
-    names = (wildcards.get("table", wildcards.get("figure")), "conditions", "diverged")
-    templates = [folder / f"{name}.j2" for name in names]
-    return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
-
-
-def needs_published(figure):
-    """Whether a figure shows published numbers, by what its file declares."""
-    return "published" in (plugin_constant("figures", figure, "NEEDS") or {})
-
-
-def for_verdicts(file):
-    """This file in published/ as an input of the verdicts; `{table}` is the one that the experiment names."""
-    return branch(
-        lambda wildcards: wildcards.table == "verdicts",
-        then=lambda wildcards: f"{workflow.basedir}/published/"
-        + file.format(table=setting("published", "table")(wildcards)),
-    )
-
 
 rule aggregate:
     input:

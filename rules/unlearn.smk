@@ -1,12 +1,6 @@
 """One unlearning run per method and seed."""
 
 
-def proxy_dataset(wildcards):
-    """The prepared data set that stands for the retain set of a run; none for most."""
-    proxy = settings_of_run(wildcards)["retain_images"]
-    return f"<data>/{proxy['dataset']}/prepared.safetensors" if "dataset" in proxy else []
-
-
 rule unlearn:
     input:
         basis=basis("unlearn"),

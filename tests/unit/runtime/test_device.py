@@ -65,7 +65,8 @@ def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monk
     (key, outputs), module = JOBS[script], importlib.import_module(script)
     names = set(inspect.signature(module.main).parameters)
     if "inputs" in names:  # they are keyword arguments of another function
-        names = names - {"inputs"} | set(inspect.signature(module.load_inputs).parameters) - {"selection"}
+        takes_inputs = module.load_inputs if hasattr(module, "load_inputs") else module.Inputs
+        names = names - {"inputs"} | set(inspect.signature(takes_inputs).parameters) - {"selection"}
     values = {name: arguments[name] for name in names - outputs}
     values |= {name: tmp_path / "outputs" / name for name in outputs}
     monkeypatch.setattr(torch, "from_numpy", full)
