@@ -81,6 +81,7 @@ rule select_forget_set:
         ENVIRONMENT
     params:
         selection=setting("forget_set"),
+        checked_with=setting(),
         code=code("select_forget_set.py"),
     script:
         "../scripts/select_forget_set.py"

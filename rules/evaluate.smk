@@ -72,7 +72,6 @@ rule evaluate:
         runtime=runtime("evaluate"),
     params:
         settings=setting("evaluation"),
-        expected_settings=settings_of_run,
         other_seed=lambda wildcards: other_seed(setting("seeds")(wildcards), int(wildcards.seed)),
         attribute=attribute,
         has_guide=has_guide,

@@ -12,7 +12,6 @@ from unlearning.evaluation.collect import completed_group, group_losses
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.reference import UNSEEN
 from unlearning.evaluation.statistics import moments
-from unlearning.io.files import sha256_of_file
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
@@ -69,9 +68,7 @@ def main(
             if elbo_draws:
                 losses = group_losses(network, images, unseen, elbo_draws, seed)
                 arrays |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
-    classifiers = {"judge": judge, "guide": guide, "Inception": weights}
-    hashes = {name: sha256_of_file(path) for name, path in classifiers.items() if path}
-    write_tensors(reference, arrays, {"classifiers": hashes, "seeds": seeds})
+    write_tensors(reference, arrays, {"seeds": seeds})
 
 
 def real_features(

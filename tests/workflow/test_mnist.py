@@ -108,7 +108,6 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
         unlearn.main(settings=settings, original=original, moments=None, proxy=None, **run, **common, **left)
         evaluate.main(
             settings=experiment["evaluation"],
-            expected_settings=settings,
             other_seed=None,
             attribute=None,
             weights=None,

@@ -52,30 +52,39 @@ def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
             "forget, told apart by class; name fewer"
         )
     sizes |= {"training": sum(dataset["train_images"]), "samples": evaluation["samples"]}
+    problems += check_group_sizes(experiment, sizes)
     for metric in evaluation["metrics"]:
-        problems += _more_images_than_features(metric, experiment, sizes)
         least = plugin_constant("metrics", metric, "LEAST_SAMPLES", 0)
         if evaluation["samples"] < least:
             problems.append(f"evaluation.samples = {evaluation['samples']}: {metric!r} needs at least {least}")
     return problems
 
 
-def _more_images_than_features(metric: str, experiment: dict, sizes: dict[str, int]) -> Iterator[str]:
-    """Problems of a metric that estimates a covariance matrix: of as few images as features, the matrix is singular."""
-    requirement = plugin_constant("metrics", metric, "MORE_IMAGES_THAN_FEATURES")
-    if not requirement or requirement["classifier"] not in experiment:
-        return
-    classifier, instead = requirement["classifier"], requirement["instead"]
-    features = experiment[classifier]["hidden_units"][-1]
-    cure = f"make the last of {classifier}.hidden_units smaller"
-    if uses_inception(experiment):
-        features, cure = FEATURES, "set 'features: judge'"
-    need = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
-    if sizes["samples"] <= features:
-        yield f"evaluation.samples = {sizes['samples']}: {need} that; raise it, {cure}, or {instead}"
-    for group in requirement["groups"]:
-        count, bound, name = sizes.get(group, math.inf), "", GROUPS.get(group, group)
-        if group == "retain" and group not in sizes:  # how many is not known yet, but at least one image is forgotten
-            count, bound = sizes["training"] - 1, "at most "
-        if count <= features:
-            yield f"evaluation.metrics: {need} the {bound}{count} {name} images; {cure}, or {instead}"
+def check_group_sizes(experiment: dict, sizes: dict[str, int]) -> Iterator[str]:
+    """Problems of metrics that estimate a covariance matrix: of as few images as features, the matrix is singular.
+
+    Args:
+        experiment: its configuration.
+        sizes: images of each group, as far as known, of the training split and of each model's samples.
+
+    Yields:
+        One line for each problem.
+    """
+    for metric in experiment["evaluation"]["metrics"]:
+        requirement = plugin_constant("metrics", metric, "MORE_IMAGES_THAN_FEATURES")
+        if not requirement or requirement["classifier"] not in experiment:
+            continue
+        classifier, instead = requirement["classifier"], requirement["instead"]
+        features = experiment[classifier]["hidden_units"][-1]
+        cure = f"make the last of {classifier}.hidden_units smaller"
+        if uses_inception(experiment):
+            features, cure = FEATURES, "set 'features: judge'"
+        need = f"{metric!r}, a Fréchet distance on {features} features, needs more than"
+        if sizes["samples"] <= features:
+            yield f"evaluation.samples = {sizes['samples']}: {need} that; raise it, {cure}, or {instead}"
+        for group in requirement["groups"]:
+            count, bound, name = sizes.get(group, math.inf), "", GROUPS.get(group, group)
+            if group == "retain" and group not in sizes:  # not known yet, but at least one image is forgotten
+                count, bound = sizes["training"] - 1, "at most "
+            if count <= features:
+                yield f"evaluation.metrics: {need} the {bound}{count} {name} images; {cure}, or {instead}"

@@ -7,7 +7,6 @@ import numpy as np
 
 from unlearning.data.forget_set import GROUPS
 from unlearning.evaluation.evidence import SampleSet
-from unlearning.io.files import sha256_of_file
 from unlearning.io.tensors import read_tensors
 
 UNSEEN = tuple(group for group in GROUPS if group != "retain")  # groups that no retrained model was trained on
@@ -29,24 +28,9 @@ class Reference:
     other_seed: int | None
 
     @classmethod
-    def load(cls, path: Path, networks: dict[str, Path | None], other_seed: int | None) -> "Reference":
-        """Read a reference, and check that its features are of the networks in use.
-
-        Args:
-            path: safetensors file.
-            networks: files of the judge, the guide and Inception, by these names; None where there is no such network.
-            other_seed: see the class.
-
-        Returns:
-            The reference.
-
-        Raises:
-            ValueError: another network gave the features.
-        """
+    def load(cls, path: Path, other_seed: int | None) -> "Reference":
+        """Read a reference for runs that are compared with the retrained model of `other_seed`."""
         arrays, header = read_tensors(path)
-        for name, file in networks.items():
-            if file is not None and header["classifiers"].get(name) != sha256_of_file(file):
-                raise ValueError(f"{path}: holds features of another {name} than {file}; delete it and run again")
         return cls(arrays, header["seeds"], other_seed)
 
     def fields(self, seed: int) -> dict:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from unlearning.io.files import read_json, sha256_of, sha256_of_file, write_json
 
+CHECKED_WITH = "checked_with"  # a param by which a job only checks: it changes no output
 COMPUTE_AGAIN = "UNLEARNING_COMPUTE_AGAIN"  # environment variable: set while a user forces jobs to run
 STARTED = time.time()  # one time for all outputs that a run finds valid, so that none is newer than another
 
@@ -75,7 +76,7 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
     Raises:
         ValueError: the folder cannot be written, and the outputs are not valid.
     """
-    basis, digest, valid = Basis.of(rule, outputs[0]), sha256_of(params), is_valid(rule, outputs, params)
+    basis, digest, valid = Basis.of(rule, outputs[0]), _digest(params), is_valid(rule, outputs, params)
     try:
         if not all(path.exists() for path in outputs):
             basis.forget()  # a user deletes an output to have the output computed again
@@ -101,7 +102,7 @@ def is_valid(rule: str, outputs: list[Path], params: dict) -> bool:
     try:
         stated = read_json(Basis.of(rule, outputs[0]).statement)
         return (
-            stated["params_sha256"] == sha256_of(params)
+            stated["params_sha256"] == _digest(params)
             and {path.name for path in outputs} == stated["outputs"].keys()
             and all(_has_content(path, stated["outputs"][path.name]) for path in outputs)
             and all(_has_content(Path(entry["path"]), entry) for entry in stated["inputs"].values())
@@ -126,7 +127,7 @@ def restore(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
     if os.environ.get(COMPUTE_AGAIN) or not basis.statement.is_file():
         return False
     stated = read_json(basis.statement)
-    same = stated["params_sha256"] == sha256_of(params) and stated["inputs"].keys() == inputs.keys()
+    same = stated["params_sha256"] == _digest(params) and stated["inputs"].keys() == inputs.keys()
     kept = {path.name: basis.kept / path.name for path in outputs}
     if not same or kept.keys() != stated["outputs"].keys():
         return False
@@ -157,7 +158,7 @@ def state(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict)
             os.link(path, basis.kept / path.name)
     content = {
         "rule": rule,
-        "params_sha256": sha256_of(params),
+        "params_sha256": _digest(params),
         "inputs": {name: _content(path) for name, path in inputs.items()},
         "outputs": {path.name: _content(path) for path in outputs},
     }
@@ -187,6 +188,10 @@ def check_inputs(inputs: Iterable[Path]) -> None:
                 raise ValueError(
                     f"{path}: was changed after the job that wrote the file; delete the file and run again"
                 )
+
+
+def _digest(params: dict) -> str:
+    return sha256_of({name: value for name, value in params.items() if name != CHECKED_WITH})
 
 
 def _content(path: Path) -> dict:

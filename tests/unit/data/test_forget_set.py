@@ -208,8 +208,36 @@ def test_more_samples_than_have_the_attribute_are_refused_and_the_file_is_named(
     selection = {"attribute": "red", "samples": 4, "seed": 0}
     message = r"configs/mine.yaml: forget_set.samples = 4: there are only 3 such training images; lower it"
     with pytest.raises(ValueError, match=message):
-        select_forget_set.main(experiment="mine", selection=selection, **paths)
+        select_forget_set.main(experiment="mine", selection=selection, checked_with={}, **paths)
     assert not paths["forget_set"].exists()
+
+
+@pytest.mark.parametrize(
+    ("features", "cure"),
+    [
+        ("judge", "make the last of judge.hidden_units smaller, or"),
+        ("inception", "set 'features: judge', or take 'kid'"),
+    ],
+)
+def test_fewer_images_to_retain_than_a_distance_needs_are_refused_before_training(
+    coloured, tmp_path, monkeypatch, features, cure
+):
+    monkeypatch.setattr("unlearning.config.image_counts.FEATURES", 6)
+    coloured.save(tmp_path / "prepared.safetensors")
+    paths = {"dataset": tmp_path / "prepared.safetensors", "forget_set": tmp_path / "forget_set.json"}
+
+    def run(units):
+        evaluation = {"metrics": ["fid"], "features": features, "samples": 100}
+        configuration = {"judge": {"hidden_units": [9, units]}, "evaluation": evaluation}
+        select_forget_set.main(experiment="mine", selection={"attribute": "red"}, checked_with=configuration, **paths)
+
+    message = "configs/mine.yaml: evaluation.metrics: 'fid', a Fréchet distance on 6 features, needs more than the 6"
+    with pytest.raises(ValueError, match=f"{message} retain images; {cure}"):
+        run(6)
+    assert not paths["forget_set"].exists()
+    monkeypatch.setattr("unlearning.config.image_counts.FEATURES", 5)
+    run(5)
+    assert len(ForgetSet.load(paths["forget_set"]).retain) == 6
 
 
 @pytest.mark.parametrize(("attribute", "message"), [("round", "9 images to forget and 0"), ("blue", "leaves 0 images")])

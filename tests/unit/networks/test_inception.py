@@ -15,8 +15,8 @@ from unlearning.data.forget_set import ForgetSet
 from unlearning.evaluation.description import describe_metrics
 from unlearning.io import inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE
-from unlearning.io.files import read_json, sha256_of, write_json
-from unlearning.io.tensors import read_tensors, write_tensors
+from unlearning.io.files import read_json, write_json
+from unlearning.io.tensors import read_tensors
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
 from unlearning.networks.inception import Inception
@@ -138,12 +138,11 @@ def runs(source, published, monkeypatch, tmp_path):
     ForgetSet([0], [*range(1, 9)], [], [9, 10, 11], [], []).save(tmp_path / "forget_set.json", {"indices": [0]})
     torch.manual_seed(0)
     Classifier([1, 16, 16], 2, [4]).save(tmp_path / "judge.safetensors", [1, 16, 16])
-    expected_settings = {"a": 1}
     record = {
         "experiment": "tiny",
         "method": "retrain",
         "seed": 0,
-        "config_sha256": sha256_of(expected_settings),
+        "config_sha256": "0" * 64,
         "status": "finished",
         "seconds": 1.0,
         "peak_memory_mib": 1.0,
@@ -160,18 +159,17 @@ def runs(source, published, monkeypatch, tmp_path):
         **{name: tmp_path / f"{name}.json" for name in ("forget_set", "weights")},
         "dataset": tmp_path / "prepared.safetensors",
         "guide": None,
-    }, expected_settings
+    }
 
 
 def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path, monkeypatch):
-    common, expected_settings = runs
+    common = runs
     retrained = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
     build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **common)
-    arrays, header = read_tensors(common["reference"])
+    arrays, _ = read_tensors(common["reference"])
     assert arrays["retain.features"].shape == (8, inception_weights.FEATURES)
     assert arrays["1.features"].shape == (7, inception_weights.FEATURES)
     assert arrays["1.losses.heldout_retain"].shape == (3,)
-    assert set(header["classifiers"]) == {"judge", "Inception"}
     guided = common | {"guide": common["judge"], "reference": tmp_path / "guided.safetensors"}
     build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
     more, _ = read_tensors(guided["reference"])
@@ -192,7 +190,6 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
         **common,
         "code": "",
         "settings": {"samples": 7, "elbo_draws": 1, "threshold": 0.02, "metrics": metrics, "features": "inception"},
-        "expected_settings": expected_settings,
         "other_seed": 1,
         "attribute": None,
         "model": retrained[0],
@@ -216,7 +213,3 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     for _ in range(2):
         evaluate.main(**run | guided)
         assert [len(images) for images in extracted] == [7], "once, of a reference's samples in train mode"
-
-    write_tensors(common["reference"], arrays, header | {"classifiers": {"judge": header["classifiers"]["judge"]}})
-    with pytest.raises(ValueError, match="holds features of another Inception than"):
-        evaluate.main(**run)

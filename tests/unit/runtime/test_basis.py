@@ -192,3 +192,9 @@ def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_va
     request("train", [workflow.file("train")], {"setting": 0}, workflow.folder / "none")
     with pytest.raises(ValueError, match=r"train.json: was made with other settings, .* cannot be written: Permission"):
         request("train", [workflow.file("train")], {"setting": 1}, workflow.folder / "none")
+
+
+def test_a_param_that_only_checks_does_not_count(workflow):
+    params = {"setting": 0, basis.CHECKED_WITH: {"metrics": ["another"]}}
+    assert basis.is_valid("train", [workflow.file("train")], params)
+    assert not basis.is_valid("train", [workflow.file("train")], params | {"setting": 1})

@@ -10,7 +10,7 @@ import torch
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet
-from unlearning.io.files import sha256_of, sha256_of_file, write_json
+from unlearning.io.files import sha256_of, write_json
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
@@ -45,12 +45,11 @@ def arguments(tmp_path):
     ForgetSet([0], [1, 2, 3], [6], [7], [], []).save(files["forget_set"], {"indices": [0]})
     Classifier([1, 4, 4], 2, [4]).save(files["judge"], [1, 4, 4])
     generative.save(generative.build(ARCHITECTURE, [1, 4, 4], 0), ARCHITECTURE, [1, 4, 4], files["original"])
-    header = {"classifiers": {"judge": sha256_of_file(files["judge"])}, "seeds": []}
-    write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, header)
+    write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, {"seeds": []})
     record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
     write_json(files["record"], record)
     absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "steps", "measurements")
-    settings = {"settings": SETTINGS, "training": SETTINGS, "expected_settings": SETTINGS, "architecture": ARCHITECTURE}
+    settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE}
     names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
     numbers = {"seed": 0, "seeds": [], "samples": 32, "retrained": []}
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
