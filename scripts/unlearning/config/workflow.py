@@ -53,8 +53,8 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
     # number of nodes, counts cards itself.
     one_machine = workflow.global_resources["_nodes"].value is None
-    wanted = any(experiment["device"] != "cpu" for experiment in experiments.values())
-    if one_machine and wanted and "gpu" not in workflow.global_resources:
+    need_gpu = any(experiment["device"] != "cpu" for experiment in experiments.values())
+    if one_machine and need_gpu and "gpu" not in workflow.global_resources:
         cards = max(1, _count_cards(uses_slurm(workflow)))
         workflow.register_resource("gpu", cards * settings["gpu_slots"])
 

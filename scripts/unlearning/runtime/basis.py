@@ -179,8 +179,8 @@ def check_inputs(inputs: Iterable[Path]) -> None:
             stated = read_json(file)
             if path.name not in stated.get("outputs", {}):
                 continue
-            asked = read_json(Basis.of(stated["rule"], path.parent / next(iter(stated["outputs"]))).request)
-            if asked["params_sha256"] != stated["params_sha256"]:
+            requested = read_json(Basis.of(stated["rule"], path.parent / next(iter(stated["outputs"]))).request)
+            if requested["params_sha256"] != stated["params_sha256"]:
                 raise ValueError(
                     f"{path}: was made with other settings or code than the configuration asks for; run again"
                 )

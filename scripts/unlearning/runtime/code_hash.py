@@ -60,8 +60,8 @@ def code_hash(*roots: str, without: tuple[str, ...] = ()) -> str:
     statements, seen = set(), {reference for root in roots for reference in _root(root, without)}
     waiting = list(seen)
     while waiting:
-        found, further = _follow(waiting.pop())
-        statements |= found
+        result, further = _follow(waiting.pop())
+        statements |= result
         waiting += further - seen
         seen |= further
 
@@ -93,22 +93,22 @@ def _follow(reference: Reference) -> "tuple[set[Statement], set[Reference]]":
     if not module:
         return set(), set()
     if attributes == WHOLE or "*" in module.bound:
-        found = set(module.statements)
-        further = {target for statement in found for _, target in statement.imports}
+        result = set(module.statements)
+        further = {target for statement in result for _, target in statement.imports}
         further |= {(submodule, WHOLE) for submodule in module.submodules()}
     elif attributes == IMPORTED:
-        found = {statement for statement in module.statements if statement.acts}
+        result = {statement for statement in module.statements if statement.acts}
         further = {each for statement in module.statements if statement.is_import for each in statement.references}
     else:
         first, *rest = attributes
-        found = set(module.bound.get(first, ()))
-        further = {(start, (*names, *rest)) for each in found for start, names in each.imported_as(first)}
+        result = set(module.bound.get(first, ()))
+        further = {(start, (*names, *rest)) for each in result for start, names in each.imported_as(first)}
         if _module(f"{name}.{first}"):
             further.add((f"{name}.{first}", tuple(rest)))
-        elif not found:
+        elif not result:
             further.add((name, WHOLE))
     further |= {(name, IMPORTED), (module.parent, IMPORTED)}
-    return found, further.union(*(statement.references for statement in found))
+    return result, further.union(*(statement.references for statement in result))
 
 
 @cache
@@ -171,18 +171,18 @@ class Statement:
     @cached_property
     def references(self) -> set[Reference]:
         """The modules that the statement imports, and what its names lead to."""
-        found = {(name, IMPORTED) for _, (start, names) in self.imports for name in (start, ".".join([start, *names]))}
-        found |= {(text, WHOLE) for text in syntax.strings(self._parts) if "." in text and _module(text)}
+        result = {(name, IMPORTED) for _, (start, names) in self.imports for name in (start, ".".join([start, *names]))}
+        result |= {(text, WHOLE) for text in syntax.strings(self._parts) if "." in text and _module(text)}
         if any(isinstance(part, ast.ClassDef | ast.Global) for part in self._parts):
-            found |= {target for _, target in self.imports}  # which other statements find, as `Class.name` or `name`
+            result |= {target for _, target in self.imports}  # which other statements find, as `Class.name` or `name`
         for first, *rest in self._used:
             targets = {(name, (*names, *rest)) for name, names in self._targets(first)}
-            found |= targets
+            result |= targets
             if first in self._module.bound:
-                found.add((self._module.name, (first, *rest)))
+                result.add((self._module.name, (first, *rest)))
             if first in LOOKS_NAMES_UP or any(map(_holds_all_names, targets)):
-                found.add((self._module.name, WHOLE))
-        return found
+                result.add((self._module.name, WHOLE))
+        return result
 
     @cached_property
     def reads_source(self) -> bool:
