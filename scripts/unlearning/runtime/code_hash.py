@@ -90,7 +90,7 @@ def _root(root: str, without: tuple[str, ...]) -> Iterator[Reference]:
 def _follow(reference: Reference) -> "tuple[set[Statement], set[Reference]]":
     """The statements that a reference leads to, and the references that follow."""
     (name, attributes), module = reference, _module(reference[0])
-    if not module:
+    if not module or name in NOT_COUNTED:
         return set(), set()
     if attributes == WHOLE or "*" in module.bound:
         result = set(module.statements)
@@ -113,9 +113,9 @@ def _follow(reference: Reference) -> "tuple[set[Statement], set[Reference]]":
 
 @cache
 def _module(name: str) -> "Module | None":
-    """The module of a dotted name; None where `scripts/` has no such file or folder, or the file does not count."""
+    """The module of a dotted name; None where `scripts/` has no such file or folder."""
     parts = name.split(".")
-    if name in NOT_COUNTED or not all(part.isidentifier() for part in parts):
+    if not all(part.isidentifier() for part in parts):
         return None
     path = SCRIPTS.joinpath(*parts)
     for file in (path / "__init__.py", path.with_suffix(".py")):

@@ -24,6 +24,7 @@ GENERATIVE = "unlearning/networks/generative.py"
 FORGET_SET = "unlearning/data/forget_set.py"
 DEVICE = "unlearning/runtime/device.py"
 CHECKPOINT = "unlearning/runtime/checkpoint.py"
+SLURM = "unlearning/runtime/slurm.py"
 SEEDING = "unlearning/runtime/seeding.py"
 FILES = "unlearning/io/files.py"
 TABLES = "unlearning/reporting/tables.py"
@@ -58,9 +59,13 @@ def write(folder, files):
         (folder / name).write_text(text)
 
 
-def replaced(text, old, new):
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the file"
-    return text.replace(old, new)
+def changes(folder, files, name, old="1", new="2", *, root="job.py"):
+    """Whether an edit of one file changes the hash."""
+    write(folder, files)
+    before = hash_in(folder, root)
+    assert old in files[name]
+    write(folder, {name: files[name].replace(old, new)})
+    return hash_in(folder, root) != before
 
 
 # Edits of the real modules.
@@ -82,8 +87,9 @@ def hash_of(library):
         if file is None:
             return hash_in(library, *JOBS[job], without=("PARAMETERS",))
         text = (library / file).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         try:
-            write(library, {file: replaced(text, old, new)})
+            write(library, {file: text.replace(old, new)})
             return compute.__wrapped__(job)
         finally:
             write(library, {file: text})
@@ -110,6 +116,7 @@ def hash_of(library):
         pytest.param("train", GENERATIVE, "COMPLETION_CHUNK = 100", "COMPLETION_CHUNK = 200", id="unused constant"),
         pytest.param("train", FORGET_SET, "def spread_out(", "def spread(", id="unused function"),
         pytest.param("train", TABLES, "LINE_WIDTH = 74", "LINE_WIDTH = 75", id="width of a table"),
+        pytest.param("train", SLURM, "logger = ", "x = 1\nlogger = ", id="module for clusters"),
         pytest.param("train", FIGURE, "def draw(", "def draw(unused, ", id="figure"),
         pytest.param("train", CONV_VAE, "class Model(", "class Model(list, ", id="another model"),
         pytest.param("unlearn", CONV_VAE, "class Model(", "class Model(list, ", id="another model of a run"),
@@ -173,7 +180,7 @@ def main(size=1):
     """Compute."""
     from library.lazy import late
 
-    assert size, f"{size} is too small"
+    assert size != "none", f"{size} is too small"
     return tools.scale(size) + renamed() + late() + Child().area() + tools.chosen()
 
 
@@ -195,7 +202,7 @@ try:
 except ImportError:
     chosen = None
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("tools")
 UNUSED = TABLE["unused"]
 
 
@@ -281,10 +288,7 @@ registry.NAMES["b"] = 15
     ],
 )
 def test_the_small_library_keeps_its_hash(tmp_path, file, old, new):
-    write(tmp_path, SMALL)
-    before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {file: replaced(SMALL[file], old, new)})
-    assert hash_in(tmp_path, "job.py") == before
+    assert not changes(tmp_path, SMALL, file, old, new)
 
 
 @pytest.mark.parametrize(
@@ -292,6 +296,8 @@ def test_the_small_library_keeps_its_hash(tmp_path, file, old, new):
     [
         pytest.param("job.py", "size=1", "size=2", id="default argument of the script"),
         pytest.param("job.py", 'if "snakemake" in', 'if "snakemake" not in', id="end of the script"),
+        pytest.param("job.py", '"none"', '"nothing"', id="text in the condition of an assertion"),
+        pytest.param("library/tools.py", 'getLogger("tools")', 'getLogger("others")', id="name of a logger"),
         pytest.param("library/tools.py", "power=2", "power=3", id="default argument"),
         pytest.param("library/tools.py", 'len("text")', 'len("texts")', id="text that is data"),
         pytest.param("library/tools.py", '" + TABLE["larger"]', '" + TABLE["other"]', id="key in a message"),
@@ -314,129 +320,249 @@ def test_the_small_library_keeps_its_hash(tmp_path, file, old, new):
     ],
 )
 def test_the_small_library_changes_its_hash(tmp_path, file, old, new):
-    write(tmp_path, SMALL)
-    before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {file: replaced(SMALL[file], old, new)})
-    assert hash_in(tmp_path, "job.py") != before
-    write(tmp_path, SMALL)
-    assert hash_in(tmp_path, "job.py") == before
+    assert changes(tmp_path, SMALL, file, old, new)
+
+
+def test_a_revert_restores_the_hash(tmp_path):
+    assert changes(tmp_path / "one", SMALL, "library/tools.py", "power=2", "power=3")
+    write(tmp_path / "one", SMALL)
+    write(tmp_path / "two", SMALL)
+    assert hash_in(tmp_path / "one", "job.py") == hash_in(tmp_path / "two", "job.py")
+
+
+# How names are bound, imported and used.
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "value = 1",
+        "value: int = 1",
+        "other = value = 1",
+        "other, (*value, third) = 1, (2, 3)",
+        "value = 0\nvalue = 1",
+        "value = 0\nvalue += 1",
+        "others = [value := 1]",
+        "value = {}\nvalue[0] = 1",
+        "def value(): return 1",
+        "async def value(): return 1",
+        "class value: number = 1",
+        "if True: value = 1",
+        "if True:\n    def value(): return 1",
+        "for value in [1]: pass",
+        "with open('1') as value: pass",
+        "try: value = 1\nexcept ValueError: value = 0",
+        "try: from library.origin import value\nexcept ImportError: value = 1",
+        "match 1:\n    case value: pass",
+        "def bind():\n    global value\n    value = 1\nbind()",
+        "def bind():\n    global value\n    from library.origin import value\nbind()",
+        "from .origin import value",
+        "from .origin import value as other\nvalue = other",
+        "from library.origin import *",
+    ],
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from library.module import value\nprint(value)",
+        "from library import module\nmodule.value",
+        "from library.module import function\nfunction()",
+        "from library.export import exported\nexported()",
+    ],
+)
+def test_a_name_is_followed_however_it_is_bound(tmp_path, binding, use):
+    files = {
+        "job.py": use,
+        "library/__init__.py": "",
+        "library/export.py": "from library.module import value as exported",
+        "library/module.py": f"{binding}\ndef function(): return value\n",
+        "library/origin.py": "value = 1\n",
+    }
+    assert changes(tmp_path, files, "library/origin.py" if "origin" in binding else "library/module.py")
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        "import library.module\nlibrary.module.function()",
+        "import library.module as other\nother.function()",
+        "import library\nlibrary.module.function()",
+        "from library import module as other\nother.function()",
+        "from library.module import function as other\nother()",
+        "from library import exported\nexported()",
+        "import library\nlibrary.exported()",
+        "def main():\n    from library import module\n    return module.function()",
+        "def main():\n    import library.module\n    return library.module.function()",
+        "class Main:\n    from library.module import function",
+        "from library.module import function\n\ndef main(call=function): pass",
+        "from library.module import function\n\nclass Main(function): pass",
+        "from library.module import function\n\ndef main() -> function: pass",
+    ],
+)
+def test_a_function_is_followed_however_it_is_imported_and_its_neighbour_is_not(tmp_path, job):
+    files = {
+        "job.py": job,
+        "library/__init__.py": "from .module import function as exported\n",
+        "library/module.py": "def function(): return 1\n\ndef neighbour(): return 3\n",
+    }
+    assert changes(tmp_path, files, "library/module.py")
+    assert not changes(tmp_path, files, "library/module.py", old="3", new="4")
 
 
 @pytest.mark.parametrize(
     "job",
     [
         "from library import *",
-        "import library\ngetattr(library, name)",
-        "import library as other\nprint(other)",
-        "import library\nlibrary.__dict__",
         "from library import missing",
         "import library\nlibrary.missing",
-        "from library import by_text\nby_text()",
+        "import library\nlibrary.__dict__",
+        "import library\ngetattr(library, name)",
+        "import library as other\nprint(other)",
+        "def main():\n    import library\n    return [library]",
+        "from library import by_globals\nby_globals()",
+        "from library import by_vars\nby_vars()",
         "from library import by_module\nby_module()",
-        "from library import through_builtins\nthrough_builtins()",
-        "from importlib import import_module\nimport_module('package.library')",
-        "def f():\n    import library\n    return [library]",
+        "from library import by_evaluation\nby_evaluation()",
         "import package\nprint(package)",
         "from package import library\nprint(library)",
         "import package.library\nprint(package.library)",
+        "from importlib import import_module\nimport_module('package.library')",
     ],
 )
 def test_where_names_do_not_suffice_the_whole_module_counts(tmp_path, job):
     text = """
+'''Text 3.'''
+import sys
+
 def unused():
     return 1
 
-def by_text():
+def by_globals():
     return globals()["unused"]
 
+def by_vars():
+    return vars()["unused"]
+
 def by_module():
-    import sys
     return getattr(sys.modules[__name__], "unused")
 
-def through_builtins():
+def by_evaluation():
     from builtins import eval as found
     return found("unused")
 """
-    write(tmp_path, {"job.py": job, "library.py": text, "package/__init__.py": "", "package/library.py": text})
-    before = hash_in(tmp_path, "job.py")
-    for name in ("library.py", "package/library.py"):
-        write(tmp_path, {name: text.replace("return 1", "return 2")})
-    assert hash_in(tmp_path, "job.py") != before
+    name = "package/library.py" if "package" in job else "library.py"
+    files = {"job.py": job, "package/__init__.py": "", name: text}
+    assert changes(tmp_path, files, name)
+    assert not changes(tmp_path, files, name, old="Text 3", new="Text 4")
 
 
-EFFECTS = [
-    "effect()",
-    "@effect\ndef unused(): pass",
-    "@wrapped\ndef unused(): pass",
-    "def unused(argument=effect()): pass",
-    "def unused(argument: effect()): pass",
-    "async def unused(*, argument=effect()): pass",
-    "unused = effect()",
-    "unused: int = effect()",
-    "unused = [effect() for _ in range(3)]",
-    "unused = (used := 1)\ndef other(): return effect()\nother()",
-    "effect.attribute = 1",
-    "table = {}\ntable[effect] = 1",
-    "for unused in range(3): effect()",
-    "with open('x'): effect()",
-    "if True: from library.origin import effect as other",
-    "class Unused(metaclass=effect): pass",
-    "class Unused(Base): pass",
-    "class Unused(Base, keyword=1): pass",
-    "class Unused:\n    effect()",
-    "class Unused:\n    value = effect()",
-    "class Unused:\n    @effect\n    def method(self): pass",
-    "class Unused:\n    from library import origin",
-    "class Unused:\n    class Inner:\n        value = effect()",
-    "from functools import cache\ncache = effect\n@cache\ndef unused(): pass",
-    "from library.origin import *\neffect()",
-]
+@pytest.mark.parametrize("use", ["vars(1)", "dir(1)", "'name' in globals()"])
+def test_the_whole_module_does_not_count_where_no_name_is_looked_up(tmp_path, use):
+    text = f"def unused(): return 3\n\ndef function(): return {use}\n"
+    files = {"job.py": "from library import function\nfunction()", "library.py": text}
+    assert not changes(tmp_path, files, "library.py", old="3", new="4")
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
-def test_what_runs_on_import_counts(tmp_path, effect):
-    origin = """
-import functools
-
-def effect(*arguments, **keywords):
-    return 1
-
-@functools.wraps(effect)
-def wrapped(function):
-    return effect()
-
-class Base:
-    def __init_subclass__(cls, **keywords):
-        effect()
-"""
+@pytest.mark.parametrize(
+    "effect",
+    [
+        "effect()",
+        "@effect\ndef unused(): pass",
+        "@effect()\ndef unused(): pass",
+        "@staticmethod(effect())\ndef unused(): pass",
+        "def unused(argument=effect()): pass",
+        "def unused(argument=effect()) -> int: pass",
+        "def unused(argument: effect()): pass",
+        "def unused() -> effect(): pass",
+        "async def unused(*, argument=effect()): pass",
+        "unused = effect()",
+        "unused: int = effect()",
+        "unused = [effect() for _ in range(3)]",
+        "unused = 0\nunused.attribute = effect",
+        "unused = {}\nunused[0] = effect",
+        "unused = {}\nunused |= effect",
+        "for unused in range(3): effect()",
+        "with open('x'): effect()",
+        "try: pass\nexcept ValueError: effect()",
+        "class Unused(effect): pass",
+        "class Unused(effect[int]): pass",
+        "class Unused(metaclass=effect): pass",
+        "class Unused(Exception, keyword=effect): pass",
+        "@effect\nclass Unused: pass",
+        "class Unused:\n    effect()",
+        "class Unused:\n    value = effect()",
+        "class Unused:\n    @effect\n    def method(self): pass",
+        "class Unused:\n    class Inner:\n        value = effect()",
+        "from functools import cache\ncache = effect\n@cache\ndef unused(): pass",
+        "def property(function): return effect()\n@property\ndef unused(): pass",
+        "from __future__ import annotations\neffect()",
+    ],
+)
+@pytest.mark.parametrize("imported", ["from library.origin import effect", "from library.origin import *"])
+def test_what_runs_on_import_counts(tmp_path, effect, imported):
     files = {
         "job.py": "import library.middle",
         "library/__init__.py": "",
         "library/middle.py": "from library import module",
-        "library/module.py": f"from library.origin import effect, wrapped, Base\n{effect}\n",
-        "library/origin.py": origin,
+        "library/module.py": f"{imported}\n{effect}\n",
+        "library/origin.py": "def effect(): return 1\n",
     }
-    write(tmp_path, files)
-    before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {"library/origin.py": origin.replace("return 1", "return 2")})
-    assert hash_in(tmp_path, "job.py") != before
+    assert changes(tmp_path, files, "library/origin.py")
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        "import package.sub.module",
+        "from package.sub import module",
+        "from package.sub.module import name",
+        "if condition: import package.sub.module",
+        "class Main:\n    import package.sub.module",
+        "def main():\n    import package.sub.module",
+        "def main():\n    from package.sub import module",
+        "import other.inner",
+        "import importlib\nimportlib.import_module('package.sub.module')",
+        "import package\npackage.sub.module.name",
+    ],
+)
+@pytest.mark.parametrize("name", ["package/__init__.py", "package/sub/__init__.py", "package/sub/module.py"])
+def test_an_import_runs_the_module_and_the_packages_around_it(tmp_path, job, name):
+    names = ("package/__init__.py", "package/sub/__init__.py", "package/sub/module.py")
+    files = {"job.py": job, **dict.fromkeys(names, "print(1)\n")}
+    files["package/sub/module.py"] += "name = 3\n"
+    files |= {
+        "other/inner/__init__.py": "from .relative import x\n",
+        "other/inner/relative.py": "import package.sub.module\n",
+    }
+    assert changes(tmp_path, files, name)
+
+
+def test_a_root_runs_the_packages_around_it(tmp_path):
+    files = {"package/__init__.py": "print(1)\n", "package/plugin.py": "value = 3\n"}
+    assert changes(tmp_path, files, "package/__init__.py", root="package/plugin.py")
+
+
+def test_an_unused_class_imports_what_its_body_imports(tmp_path):
+    files = {"job.py": "import library", "library.py": "class Unused:\n    import origin\n", "origin.py": "print(1)\n"}
+    assert changes(tmp_path, files, "origin.py")
 
 
 @pytest.mark.parametrize(
     "definition",
     [
-        "value = {0}",
-        "one, other = {0}, 0",
-        "def unused(argument={0}): return argument",
-        "@cache\ndef unused(): return {0}",
-        "@functools.lru_cache(maxsize=1)\ndef unused(): return {0}",
-        "@contextmanager\ndef unused(): yield {0}",
-        "@dataclass(frozen=True)\nclass Unused:\n    value: int = {0}\n    @property\n    def double(self): return 2",
-        "@dataclass\nclass Unused:\n    values: list = field(default_factory=list)\n    value: int = {0}",
-        "class Unused(nn.Module):\n    '''A module.'''\n    value = {0}",
-        "class Unused(ValueError):\n    value = {0}",
-        "@torch.no_grad()\ndef unused(): return {0}",
-        "values = frozenset({{{0}}})",
+        "value = 1",
+        "one, other = 1, 0",
+        "values = [function for function in (1, 0)]",
+        "def unused(argument=1): return argument",
+        "@cache\ndef unused(): return 1",
+        "@functools.lru_cache(maxsize=3)\ndef unused(): return 1",
+        "@contextmanager\ndef unused(): yield 1",
+        "@dataclass(frozen=True)\nclass Unused:\n    value: int = 1\n    @property\n    def double(self): return 3",
+        "@dataclass\nclass Unused:\n    values: list = field(default_factory=list)\n    value: int = 1",
+        "class Unused(nn.Module):\n    '''A module.'''\n    value = 1",
+        "class Unused(ValueError):\n    value = 1",
+        "@torch.no_grad()\ndef unused(): return 1",
+        "values = frozenset({1})",
     ],
 )
 def test_an_unused_definition_does_not_count(tmp_path, definition):
@@ -444,26 +570,43 @@ def test_an_unused_definition_does_not_count(tmp_path, definition):
         "import functools\nfrom contextlib import contextmanager\nfrom dataclasses import dataclass, field\n"
         "from functools import cache\nimport torch\nfrom torch import nn\n"
     )
-    write(tmp_path, {"job.py": "import library", "library.py": imports + definition.format(1)})
-    before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {"library.py": imports + definition.format(2)})
-    assert hash_in(tmp_path, "job.py") == before
+    text = f"{imports}{definition}\ndef used(function): return function\n"
+    files = {"job.py": "from library import used\nused(3)", "library.py": text}
+    assert not changes(tmp_path, files, "library.py")
 
 
-def test_a_package_that_is_imported_counts_even_where_nothing_names_it(tmp_path):
-    write(tmp_path, {"job.py": "import library", "library.py": "import torch\n"})
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("value = 1\nvalue = 2\n", "value = 2\nvalue = 1\n"),
+        ("from origin import one as value\n", "from origin import two as value\n"),
+        ("from __future__ import annotations\nvalue = 1\n", "value = 1\n"),
+        ("value = 1\n", "import torch\nvalue = 1\n"),
+    ],
+)
+def test_the_order_and_the_names_of_definitions_count(tmp_path, before, after):
+    origin = "one = 3\ntwo = 4\nboth = one, two\n"
+    files = {
+        "job.py": "from library import value\nfrom origin import both\n",
+        "origin.py": origin,
+        "library.py": before,
+    }
+    assert changes(tmp_path, files, "library.py", old=before, new=after)
+
+
+def test_the_module_of_a_definition_counts(tmp_path):
+    write(
+        tmp_path, {"job.py": "import one\nimport two\nprint(one, two)", "one.py": "x = 1\ny = 2\n", "two.py": "z = 3\n"}
+    )
     before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {"library.py": "import torch\nimport seaborn\n"})
+    write(tmp_path, {"one.py": "x = 1\n", "two.py": "y = 2\nz = 3\n"})
     assert hash_in(tmp_path, "job.py") != before
 
 
 @pytest.mark.parametrize("use", ["__doc__", "main.__doc__", "inspect.getsource(main)", "source_of(main)"])
 def test_comments_and_docstrings_count_where_code_reads_them(tmp_path, use):
     text = f"import inspect\nfrom inspect import getsource as source_of\n\ndef main():\n    # 1\n    return {use}\n"
-    write(tmp_path, {"job.py": text})
-    before = hash_in(tmp_path, "job.py")
-    write(tmp_path, {"job.py": text.replace("# 1", "# 2")})
-    assert hash_in(tmp_path, "job.py") != before
+    assert changes(tmp_path, {"job.py": text}, "job.py")
 
 
 def test_names_of_a_root_that_are_left_out_count_where_code_uses_them(tmp_path):
@@ -478,10 +621,17 @@ def test_names_of_a_root_that_are_left_out_count_where_code_uses_them(tmp_path):
 
 
 def test_a_root_brings_the_functions_that_it_imports_for_others(tmp_path):
-    write(tmp_path, {"plugin.py": "from other import prepare\n", "other.py": "def prepare():\n    return 1\n"})
-    before = hash_in(tmp_path, "plugin.py")
-    write(tmp_path, {"other.py": "def prepare():\n    return 2\n"})
-    assert hash_in(tmp_path, "plugin.py") != before
+    files = {"plugin.py": "from other import prepare\n", "other.py": "def prepare(): return 1\n"}
+    assert changes(tmp_path, files, "other.py", root="plugin.py")
+
+
+@pytest.mark.parametrize("job", ["from library import basis\nbasis.f()", "from library.basis import f\nf()"])
+@pytest.mark.parametrize("name", ["library/basis.py", "library/other.py", "library/beside.py"])
+def test_a_module_that_is_not_counted_brings_nothing_and_no_whole_package(tmp_path, monkeypatch, job, name):
+    monkeypatch.setattr(hashing, "NOT_COUNTED", {"library.basis"})
+    files = {"library/basis.py": "from library import other\ndef f(): return other.g(1)\n"}
+    files |= {"library/other.py": "def g(): return 1\n", "library/beside.py": "value = 1\n"}
+    assert not changes(tmp_path, {"job.py": job, "library/__init__.py": "", **files}, name)
 
 
 def test_a_root_that_is_missing_or_broken_is_named(tmp_path):
@@ -495,7 +645,7 @@ def test_a_root_that_is_missing_or_broken_is_named(tmp_path):
 def test_versions_of_python_agree_on_the_canonical_text():
     """3.12 adds empty strings to some f-strings and a field for type parameters; 3.13 leaves empty fields out."""
     plain, changed = (ast.parse("def f():\n    return f'{x:>{y}}'") for _ in range(2))
-    changed.body[0].type_params = []
+    changed.body[0]._fields, changed.body[0].type_params = (*ast.FunctionDef._fields, "type_params"), []
     changed.body[0].body[0].value.values[0].format_spec.values.append(ast.Constant(""))
     del changed.body[0].returns
     assert syntax.canonical(changed) == syntax.canonical(plain)
