@@ -71,7 +71,9 @@ def test_an_edit_of_a_method_runs_that_method_and_what_follows_and_its_revert_no
 def test_a_changed_value_of_a_method_runs_that_method_and_what_follows(copy):
     copy.replace("configs/tiny.yaml", "orthogonality_weight: 1000.0", "orthogonality_weight: 10.0")
     assert copy.pending() == ONE_METHOD
-    before = {path: path.read_bytes() for path in copy.path.glob("results/tiny/seed*/finetune/*")}
+    files = [path for path in copy.path.glob("results/tiny/seed*/finetune/*") if path.is_file()]
+    assert len(files) == 2 * 6
+    before = {path: path.read_bytes() for path in files}
     copy.run()
     assert {path: path.read_bytes() for path in before} == before
     assert copy.pending() == {}
