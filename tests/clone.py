@@ -85,6 +85,11 @@ class Clone:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def made(self):
+        """The files in data/ and results/ that jobs wrote; not what a plan asks of jobs."""
+        files = [path for folder in ("data", "results") for path in (self.path / folder).rglob("*") if path.is_file()]
+        return [path for path in files if ".basis" not in path.parts and path.name not in ("README.md", ".alive.lock")]
+
     def pending(self, *arguments, cwd=None):
         """How many jobs of each rule a run would execute; empty if there is nothing to be done."""
         done = self.snakemake("--dry-run", *arguments, cwd=cwd)

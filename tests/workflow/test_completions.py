@@ -166,7 +166,7 @@ def test_published_weights_that_are_not_those_named_are_refused_before_any_job(t
     assert done.returncode != 0
     output = done.stdout + done.stderr
     assert f"configs/tiny.yaml: model.masked_autoencoder.pretrained.sha256 = {'0' * 64}, but {tmp_path}/" in output
-    assert not (clone.path / "data").exists()
+    assert clone.made() == []
 
 
 def test_the_places_experiment_runs_from_folders_to_verdicts(tmp_path):

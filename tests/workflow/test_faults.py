@@ -94,8 +94,9 @@ def test_a_results_folder_that_cannot_be_written_is_named_before_any_job(tmp_pat
     clone.write_experiment()
     with mounted(clone.path / "results", "-t", "tmpfs", "-o", "ro", "tmpfs"):
         output = refused(clone)
-    assert "config.yaml: results = 'results': cannot be written: Read-only file system" in output
-    assert not (clone.path / "data").exists()
+    assert "results/tiny" in output
+    assert "cannot be written: Read-only file system; make room, change the permissions" in output
+    assert clone.made() == []
 
 
 def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
@@ -116,7 +117,7 @@ def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
         output = refused(second, *arguments[2:])
         assert f"process {process.pid} on" in output
         assert "wait for its end, or set another folder" in output
-        assert not (second.path / "data").exists()
+        assert second.made() == []
         assert first.pending("--config", f"results={shared}"), "looking is allowed"
     finally:
         process.kill()

@@ -130,7 +130,7 @@ def test_every_file_of_the_tree_is_documented(finished):
     documented = (finished.path / "results" / "README.md").read_text()
     for path in [*(finished.path / "results").rglob("*"), *(finished.path / "data").rglob("*")]:
         if path.is_file() and path.name != "README.md":
-            name = path.name
+            name = ".basis/" if ".basis" in path.parts else path.name
             if path.parent.name == "figures":
                 name = re.sub("|".join(FIGURES), "{figure}", name, count=1)
             for folder in {"logs", "benchmarks"}.intersection(part.name for part in path.parents):

@@ -63,4 +63,4 @@ def test_weights_that_cannot_be_had_are_named_before_any_job(tmp_path):
         "Put a whole copy there",
     ):
         assert part in done.stdout + done.stderr
-    assert not (clone.path / "data" / "digits").exists()
+    assert not (clone.path / "data" / "digits" / "raw").exists()

@@ -5,12 +5,14 @@ deleted, or when two clones share results or data, Snakemake does not notice tha
 job leaves a *statement* beside its outputs. Before Snakemake plans a run, `request` compares the statements with the
 configuration.
 
-The folder `.basis` beside the first output of a job holds
+The folder `.basis/{rule}.{output}` beside the first output of a job holds
 
-* `{rule}.{output}.request.json`, the params that the configuration asks for now. The file is an input of the job;
-* `{rule}.{output}.json`, the statement: the params that made the outputs, and the SHA-256 of every input and output;
-* `{rule}.{output}.kept/`, hard links to the outputs. A job whose params and inputs are the same as before takes its
-  outputs from here. Nothing that follows an unchanged output is computed again.
+* `request.json`, the params that the configuration asks for now. The file is an input of the job;
+* `statement.json`, the params that made the outputs, and the SHA-256 of every input and output;
+* `kept/`, hard links to the outputs. A job whose params and inputs are the same as before takes its outputs from here.
+  Nothing that follows an unchanged output is computed again.
+
+Each job has a folder of its own: Snakemake (9.27) lists a folder once, and misses files that come into it later.
 
 Nothing in this module imports torch.
 """
@@ -48,8 +50,8 @@ class Basis:
     @classmethod
     def of(cls, rule: str, first_output: Path) -> "Basis":
         """The files of the job of a rule that has this first output."""
-        folder, stem = first_output.parent / ".basis", f"{rule}.{first_output.name}"
-        return cls(folder / f"{stem}.request.json", folder / f"{stem}.json", folder / f"{stem}.kept")
+        folder = first_output.parent / ".basis" / f"{rule}.{first_output.name}"
+        return cls(folder / "request.json", folder / "statement.json", folder / "kept")
 
     def forget(self) -> None:
         """Delete the statement and the kept outputs, so that the job computes its outputs again."""
@@ -74,7 +76,7 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
         The file of the request.
 
     Raises:
-        ValueError: the folder cannot be written, and the outputs are not valid.
+        ValueError: the outputs are to be made, and their folder cannot be written.
     """
     basis, digest, valid = Basis.of(rule, outputs[0]), _digest(params), is_valid(rule, outputs, params)
     try:
@@ -86,9 +88,8 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
             )
     except OSError as error:
         raise ValueError(
-            f"{outputs[0]}: was made with other settings, code or inputs than the configuration asks for now, and "
-            f"{basis.request.parent} cannot be written: {error.strerror}; change its permissions, or set results and "
-            "data in config.yaml to other folders"
+            f"{basis.request.parent}: cannot be written: {error.strerror}; make room, change the permissions, or set "
+            "results and data in config.yaml to other folders"
         ) from None
     if valid:
         for path in (basis.request, benchmark, *outputs):
@@ -175,12 +176,11 @@ def check_inputs(inputs: Iterable[Path]) -> None:
         ValueError: an input was changed after its job, or rests on other params than the configuration asks for.
     """
     for path in inputs:
-        for file in path.parent.glob(".basis/*.json"):
+        for file in path.parent.glob(".basis/*/statement.json"):
             stated = read_json(file)
             if path.name not in stated.get("outputs", {}):
                 continue
-            requested = read_json(Basis.of(stated["rule"], path.parent / next(iter(stated["outputs"]))).request)
-            if requested["params_sha256"] != stated["params_sha256"]:
+            if read_json(file.with_name("request.json"))["params_sha256"] != stated["params_sha256"]:
                 raise ValueError(
                     f"{path}: was made with other settings or code than the configuration asks for; run again"
                 )

@@ -190,7 +190,7 @@ def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_va
     monkeypatch.setattr(basis, "write_json", refuse)
     monkeypatch.setattr(os, "utime", refuse)
     request("train", [workflow.file("train")], {"setting": 0}, workflow.folder / "none")
-    with pytest.raises(ValueError, match=r"train.json: was made with other settings, .* cannot be written: Permission"):
+    with pytest.raises(ValueError, match=r"train.train.json: cannot be written: Permission denied; make room, "):
         request("train", [workflow.file("train")], {"setting": 1}, workflow.folder / "none")
 
 
