@@ -90,11 +90,11 @@ class Evidence:
         measurements: columns `step`, `forgotten` and `samples` (M,); empty if nothing was measured.
         retain_features: (N, F) of the retained training images.
         retrained: samples of a retrained model of another seed; None if there is no other seed.
-        retrained_losses: (K, n) losses of K retrained models of other seeds, by group but for the retain set; empty if
-            there is no other seed.
+        retrained_losses: for each group except the retain set, the losses (K, n) of the K models that were retrained
+            with other seeds; empty if there is no other seed.
         published_reference: mean (G,) and covariance (G, G) of all training images' published features; None if the
             experiment has no guide.
-        samples: of the run's model; None if the run diverged or if the model completes images.
+        samples: samples of the run's model; None if the run diverged or if the model completes images.
         probabilities: (N, K) class probabilities of the samples, by the network that gives the features.
         images: (N, C, H, W) uint8, the samples themselves; None where `samples` is.
         published_features: (N, G) of the samples by Inception or the guide. A reference's samples are decoded in train

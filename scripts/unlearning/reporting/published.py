@@ -209,9 +209,9 @@ def _other_rows_within(results: Results, cell: Cell, published: Estimate) -> lis
 def verdict_on(published: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
     """Decide whether our mean reproduces a published mean.
 
-    The allowed difference is the tolerance plus two standard errors of the published value. If our own runs scatter so
-    much that the difference is within or beyond this only by chance, there is no verdict. There is none either for a
-    single run, whose scatter is not known, or for a bound, if the true value can lie on the other side.
+    The allowed difference is the tolerance plus two standard errors of the published value. The verdict is 'not
+    comparable' if our runs scatter so much that chance could decide. The verdict is the same for a single run, and for
+    a bound if the true value may lie inside or outside the allowed range.
 
     Args:
         published: The published mean.
