@@ -68,7 +68,7 @@ def with_results(text: str, results: Path) -> str:
             return match[0]
         if not metrics:
             table = main_part(*folders)
-        elif len(folders) > 1:
+        elif len(folders) > 1 or not swept_keys(read_results(*folders)):
             table = side_by_side(folders, metrics.split(", "))
         else:
             table = by_setting(*folders, metrics.split(", "))
@@ -120,16 +120,23 @@ def main_part(folder: Path) -> str:
 
 
 def side_by_side(folders: list[Path], metrics: list[str]) -> str:
-    """Make a table of some metrics of several experiments, which go by the ends of their names."""
+    """Make a table of some metrics of experiments; of several, by the ends of their names."""
     tables = []
     for folder in folders:
         results = read_results(folder)
         name, descriptions = folder.name.split("-")[-1], results.descriptions
+        prefix = f"{name}: " if len(folders) > 1 else ""
         selection = {
-            metric: descriptions[metric] | {"label": f"{name}: {descriptions[metric]['label']}"} for metric in metrics
+            metric: descriptions[metric] | {"label": prefix + descriptions[metric]["label"]} for metric in metrics
         }
         tables.append(main_table(results.metrics, selection).drop(columns="Runs"))
     return to_markdown(pd.concat(tables, axis="columns").rename_axis("Method").fillna("–"))
+
+
+def swept_keys(results: Results) -> tuple[str, ...]:
+    """The settings that the figures of an experiment sweep."""
+    figures = results.experiment["figures"]
+    return tuple(key for figure in figures for key in plugin_constant("figures", figure, "SWEPT", ()))
 
 
 def by_setting(folder: Path, metrics: list[str]) -> str:
@@ -137,12 +144,9 @@ def by_setting(folder: Path, metrics: list[str]) -> str:
     results = read_results(folder)
     descriptions = results.descriptions
     values = main_table(results.metrics, {metric: descriptions[metric] for metric in metrics}).drop(columns="Runs")
-    keys = tuple(
-        key for figure in results.experiment["figures"] for key in plugin_constant("figures", figure, "SWEPT", ())
-    )
     rows = pd.concat(
         table.assign(setting=key.replace("_", " ") + ": " + table["label"])
-        for key, table in sweeps(results.experiment, keys).items()
+        for key, table in sweeps(results.experiment, swept_keys(results)).items()
     )
     tables = [
         values.loc[of_base["row"]].set_axis(of_base["setting"]).add_prefix(f"{base}: ")
