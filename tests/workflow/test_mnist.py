@@ -12,6 +12,7 @@ import unlearn
 from unlearning.config.experiment import REFERENCES, method_settings
 from unlearning.config.load import load_experiment
 from unlearning.reporting import published
+from unlearning.reporting.quantities import read_quantities
 from unlearning.reporting.results import Results
 
 from ..clone import ROOT, UNO, Clone, trajectory
@@ -58,7 +59,7 @@ def test_check_prints_every_published_cell_of_the_data_set_with_a_verdict_and_a_
 
 def test_both_protocols_are_in_the_table_and_explained_below_it(checked):
     table = (checked[0] / "table.md").read_text()
-    for part in ("Steps, as published", "FID, as published", "Steps to unlearn", "128 fixed latents", "the guide ("):
+    for part in ("Steps, as published", "FID, as published", "Steps to unlearn", "128 fixed latents", "the guide classifies the images ("):
         assert part in table
 
 
@@ -132,6 +133,7 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
     found = Results.read(experiment, tmp_path / "metrics.csv", accuracy, results / "forget_set.json")
     assert set(found.metrics["method"]) == {*REFERENCES, *experiment["methods"]}
     assert found.metrics["status"].eq("finished").all()
-    verdicts = published.verdicts(found, pd.read_csv(ROOT / "published" / "uno.csv"))
+    quantities = read_quantities(ROOT / "published" / "quantities.yaml")
+    verdicts = published.verdicts(found, pd.read_csv(ROOT / "published" / "uno.csv"), quantities)
     assert verdicts["Method"].isin(experiment["methods"]).sum() == len(verdicts) - 1  # the other is the original
     assert (verdicts["Ours, as published"] != "–").all()
