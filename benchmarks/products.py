@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks.memory import peak_mib
 from unlearning.data.description import describe_dataset
 from unlearning.networks import generative
-from unlearning.training.gradients import BatchLoss, exact_hessian_products
+from unlearning.training.gradients import BatchLoss, hessian_products
 from unlearning.training.monitoring import Stopwatch
 from unlearning.training.vectors import flatten, unflatten
 
@@ -28,52 +28,36 @@ def product_errors(experiment: dict, device: torch.device, rounds: int) -> dict[
 
     Returns:
         By way: median milliseconds; the error relative to the product in float64, once with oneDNN's convolutions,
-        which on a CPU sum over half a million pixels in float32, and once without; and the peak memory. The error
-        without oneDNN is None for a compiled way, and so is the memory on a CPU, where the compiler's would count.
+        which on a CPU sum over half a million pixels in float32, and once without; and the peak memory.
     """
     model, batch, vector = _problem(experiment, device)
     double = copy.deepcopy(model).double()
     truth = reverse_over_reverse(double, tuple(part.double() for part in batch), vector.double())
-    compiled = copy.deepcopy(model)
-    compiled.losses = torch.compile(compiled.losses)  # first derivatives only: torch cannot compile second ones
 
     def error(product: Tensor) -> float:
         return float(f"{((product.double() - truth).norm() / truth.norm()).item():.1e}")
 
     results = {}
-    for name, way, network in (
-        ("reverse_over_reverse", reverse_over_reverse, model),
-        ("forward_over_reverse", forward_over_reverse, model),
-        ("differences", differences, model),
-        ("differences_compiled", differences, compiled),
-    ):
-        is_compiled, seconds, memory, without_onednn = network is compiled, [], None, None
+    for way in (reverse_over_reverse, forward_over_reverse):
+        seconds = []
         for _ in range(rounds):
             with Stopwatch(device) as stopwatch:
-                product = way(network, batch, vector)
+                product = way(model, batch, vector)
             seconds.append(stopwatch.seconds)
-        if not is_compiled:
-            with torch.backends.mkldnn.flags(enabled=False):
-                without_onednn = error(way(network, batch, vector))
-        if not is_compiled or device.type == "cuda":
-            memory = peak_mib(partial(_take_product, way, is_compiled), experiment, device)
-        results[name] = {
+        with torch.backends.mkldnn.flags(enabled=False):
+            without_onednn = error(way(model, batch, vector))
+        results[way.__name__] = {
             "ms": round(1000 * statistics.median(seconds), 2),
             "relative_error": error(product),
             "relative_error_without_onednn": without_onednn,
-            "peak_mib": memory,
+            "peak_mib": peak_mib(partial(_take_product, way), experiment, device),
         }
     return results
 
 
 def reverse_over_reverse(model: nn.Module, batch: tuple[Tensor, Tensor], vector: Tensor) -> Tensor:
-    """The product by `gradients.exact_hessian_products`, with the gradient that it needs."""
-    return exact_hessian_products((BatchLoss(model, lambda: batch, "sum"), vector))
-
-
-def differences(model: nn.Module, batch: tuple[Tensor, Tensor], vector: Tensor) -> Tensor:
-    """The product by `Loss.hessian_product_by_differences`, with the gradient that it needs."""
-    return BatchLoss(model, lambda: batch, "sum").hessian_product_by_differences(vector)
+    """The product by `gradients.hessian_products`, with the gradient that it needs."""
+    return hessian_products((BatchLoss(model, lambda: batch, "sum"), vector))
 
 
 def forward_over_reverse(model: nn.Module, batch: tuple[Tensor, Tensor], vector: Tensor) -> Tensor:
@@ -107,8 +91,5 @@ def _problem(experiment: dict, device: torch.device) -> tuple[nn.Module, tuple[T
     return model, batch, BatchLoss(model, lambda: other, "sum").gradient
 
 
-def _take_product(way: Way, compiled: bool, experiment: dict, device: torch.device) -> None:
-    model, batch, vector = _problem(experiment, device)
-    if compiled:
-        model.losses = torch.compile(model.losses)
-    way(model, batch, vector)
+def _take_product(way: Way, experiment: dict, device: torch.device) -> None:
+    way(*_problem(experiment, device))

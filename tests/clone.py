@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run to run
-UNO = {"orthogonality_weight": 1e3, "hessian_products": "exact"}
+UNO = {"orthogonality_weight": 1e3}
 METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
 

@@ -32,7 +32,7 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
     kept = ("finetune", "surgery_retain", "uno", "feature_unlearning")
     experiment["methods"] = {row: experiment["methods"][row] for row in kept}
     measured = methods.step_ratios(experiment, device, rounds=2)
-    assert set(measured) == {*kept, "uno by differences", methods.RELEASED}
+    assert set(measured) == {*kept, methods.RELEASED}
     assert measured[methods.RELEASED]["over_released"] == 1
     assert measured["finetune"]["over_finetune"] == measured["surgery_retain"]["over_surgery_retain"] == 1
     assert all(row["ms"] > 0 for row in measured.values())
@@ -62,13 +62,11 @@ def test_a_peak_on_a_cpu_is_that_of_the_work_alone_whatever_this_process_holds(e
     assert held.all()
 
 
-def test_the_default_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
+def test_hessian_products_are_exact_to_one_in_ten_thousand(experiment, device):
     measured = products.product_errors(experiment, device, rounds=1)
     for way in ("reverse_over_reverse", "forward_over_reverse"):
         assert max(measured[way][key] for key in ("relative_error", "relative_error_without_onednn")) < 1e-4
-    assert measured["differences"] == measured["differences"] | {"relative_error": pytest.approx(0.1, abs=0.15)}
-    assert all(measured[way]["peak_mib"] > 5 for way in ("reverse_over_reverse", "forward_over_reverse", "differences"))
-    assert measured["differences_compiled"]["peak_mib"] is None
+        assert measured[way]["peak_mib"] > 5
     assert methods.loop_overhead(experiment, device) > 0
     assert methods.compiled_training(experiment, device, rounds=1)["step_over_plain_step"] > 0
 
@@ -110,7 +108,7 @@ def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, m
                 "relative_error_without_onednn": 9e-7,
                 "peak_mib": 21.3,
             },
-            "differences_compiled": {"ms": 2.0, "relative_error": 0.03, "peak_mib": None},
+            "made_up": {"ms": 2.0, "relative_error": 0.03, "peak_mib": None},
         },
         "compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9},
         "training_loop_over_bare_arithmetic": 1.07,
@@ -136,7 +134,7 @@ def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, m
         assert "old" not in lines
         assert lines.count("|uno|6.9|4.6|2.3|0.6|44.2|") == 4
         assert lines.count("|reverse_over_reverse|3|1.1e-06|9e-07|21.3|") == 4
-        assert lines.count("|differences_compiled|2|0.03|–|–|") == 4
+        assert lines.count("|made_up|2|0.03|–|–|") == 4
         assert lines.index("OnaCPU,threads:1,torch2.15.0,commit0123456789:") < lines.index(
             "OnaGPU,threads:1,torch2.15.0,commit0123456789:"
         )

@@ -22,7 +22,6 @@ SWAPPED = {
     "algorithm": "uno_histogram",
     "orthogonality_weight": 0,
     "histogram_weight": 1e3,
-    "hessian_products": "exact",
 }
 
 

@@ -14,6 +14,6 @@ MODELS = "generating"
 PARAMETERS = {**uno.PARAMETERS, **histogram.PARAMETERS}
 
 
-def direction(step: Step, orthogonality_weight: float, histogram_weight: float, hessian_products: str) -> Tensor:
+def direction(step: Step, orthogonality_weight: float, histogram_weight: float) -> Tensor:
     """UNO's direction for L_r + κ K and L_f + κ K."""
-    return uno.direction(step.with_histogram(histogram_weight), orthogonality_weight, hessian_products)
+    return uno.direction(step.with_histogram(histogram_weight), orthogonality_weight)

@@ -8,8 +8,8 @@ from unlearning.training.step import Step
 PARAMETERS = uno.PARAMETERS
 
 
-def direction(step: Step, orthogonality_weight: float, hessian_products: str) -> Tensor:
+def direction(step: Step, orthogonality_weight: float) -> Tensor:
     """UNO's direction on odd steps, g_r − (c/a) g_f on even steps."""
     if step.number % 2:
-        return uno.direction(step, orthogonality_weight, hessian_products)
+        return uno.direction(step, orthogonality_weight)
     return surgery_retain.direction(step)

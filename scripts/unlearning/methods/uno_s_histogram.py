@@ -21,10 +21,8 @@ PARAMETERS = {
 }
 
 
-def direction(
-    step: Step, orthogonality_weight: float, histogram_weight: float, hessian_products: str, histogram_on: str
-) -> Tensor:
+def direction(step: Step, orthogonality_weight: float, histogram_weight: float, histogram_on: str) -> Tensor:
     """UNO-S's direction for L_r + κ K and L_f + κ K; on even steps for L_r and L_f, if `histogram_on` says so."""
     if histogram_on == "all_steps" or step.number % 2:
         step = step.with_histogram(histogram_weight)
-    return uno_s.direction(step, orthogonality_weight, hessian_products)
+    return uno_s.direction(step, orthogonality_weight)

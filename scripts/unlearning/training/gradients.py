@@ -6,10 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from unlearning.networks.generative import unchanged_buffers
 from unlearning.training.vectors import flatten, trainable, unflatten
-
-MOVE = 1e-5  # distance between the two points of a finite difference
 
 
 class Loss:
@@ -28,7 +25,7 @@ class Loss:
             loss = Loss(model, lambda: latents, lambda latents: model.samples(latents).square().sum())
             loss.value                                   # L(θ), a scalar
             loss.gradient                                # ∇L(θ), (P,)
-            exact_hessian_products((loss, vector))       # ∇²L(θ) v, (P,)
+            hessian_products((loss, vector))       # ∇²L(θ) v, (P,)
     """
 
     def __init__(self, model: nn.Module, draw: Callable[[], object], evaluate: Callable[[object], Tensor]):
@@ -66,7 +63,7 @@ class Loss:
         return torch.autograd.grad(self.graph, trainable(self._model), create_graph=True, materialize_grads=True)
 
     def twice_differentiable_gradient(self) -> Tensor:
-        """`gradient`, computed together with the graph that `exact_hessian_products` needs.
+        """`gradient`, computed together with the graph that `hessian_products` needs.
 
         This costs more than `gradient` alone, and less than `gradient` and later that graph.
 
@@ -80,33 +77,6 @@ class Loss:
         """Free the memory of the graphs. Batch, noise and `gradient` stay."""
         self.__dict__.pop("graph", None)
         self.__dict__.pop("gradient_parts", None)
-
-    def hessian_product_by_differences(self, vector: Tensor) -> Tensor:
-        """∇²L(θ) v ≈ (∇L(θ + h v) − ∇L(θ)) / h: no second derivatives, less memory, less exact.
-
-        In float32 the relative error on VAEs trained on MNIST is 2 to 4 %, from rounding (measured on three seeds,
-        along UNO's vectors). With h |v| of 2.4e-5 and more, the two points lay on different sides of kinks of the
-        ReLUs, and errors exceeded 100 %.
-
-        Args:
-            vector: v, (P,).
-
-        Returns:
-            The product, (P,).
-        """
-        parameters = trainable(self._model)
-        origin = [parameter.data for parameter in parameters]
-        h = MOVE / vector.norm().clamp_min(1e-30)
-        gradient = self.gradient  # before the parameters move
-        _set_parameters(parameters, unflatten(flatten(origin).addcmul_(h, vector), origin))
-        with unchanged_buffers(self._model):
-            moved_gradient = self.reevaluated().gradient
-        _set_parameters(parameters, origin)
-        return moved_gradient.sub_(gradient).div_(h)
-
-    def reevaluated(self) -> "Loss":
-        """The loss on the same batch and noise, at the parameters that the model has when it is evaluated."""
-        return Loss(self._model, self.draw, self._evaluate)
 
     def add(self, weight: float, other: "Loss") -> "Loss":
         """L + w K, the sum with another loss K times a weight."""
@@ -130,6 +100,10 @@ class BatchLoss(Loss):
     def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
         super().__init__(model, draw, lambda batch: reduce(model.losses(*batch), reduction))
         self._reduction = reduction
+
+    def reevaluated(self) -> "BatchLoss":
+        """The loss on the same batch and noise, at the parameters that the model has when it is evaluated."""
+        return BatchLoss(self._model, self.draw, self._reduction)
 
     def with_target(self, target: Tensor) -> Loss:
         """The loss on the same batch and noise, with another target for the model's output.
@@ -157,15 +131,9 @@ class WeightedSum(Loss):
 
     def __init__(self, model: nn.Module, first: Loss, weight: float, second: Loss):
         super().__init__(model, first.draw, lambda _: first.graph + weight * second.graph)
-        self._parts = first, weight, second
-
-    def reevaluated(self) -> Loss:
-        """The sum of the two losses, each of them reevaluated."""
-        first, weight, second = self._parts
-        return first.reevaluated().add(weight, second.reevaluated())
 
 
-def exact_hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
+def hessian_products(*pairs: tuple[Loss, Tensor]) -> Tensor:
     """Σ ∇²Lᵢ(θ) vᵢ, (P,), by one backward pass through the graphs of all the gradients.
 
     A loss whose gradient is needed, too, should compute it by `Loss.twice_differentiable_gradient`.
@@ -199,9 +167,3 @@ def reduce(losses: Tensor, reduction: str) -> Tensor:
 def cosine(first: Tensor, second: Tensor) -> Tensor:
     """Cosine of the angle between two vectors (P,); 0 where one of them is zero."""
     return torch.nn.functional.cosine_similarity(first, second, dim=0, eps=1e-30)
-
-
-def _set_parameters(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
-    for parameter, value in zip(parameters, values, strict=True):
-        # `data` and not `copy_`: graphs from before stay usable once the parameters have their old values again.
-        parameter.data = value

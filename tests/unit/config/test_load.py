@@ -215,7 +215,7 @@ def test_a_method_may_set_its_own_learning_rate():
     settings = method_settings(experiment, "uno")
     assert settings["learning_rate"] == 0.5
     assert settings["steps"] == DIGITS["unlearning"]["steps"]
-    assert settings["parameters"] == {"orthogonality_weight": 1e3, "hessian_products": "exact"}
+    assert settings["parameters"] == {"orthogonality_weight": 1e3}
     assert method_settings(experiment, "finetune")["learning_rate"] == DIGITS["unlearning"]["learning_rate"]
 
 
@@ -281,7 +281,7 @@ def with_row(row, **changes):
     return yaml.safe_dump(experiment | changes, sort_keys=False)
 
 
-UNO = {"algorithm": "uno", "orthogonality_weight": 10.0, "hessian_products": "exact"}
+UNO = {"algorithm": "uno", "orthogonality_weight": 10.0}
 
 
 def test_a_row_may_name_its_method(root):
@@ -289,7 +289,7 @@ def test_a_row_may_name_its_method(root):
     settings = method_settings(load_experiment("swept", root), "swept")
     assert settings["algorithm"] == "uno"
     assert settings["optimizer"] == "sgd"
-    assert settings["parameters"] == {"orthogonality_weight": 10.0, "hessian_products": "exact"}
+    assert settings["parameters"] == {"orthogonality_weight": 10.0}
     assert method_settings(DIGITS, "uno")["algorithm"] == "uno"
 
 
@@ -298,7 +298,7 @@ def test_a_row_may_name_its_method(root):
     [
         ({"algorithm": "unoo"}, ["methods.swept.algorithm = 'unoo'", "did you mean 'uno'"]),
         ({"rule": "uno"}, ["methods.swept.rule = 'uno': renamed to 'algorithm'; write 'algorithm: uno'"]),
-        ({"algorithm": "uno", "hessian_products": "exact"}, ["methods.swept.orthogonality_weight: missing"]),
+        ({"algorithm": "uno"}, ["methods.swept.orthogonality_weight: missing"]),
         (UNO | {"lambda": 1}, ["methods.swept.lambda = 1", "unknown key"]),
         (UNO | {"optimizer": "adagrad"}, ["methods.swept.optimizer = 'adagrad'", "adam, adam_warm, adamw, sgd"]),
         ({"algorithm": "histogram", "histogram_weight": 1.0}, ["methods.swept", "classifier in its loss", "'guide'"]),
@@ -369,7 +369,7 @@ def test_a_threshold_that_nothing_reads_is_refused(refused, root):
 
 def test_rows_of_a_sweep_differ_in_its_keys_alone():
     rows = {"uno": UNO, "strong": UNO | {"orthogonality_weight": 99.0}, "slow": UNO | {"learning_rate": 1e-5}}
-    rows |= {"same": UNO | {"learning_rate": 1e-3}, "other": UNO | {"hessian_products": "differences", "batch_size": 9}}
+    rows |= {"same": UNO | {"learning_rate": 1e-3}, "other": UNO | {"optimizer": "sgd", "batch_size": 9}}
     experiment = DIGITS | {"methods": rows | {"finetune": {}}}
     weights = {"uno": 10.0, "strong": 99.0, "same": 10.0}
     found = rows_alike_but_for(experiment, ("orthogonality_weight",))

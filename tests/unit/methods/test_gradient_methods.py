@@ -109,7 +109,7 @@ def uno_loss(model, batches, weight):
 
 @pytest.mark.parametrize("weight", [1.0, 1e3, 1e6])
 def test_uno_is_the_gradient_of_its_loss_by_central_differences(model, batches, make_step, weight):
-    d = direction("uno", make_step(), orthogonality_weight=weight, hessian_products="exact")
+    d = direction("uno", make_step(), orthogonality_weight=weight)
     point = torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy()
     h = 1e-5
     # Central differences of fourth order: the truncation error of second order is seen at 1e-6.
@@ -127,27 +127,17 @@ def test_uno_is_the_gradient_of_its_loss_by_central_differences(model, batches, 
 
 
 def test_uno_without_weight_is_finetuning(make_step, gradients):
-    np.testing.assert_allclose(
-        direction("uno", make_step(), orthogonality_weight=0.0, hessian_products="exact"), gradients[0], rtol=1e-12
-    )
+    np.testing.assert_allclose(direction("uno", make_step(), orthogonality_weight=0.0), gradients[0], rtol=1e-12)
 
 
 def test_uno_s_alternates_uno_and_surgery_retain(make_step):
     for number in (1, 2, 3, 4):
-        d = direction("uno_s", make_step(number), orthogonality_weight=1e3, hessian_products="exact")
+        d = direction("uno_s", make_step(number), orthogonality_weight=1e3)
         if number % 2:
-            expected = direction("uno", make_step(number), orthogonality_weight=1e3, hessian_products="exact")
+            expected = direction("uno", make_step(number), orthogonality_weight=1e3)
         else:
             expected = direction("surgery_retain", make_step(number))
         np.testing.assert_array_equal(d, expected)
-
-
-def test_uno_by_finite_differences_is_uno(make_step):
-    exact, near = (
-        direction("uno", make_step(), orthogonality_weight=1e6, hessian_products=way)
-        for way in ("exact", "differences")
-    )
-    assert np.linalg.norm(near - exact) < 1e-3 * np.linalg.norm(exact)
 
 
 def slope(loss, model, d, h=1e-4):
@@ -212,7 +202,7 @@ def test_surgery_with_the_histogram_projects_the_gradients_of_both_sums(model, g
 def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_step):
     """L_r + κK + λ cos²(∇(L_f + κK), ∇(L_r + κK)), with the gradients of one parameter after the other."""
     weight, kappa = 1e3, 50.0
-    parameters = {"orthogonality_weight": weight, "histogram_weight": kappa, "hessian_products": "exact"}
+    parameters = {"orthogonality_weight": weight, "histogram_weight": kappa}
     d = direction("uno_histogram", make_step(), **parameters)
     latents = torch.randn(8, 2, generator=torch.Generator().manual_seed(9)).double()
 
@@ -234,7 +224,7 @@ def test_uno_histogram_is_the_gradient_of_its_loss(model, batches, guide, make_s
 
 @pytest.mark.usefixtures("double_latents")
 def test_uno_s_histogram_takes_turns_with_surgery(make_step):
-    weights = {"orthogonality_weight": 1e3, "histogram_weight": 50.0, "hessian_products": "exact"}
+    weights = {"orthogonality_weight": 1e3, "histogram_weight": 50.0}
     odd = direction("uno_histogram", make_step(1), **weights)
     for steps, even in (
         ("all_steps", direction("surgery_retain_histogram", make_step(2), histogram_weight=50.0)),
@@ -259,7 +249,6 @@ def test_the_published_run_of_uno_differs_from_uno_exactly_in_the_two_weights(ma
             "algorithm": rule,
             "orthogonality_weight": 0,
             "histogram_weight": both[name]["orthogonality_weight"],
-            "hessian_products": both[name]["hessian_products"],
         }
         for number in (1, 2):
             as_defined = direction(name, make_step(number), **both[name])

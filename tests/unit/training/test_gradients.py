@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import torch
 
-from unlearning.training.gradients import BatchLoss, Loss, cosine, exact_hessian_products, reduce
+from unlearning.training.gradients import BatchLoss, Loss, cosine, hessian_products, reduce
 from unlearning.training.vectors import flatten, trainable, unflatten
 
 
@@ -22,14 +22,20 @@ def test_hessian_product_equals_the_full_hessian_times_the_vector(model, batches
     full = torch.autograd.functional.hessian(loss, start)
     vector = torch.randn(len(start), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     loss = BatchLoss(model, lambda: batches["retain"], "sum")
-    torch.testing.assert_close(exact_hessian_products((loss, vector)), full @ vector, rtol=1e-8, atol=1e-8)
-    before = [tensor.clone() for tensor in model.state_dict().values()]
-    places = [parameter.data_ptr() for parameter in model.parameters()]
-    differences = loss.hessian_product_by_differences(vector)
-    assert (differences - full @ vector).norm() < 1e-3 * (full @ vector).norm()
-    for tensor, was in zip(model.state_dict().values(), before, strict=True):
-        assert torch.equal(tensor, was), "parameters and running statistics are back where they were"
-    assert [parameter.data_ptr() for parameter in model.parameters()] == places, "where an optimiser has them"
+    torch.testing.assert_close(hessian_products((loss, vector)), full @ vector, rtol=1e-8, atol=1e-8)
+
+
+def test_a_kink_next_to_the_point_does_not_change_a_hessian_product():
+    """L = |θ|²/2 + relu(c·θ): the identity, although the gradient jumps within 1e-6 of the point."""
+    model, vector = torch.nn.Linear(3, 1, bias=False), torch.tensor([3.0, -1.0, 2.0])
+    slope = torch.tensor([1.0, 1.0, 1.0])
+    model.weight.data = torch.tensor([[1.0, 1.0, -2.0 - 1e-6]])
+    loss = Loss(
+        model,
+        lambda: None,
+        lambda _: model.weight.square().sum() / 2 + 100 * torch.relu(model.weight[0] @ slope),
+    )
+    torch.testing.assert_close(hessian_products((loss, vector)), vector, rtol=0, atol=0)
 
 
 class _Losses(torch.nn.Module):
@@ -44,10 +50,8 @@ class _Losses(torch.nn.Module):
 def test_hessian_products_of_two_losses_are_summed_and_can_be_taken_twice(model, batches):
     first, second = (BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget"))
     u, v = torch.randn(2, sum(p.numel() for p in model.parameters()), dtype=torch.float64)
-    together = exact_hessian_products((first, 2 * u), (second, -3 * v))
-    torch.testing.assert_close(
-        together, 2 * exact_hessian_products((first, u)) - 3 * exact_hessian_products((second, v))
-    )
+    together = hessian_products((first, 2 * u), (second, -3 * v))
+    torch.testing.assert_close(together, 2 * hessian_products((first, u)) - 3 * hessian_products((second, v)))
 
 
 def test_a_weighted_sum_has_the_gradient_and_curvature_of_its_parts(model, batches):
@@ -56,19 +60,10 @@ def test_a_weighted_sum_has_the_gradient_and_curvature_of_its_parts(model, batch
     v = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
     torch.testing.assert_close(total.value, first.value + 0.5 * second.value)
     torch.testing.assert_close(total.gradient, first.gradient + 0.5 * second.gradient)
-    torch.testing.assert_close(total.reevaluated().gradient, total.gradient)
     torch.testing.assert_close(
-        exact_hessian_products((total, v)),
-        exact_hessian_products((first, v)) + 0.5 * exact_hessian_products((second, v)),
+        hessian_products((total, v)),
+        hessian_products((first, v)) + 0.5 * hessian_products((second, v)),
     )
-
-
-def test_differences_of_a_sum_leave_the_graphs_of_its_parts_whole(model, batches):
-    first, second = (BatchLoss(model, lambda name=name: batches[name], "sum") for name in ("retain", "forget"))
-    v = torch.randn(sum(p.numel() for p in model.parameters()), dtype=torch.float64)
-    expected = first.reevaluated().gradient
-    first.add(0.5, second).hessian_product_by_differences(v)
-    torch.testing.assert_close(first.gradient, expected, rtol=0, atol=0)
 
 
 def test_a_loss_without_part_of_the_parameters_has_no_gradient_there(model):
@@ -77,7 +72,7 @@ def test_a_loss_without_part_of_the_parameters_has_no_gradient_there(model):
     loss = Loss(model, lambda: latents, lambda z: model.samples(z).square().sum())
     encoder = sum(p.numel() for p in model.encoder.parameters())
     assert loss.gradient[:encoder].abs().max() == 0 < loss.gradient[encoder:].abs().max()
-    products = exact_hessian_products((loss, torch.ones_like(loss.gradient)))
+    products = hessian_products((loss, torch.ones_like(loss.gradient)))
     assert products[:encoder].abs().max() == 0 < products[encoder:].abs().max()
 
 
@@ -123,7 +118,7 @@ def test_frozen_parameters_are_left_out(model, batches):
     size = sum(p.numel() for p in trainable(model))
     assert size < sum(p.numel() for p in model.parameters())
     loss = BatchLoss(model, lambda: batches["retain"], "sum")
-    assert loss.gradient.shape == exact_hessian_products((loss, loss.gradient)).shape == (size,)
+    assert loss.gradient.shape == hessian_products((loss, loss.gradient)).shape == (size,)
 
 
 def test_unflatten_reverses_flatten(model):
