@@ -5,11 +5,16 @@ import pandas as pd
 
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results, label_with_unit
-from unlearning.reporting.significance import bootstrap_interval, holm, sign_flip_p, sign_p
+from unlearning.reporting.significance import (
+    FEWEST_FOR_MEDIAN,
+    LEVEL,
+    holm,
+    median_interval,
+    sign_flip_p,
+    sign_p,
+    t_margin,
+)
 from unlearning.reporting.summary import table_metrics
-
-LEVEL = 0.05
-MANY_SEEDS = 6  # from here on, an interval of seeds can reach its 95 %
 
 
 def comparisons(results: Results) -> pd.DataFrame:
@@ -19,14 +24,13 @@ def comparisons(results: Results) -> pd.DataFrame:
         results: Results of the experiment.
 
     Returns:
-        A table of text: the columns 'Method' and 'Compared with', then one column per metric. A cell is the mean
-        difference to the other method's run of the same seed, with its 95 % bootstrap interval over seeds. No mean is
-        fair to times to an event, or to a metric that is only a bound in some run. Their cells count the seeds in
-        which the method was earlier or later. A * marks p < 5 %, see `_corrected`.
+        A table of text: the columns 'Method' and 'Compared with', then one column per metric. A cell summarises the
+        differences to the other method's run of the same seed, see `_difference`. No mean is fair to times to an event,
+        or to a metric that is only a bound in some run. Their cells count the seeds in which the method was earlier or
+        later. A * marks p < 5 %, see `_corrected`.
     """
     rows = []
-    for baseline in [*results.baselines, "retrain"]:
-        methods = [method for method in results.methods if method != baseline]
+    for baseline, methods in _families(results).items():
         cells = {method: {"Method": method, "Compared with": baseline} for method in methods}
         for metric, description in table_metrics(results).items():
             timed = bool(description.get("event")) or results.values(metric)["censored"].any()
@@ -34,6 +38,14 @@ def comparisons(results: Results) -> pd.DataFrame:
                 cells[method][label_with_unit(description)] = cell
         rows += cells.values()
     return pd.DataFrame(rows)
+
+
+def _families(results: Results) -> dict[str, list[str]]:
+    """The methods that are compared with each baseline and with the retrained model."""
+    return {
+        baseline: [method for method in results.methods if method != baseline]
+        for baseline in [*results.baselines, "retrain"]
+    }
 
 
 def _column(results: Results, metric: str, methods: list[str], baseline: str, timed: bool) -> dict[str, str]:
@@ -49,7 +61,7 @@ def _column(results: Results, metric: str, methods: list[str], baseline: str, ti
     Returns:
         The cell of each method.
     """
-    compare, test, describe = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, _mean)
+    compare, test, describe = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, _difference)
     paired = {method: compare(results, metric, method, baseline) for method in methods}
     p_values = _corrected(
         {method: test(values) for method, values in paired.items() if len(values) > 1 and np.isfinite(values).all()}
@@ -111,17 +123,19 @@ def _paired(results: Results, metric: str, *methods: str) -> list[pd.DataFrame]:
 def _earlier(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
     """Where the first run reached the event and the second run reached it later.
 
-    A censored run had not reached the event at its time, and so it is later than a run that reached it at this time.
+    A censored run had not reached the event at its time, and so it is later than a run that reached it at this time. A
+    run that diverged before the event never reaches the event, and so it is later than every run that did.
 
     Args:
-        first: Runs by seed, with `value` and `censored`.
+        first: Runs by seed, with `value`, `censored` and `status`.
         second: Other runs of the same seeds.
 
     Returns:
         (n,) bool.
     """
     reached, censored = ~first["censored"].to_numpy(bool), second["censored"].to_numpy(bool)
-    times, other_times = first["value"].to_numpy(), second["value"].to_numpy()
+    never = censored & (second["status"] == "diverged").to_numpy()
+    times, other_times = first["value"].to_numpy(), np.where(never, np.inf, second["value"])
     return reached & ((times < other_times) | (censored & (times == other_times)))
 
 
@@ -129,26 +143,42 @@ def _counts(signs: np.ndarray) -> str:
     return f"earlier {(signs < 0).sum()}, later {(signs > 0).sum()}, undecided {(signs == 0).sum()}"
 
 
-def _mean(values: np.ndarray) -> str:
-    if len(values) == 1 or not np.isfinite(values).all():
+def _difference(values: np.ndarray) -> str:
+    """Summarise differences with the 95 % interval that holds for their number.
+
+    From six on, the cell is their median with the interval of order statistics, which holds for every distribution.
+    Below six, no interval holds for every distribution, and the cell is their mean with Student's t interval, which
+    holds for normal differences. The mean stands alone for one difference, for differences that are not finite, and for
+    fewer than six that are all equal, because they show no spread.
+
+    Args:
+        values: (n,) differences, n > 0.
+
+    Returns:
+        Text of a cell.
+    """
+    if len(values) >= FEWEST_FOR_MEDIAN and np.isfinite(values).all():
+        middle, (low, high) = np.median(values), median_interval(values)
+    elif len(values) > 1 and np.isfinite(values).all() and np.ptp(values) > 0:
+        middle, margin = values.mean(), t_margin(values)
+        low, high = middle - margin, middle + margin
+    else:
         return f"{values.mean():+.3g}"
-    low, high = bootstrap_interval(values)
-    return f"{values.mean():+.3g} [{low:+.3g}, {high:+.3g}]"
+    return f"{middle:+.3g} [{low:+.3g}, {high:+.3g}]"
 
 
 def caption(results: Results) -> str:
     """Write the caption of the table of comparisons."""
-    seeds, methods = len(results.experiment["seeds"]), len(set(results.methods) - set(results.baselines))
+    seeds = len(results.experiment["seeds"])
     smallest = sign_flip_p(np.ones(seeds)) if seeds > 1 else 1
-    corrected = min(1, smallest * methods)
-    # An interval lies within the range of the seeds. It misses the mean if all seeds lie above the mean, or all below.
-    coverage = f"{100 * (1 - 2.0 ** (1 - seeds)):.0f}" if 1 < seeds < MANY_SEEDS else None
+    tests = {baseline: len(methods) for baseline, methods in _families(results).items()}
+    corrected = {baseline: min(1, smallest * count) for baseline, count in tests.items()}
     return render_caption(
         "comparisons",
         results,
-        coverage=coverage,
+        fewest=FEWEST_FOR_MEDIAN,
         smallest=f"{smallest:.2g}",
-        methods=methods,
-        corrected=f"{corrected:.2g}",
-        too_few_seeds=corrected >= LEVEL,
+        tests=tests,
+        corrected={baseline: f"{value:.2g}" for baseline, value in corrected.items()},
+        too_few_seeds=min(corrected.values()) >= LEVEL,
     )

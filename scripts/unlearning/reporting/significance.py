@@ -3,9 +3,10 @@
 Functions import SciPy when they are called, because the import takes longer than most tables.
 """
 
-import math
-
 import numpy as np
+
+LEVEL = 0.05  # of all tests, and the share of cases that an interval may miss
+FEWEST_FOR_MEDIAN = 6  # values whose range contains the median at least 95 % of the time: 1 - 2 / 2⁶
 
 
 def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> tuple[float, bool]:
@@ -29,26 +30,72 @@ def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> tuple[float,
     return float(median if reached else np.sort(times)[middle]), reached
 
 
-def bootstrap_interval(values: np.ndarray, resamples: int = 9999) -> tuple[float, float]:
-    """Estimate the 95 % interval of a mean by resampling its values.
+def t_margin(values: np.ndarray) -> np.ndarray:
+    """Half the width of the 95 % interval of a mean, by Student's t.
 
-    Plain percentiles of few values are too narrow: those of 95 % contain the mean of ten normal values 90 % of the
-    time. The percentiles are therefore further out, by as much as Student's t is wider than the normal distribution
-    (the expanded percentiles of Hesterberg 2015, https://arxiv.org/abs/1411.5279).
+    The interval is exact for normal values. For log-normal values (σ = 1), the interval contains the mean in 89, 84, 82
+    and 84 % of simulated cases at 2, 3, 5 and 10 values.
 
     Args:
-        values: (n,) values, n > 1.
-        resamples: Number of resamples.
+        values: (..., n) values, n > 1.
 
     Returns:
-        Lower and upper end. The same values give the same interval.
+        (...) half of the width.
     """
-    from scipy.stats import bootstrap, norm, t
+    from scipy.stats import sem, t
 
-    n = len(values)
-    level = 1 - 2 * norm.sf(math.sqrt(n / (n - 1)) * t.isf(0.025, n - 1))
-    result = bootstrap((values,), np.mean, n_resamples=resamples, method="percentile", confidence_level=level, rng=0)
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    return t.isf(LEVEL / 2, values.shape[-1] - 1) * sem(values, axis=-1)
+
+
+def median_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find an interval that contains the median at least 95 % of the time, whatever the distribution.
+
+    The k-th smallest value lies above the median if fewer than k values lie below the median. Their number is binomial
+    (for example David & Nagaraja 2003, Order Statistics, section 7.1). The ends are the k-th smallest and the k-th
+    largest value, with the largest k that keeps the probability.
+
+    Args:
+        values: (..., n) values, n >= `FEWEST_FOR_MEDIAN`: the range of fewer values contains the median too seldom.
+
+    Returns:
+        (...) lower and upper end.
+    """
+    from scipy.stats import binom
+
+    k = int(binom.ppf(LEVEL / 2, values.shape[-1], 0.5))
+    ordered = np.sort(values, axis=-1)
+    return ordered[..., k - 1], ordered[..., -k]
+
+
+def fieller_interval(numerators: np.ndarray, denominators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the 95 % interval of the ratio of two means of paired values (Fieller 1954).
+
+    Let x̄ be the mean of the numerators, ȳ the mean of the denominators, s_xy their covariance, and q = t² / n. The set
+    of all ratios r with (x̄ - r ȳ)² <= q (s_xx - 2 r s_xy + r² s_yy) contains the true ratio 95 % of the time, if the
+    pairs are normal. The set is an interval exactly if the t test at 5 % finds that ȳ differs from 0.
+
+    Args:
+        numerators: (..., n) values x, n > 1.
+        denominators: (..., n) values y of the same pairs.
+
+    Returns:
+        (...) lower and upper end; NaN where the set is no interval.
+    """
+    from scipy.stats import t
+
+    n = numerators.shape[-1]
+    q = t.isf(LEVEL / 2, n - 1) ** 2 / n
+
+    def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The product of two means less q times the covariance."""
+        centred = (x - x.mean(axis=-1, keepdims=True)) * (y - y.mean(axis=-1, keepdims=True))
+        return x.mean(axis=-1) * y.mean(axis=-1) - q * centred.sum(axis=-1) / (n - 1)
+
+    square, mixed = product(denominators, denominators), product(numerators, denominators)
+    root = np.sqrt(np.maximum(mixed**2 - square * product(numerators, numerators), 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = (np.where(square > 0, end / square, np.nan) for end in (mixed - root, mixed + root))
+    return low, high
 
 
 def sign_p(signs: np.ndarray) -> float:

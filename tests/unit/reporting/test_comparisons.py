@@ -9,16 +9,35 @@ from unlearning.reporting.significance import sign_p
 from ..made_up import FID, of_values
 
 
+def cells(values, seeds=3):
+    """The cells of a metric that all rows of `values` have."""
+    made = of_values({("fid_retain", method): of_method for method, of_method in values.items()})
+    made.experiment["seeds"] = list(range(seeds))
+    return comparisons.comparisons(made).set_index(["Method", "Compared with"])[FID]
+
+
 def test_differences_are_paired_by_seed():
-    values = {
-        ("fid_retain", "finetune"): [1.0, 20, 300],
-        ("fid_retain", "uno"): [2.0, 21, 301],
-        ("fid_retain", "retrain"): [0.0, 19, 299],
-    }
-    table = comparisons.comparisons(of_values(values)).set_index(["Method", "Compared with"])
-    assert table.loc[("uno", "finetune"), FID] == "+1 [+1, +1]"
-    assert table.loc[("uno", "retrain"), FID] == "+2 [+2, +2]"
-    assert ("finetune", "finetune") not in table.index
+    """Differences 1, 2 and 3: Student's t at 2.5 % and two degrees of freedom is 4.303, the standard error 1/√3."""
+    found = cells({"finetune": [1.0, 20, 300], "uno": [2.0, 22, 303], "retrain": [0.0, 19, 299]})
+    assert found["uno", "finetune"] == "+2 [-0.484, +4.48]"
+    assert found["uno", "retrain"] == "+3 [+0.516, +5.48]"
+    assert ("finetune", "finetune") not in found.index
+
+
+def test_from_six_seeds_on_the_median_has_the_interval_of_order_statistics():
+    """The range of six, and from the second to the second last of nine: a far value moves neither end."""
+    for differences, cell in (
+        ([1, 2, 3, 5, 6, 7], "+4 [+1, +7]"),
+        ([1, 2, 3, 4, 5, 6, 7, 8, 1000], "+5 [+2, +8]"),
+        ([0, 0, 0, 0, 0, 0], "+0 [+0, +0]"),
+    ):
+        seeds = len(differences)
+        found = cells({"finetune": [0.0] * seeds, "uno": differences}, seeds)
+        assert found["uno", "finetune"].removesuffix(" *") == cell
+
+
+def test_equal_differences_of_few_seeds_show_no_spread_and_have_no_interval():
+    assert cells({"finetune": [1.0, 20, 300], "uno": [2.0, 21, 301]})["uno", "finetune"] == "+1"
 
 
 def timed(finetune, uno):
@@ -37,6 +56,14 @@ def test_times_to_an_event_are_ordered_as_far_as_bounds_allow():
     table = comparisons.comparisons(made).set_index(["Method", "Compared with"])["Steps to unlearn (steps)"]
     assert table["uno", "finetune"] == "earlier 3, later 1, undecided 3"
     assert table["uno", "retrain"] == "–"
+
+
+def test_a_run_that_diverged_before_the_event_never_reaches_it():
+    """It is later than a run that crossed, whenever that was. The order of two runs that never crossed is not known."""
+    made = timed([40, 60, -37, -37, 30], [-37, -37, 60, -37, 37])
+    at_37 = made.metrics["value"] == 37
+    made.metrics["status"] = np.where(at_37, "diverged", "finished")
+    assert list(comparisons.orders(made, "sustained_crossing_steps", "uno", "finetune")) == [1, 1, -1, 0, 1]
 
 
 def test_the_same_order_in_every_decided_seed_is_no_chance():
@@ -68,14 +95,9 @@ def test_a_single_seed_has_a_difference_but_no_interval():
 
 
 def test_a_ruined_run_ruins_the_difference_and_a_lost_pair_is_counted():
-    values = {
-        ("fid_retain", "finetune"): [100.0, 100, 100],
-        ("fid_retain", "ascent"): [np.inf, 101, 99],
-        ("fid_retain", "uno"): [101.0, 101, None],
-    }
-    table = comparisons.comparisons(of_values(values)).set_index(["Method", "Compared with"])[FID]
-    assert table["ascent", "finetune"] == "+inf"
-    assert table["uno", "finetune"] == "+1 [+1, +1] (2 of 3 seeds)"
+    found = cells({"finetune": [100.0, 100, 100], "ascent": [np.inf, 101, 99], "uno": [101.0, 103, None]})
+    assert found["ascent", "finetune"] == "+inf"
+    assert found["uno", "finetune"] == "+2 [-10.7, +14.7] (2 of 3 seeds)"
 
 
 @pytest.mark.parametrize(
@@ -92,13 +114,27 @@ def test_the_caption_counts_seeds_by_the_corrected_test(methods, seeds, possible
     assert all(("*" in cell) == possible for cell in comparisons.comparisons(made)[FID])
 
 
-def test_the_caption_says_how_often_an_interval_of_few_seeds_can_be_right():
+def test_the_caption_says_which_interval_stands_in_the_cells():
     results = of_values({("fid_retain", "uno"): [1.0]})
-    assert "With 3 seeds, this interval contains the true mean at most 75 % of the time." in comparisons.caption(
-        results
-    )
-    results.experiment["seeds"] = list(range(10))
-    assert "of the time" not in comparisons.caption(results)
+    for seeds, student, order in ((1, False, False), (3, True, False), (6, True, True)):
+        results.experiment["seeds"] = list(range(seeds))
+        text = comparisons.caption(results)
+        assert ("With 2 to 5 pairs of runs: their mean with Student's t interval." in text) == student
+        assert ("From 6 pairs on: their median with an interval of order statistics" in text) == order
+
+
+def test_the_caption_counts_the_tests_that_are_made(monkeypatch):
+    """Fine-tuning is compared with the retrained model, too, and so one test more is made there."""
+    counts = []
+    monkeypatch.setattr(comparisons, "holm", lambda p: counts.append(len(p)) or p)
+    rows = ("retrain", "finetune", "uno", "uno_s", "ascent")
+    results = of_values({("fid_retain", row): [1.0, 2, 4 + number] for number, row in enumerate(rows)})
+    comparisons.comparisons(results)
+    with_finetune, with_retrain = [count for count in counts if count]
+    assert (
+        f"is 0.25 before this correction, 0.75 after it for {with_finetune} methods compared with finetune, "
+        f"1 after it for {with_retrain} methods compared with retrain: too few seeds for any"
+    ) in comparisons.caption(results)
 
 
 def test_baselines_are_rows_of_a_method_that_declares_itself_one_under_its_own_name():

@@ -1,21 +1,79 @@
 """Intervals and tests over seeds, against textbook cases and simulations."""
 
+from fractions import Fraction
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unlearning.reporting.significance import bootstrap_interval, holm, kaplan_meier_median, sign_flip_p
+from unlearning.reporting.significance import (
+    FEWEST_FOR_MEDIAN,
+    fieller_interval,
+    holm,
+    kaplan_meier_median,
+    median_interval,
+    sign_flip_p,
+    t_margin,
+)
+
+REPETITIONS = 20000
 
 
-@pytest.mark.parametrize(("seeds", "covered"), [(2, 0.5), (3, 0.75), (5, 0.92), (10, 0.95), (20, 0.95)])
-def test_intervals_cover_the_true_mean_as_often_as_they_can(seeds, covered):
-    """Plain 2.5 and 97.5 % percentiles do so for 80, 84 and 90 % of the samples of 4, 5 and 10 normal values."""
-    samples = np.random.default_rng(0).normal(size=(600, seeds))
-    hits = [low <= 0 <= high for low, high in (bootstrap_interval(sample, resamples=2000) for sample in samples)]
-    assert np.mean(hits) == pytest.approx(covered, abs=0.03)
-    assert covered <= 1 - 2.0 ** (1 - seeds) + 1e-9
+def share_within(margins, means, truth):
+    return np.mean(np.abs(means - truth) <= margins)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_students_interval_contains_the_mean_of_normal_values(seeds):
+    values = np.random.default_rng(seeds).normal(3, 2, (REPETITIONS, seeds))
+    assert 0.94 <= share_within(t_margin(values), values.mean(axis=1), 3) <= 0.96
+
+
+@pytest.mark.parametrize(("seeds", "covered"), [(2, 0.89), (3, 0.84), (5, 0.82), (10, 0.84)])
+def test_students_interval_contains_the_mean_of_log_normal_values_as_often_as_is_said(seeds, covered):
+    values = np.random.default_rng(seeds).lognormal(size=(REPETITIONS, seeds))
+    assert share_within(t_margin(values), values.mean(axis=1), np.exp(0.5)) == pytest.approx(covered, abs=0.01)
+
+
+@pytest.mark.parametrize("seeds", [6, 7, 10, 20])
+@pytest.mark.parametrize("distribution", ["normal", "lognormal", "standard_cauchy"])
+def test_intervals_of_the_median_hold_for_every_distribution(seeds, distribution):
+    generator = np.random.default_rng(seeds)
+    values = getattr(generator, distribution)(size=(REPETITIONS, seeds))
+    low, high = median_interval(values)
+    median = {"normal": 0, "lognormal": 1, "standard_cauchy": 0}[distribution]
+    assert np.mean((low <= median) & (median <= high)) >= 0.945
+
+
+def test_no_narrower_pair_of_order_statistics_has_95_per_cent():
+    """Counted: the k-th smallest of n values lies above the median if fewer than k of n fair coins show heads."""
+    for n in range(FEWEST_FOR_MEDIAN, 60):
+        low, high = median_interval(np.arange(n))
+        missed = [Fraction(2 * sum(comb(n, heads) for heads in range(k)), 2**n) for k in (int(low) + 1, int(low) + 2)]
+        assert missed[0] <= Fraction(1, 20) < missed[1]
+        assert low + high == n - 1
+    assert Fraction(2, 2 ** (FEWEST_FOR_MEDIAN - 1)) > Fraction(1, 20), "fewer values have no such interval"
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("distance", [0.5, 5.0])
+def test_fiellers_set_contains_the_ratio_of_correlated_means(seeds, distance):
+    """It is all numbers, or all but an interval, where the denominator cannot be told from 0: never less than 95 %."""
+    generator = np.random.default_rng(seeds)
+    shared, x, y = generator.normal(size=(3, REPETITIONS, seeds))
+    denominators, numerators = distance + y + shared, 0.7 * distance + 2 * x + shared
+    low, high = fieller_interval(numerators, denominators)
+    deviations = numerators - 0.7 * denominators
+    in_set = share_within(t_margin(deviations), deviations.mean(axis=1), 0)
+    assert 0.94 <= in_set <= 0.96
+    bounded = np.isfinite(low)
+    told_apart = stats.ttest_rel(numerators, numerators - denominators, axis=1).pvalue < 0.05
+    np.testing.assert_array_equal(bounded, told_apart)
+    expected = np.abs(deviations.mean(axis=1)) <= t_margin(deviations)
+    np.testing.assert_array_equal(((low <= 0.7) & (high >= 0.7))[bounded], expected[bounded])
 
 
 def test_sign_flips_are_exact():
@@ -35,14 +93,6 @@ def test_holm_lies_between_no_correction_and_bonferroni(p):
     p = np.array(p)
     assert (holm(p) >= p - 1e-12).all()
     assert (holm(p) <= np.minimum(1, p * len(p)) + 1e-12).all()
-
-
-def test_bootstrap_interval_of_many_values_is_that_of_the_central_limit():
-    values = np.random.default_rng(0).normal(3, 2, 4000)
-    low, high = bootstrap_interval(values, resamples=2000)
-    expected = stats.norm.interval(0.95, values.mean(), values.std() / np.sqrt(4000))
-    np.testing.assert_allclose([low, high], expected, atol=0.01)
-    assert (low, high) == bootstrap_interval(values, resamples=2000)
 
 
 @given(st.lists(st.integers(1, 9) | st.none(), min_size=1, max_size=12))
