@@ -7,6 +7,8 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
     * `"unit"`: '' for a pure number;
     * `"table"`: whether the main table has a column for the metric;
     * `"description"`: one line for captions;
+    * `"normalised": True` if the value of the retrained model is the goal. The metric is then also shown on a scale
+      with the original model at 0 and the retrained model at 1. Times and memory have no such scale;
     * `"by_group": True` if there is one metric `{name}_{group}` for each group of real images;
     * `"event": True` if the metric is the time until an event that a run may not reach. Tables then show the
       Kaplan–Meier median instead of the mean;

@@ -9,6 +9,7 @@ METRICS = {
         "label": "Histogram KL",
         "unit": "nats",
         "table": True,
+        "normalised": True,
         "description": "KL divergence of the class histogram from that of a retrained model of another seed",
     }
 }

@@ -9,6 +9,7 @@ METRICS = {
         "label": "FID ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "Fréchet distance, on {features}, from completed to true images",
     }

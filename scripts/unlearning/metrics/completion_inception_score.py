@@ -8,6 +8,7 @@ METRICS = {
         "label": "IS ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "inception score, on {features}, of completed images",
     }

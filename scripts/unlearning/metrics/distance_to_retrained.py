@@ -8,6 +8,7 @@ METRICS = {
         "label": "RMSE to retrained",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "root mean square difference of the hidden pixels from the completion by a retrained model of "
         "another seed",

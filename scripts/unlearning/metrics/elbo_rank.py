@@ -14,6 +14,7 @@ METRICS = {
         "label": "ELBO rank",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "share of held-out images of the same class with a lower ELBO than a forgotten image, mean over "
         "the forget set: the AUC of a loss-threshold membership attack",
     }

@@ -12,6 +12,7 @@ METRICS = {
         "label": "Cosine ({embeddings})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "mean cosine of the {embeddings} of each completed image and of the true one",
     }

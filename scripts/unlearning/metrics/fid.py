@@ -14,12 +14,14 @@ METRICS = {
         "label": "FID to retain data ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "Fréchet distance, on {features}, of {samples} samples from the {retained} retained images",
     },
     "fid_retrain": {
         "label": "FID to retrained ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "Fréchet distance, on {features}, of {samples} samples from as many of a retrained model of "
         "another seed",
     },

@@ -10,6 +10,7 @@ METRICS = {
         "label": "Forget fraction",
         "unit": "%",
         "table": True,
+        "normalised": True,
         "description": "share of samples that the judge takes for a forgotten class",
     }
 }

@@ -9,6 +9,7 @@ METRICS = {
         "label": "Hole RMSE",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "root mean square error of the hidden pixels, of a range of 1",
     },
@@ -16,6 +17,7 @@ METRICS = {
         "label": "Hole SSIM",
         "unit": "",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "structural similarity (Wang et al. 2004) over the hidden pixels; windows of 7 pixels, of 3 in "
         "images smaller than 16",

@@ -14,6 +14,7 @@ METRICS = {
         "label": "Inception score ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "exp of the mean KL divergence of a sample's class probabilities from their mean over samples",
     }
 }

@@ -15,12 +15,14 @@ METRICS = {
         "label": "KID to retain data ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "kernel distance, on {features}, of samples from the retained images, at most 10000 of each",
     },
     "kid_retrain": {
         "label": "KID to retrained ({features})",
         "unit": "",
         "table": False,
+        "normalised": True,
         "description": "kernel distance, on {features}, from samples of a retrained model of another seed, at most "
         "10000 of each",
     },

@@ -17,6 +17,7 @@ METRICS = {
         "label": "Membership AUC",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "share of held-out images of the same class that the offline LiRA attack, with the retrained "
         "models of other seeds as reference, takes for members less than a forgotten image; 0.5: told apart no better "
         "than by chance",
@@ -25,6 +26,7 @@ METRICS = {
         "label": "LiRA score",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "probability that a model that never saw a forgotten image gives it a lower ELBO, mean over the "
         "forget set; 0.5: as such models do on average",
     },

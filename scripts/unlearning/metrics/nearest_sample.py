@@ -14,6 +14,7 @@ METRICS = {
         "label": "Nearest sample / held-out",
         "unit": "×",
         "table": True,
+        "normalised": True,
         "description": "distance of a forgotten image to the nearest of {samples} samples over the median such "
         "distance of held-out images of its class, Euclidean in pixels, mean over at most 1000 forgotten images",
     }

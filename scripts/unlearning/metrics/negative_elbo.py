@@ -7,6 +7,7 @@ METRICS = {
         "label": "−ELBO",
         "unit": "nats",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "mean negative ELBO",
     },

@@ -16,6 +16,7 @@ METRICS = {
         "label": "Precision ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "share of samples no farther from a retained image than its third neighbour among such images, "
         "on {features}, at most 10000 of each",
     },
@@ -23,18 +24,21 @@ METRICS = {
         "label": "Recall ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "share of retained images no farther from a sample than its third neighbour among samples",
     },
     "density": {
         "label": "Density ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "retained images whose fifth neighbour is no nearer than a sample, per sample, over 5",
     },
     "coverage": {
         "label": "Coverage ({features})",
         "unit": "",
         "table": True,
+        "normalised": True,
         "description": "share of retained images with a sample no farther than their fifth neighbour",
     },
 }

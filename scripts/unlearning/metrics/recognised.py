@@ -7,6 +7,7 @@ METRICS = {
         "label": "Recognised",
         "unit": "%",
         "table": True,
+        "normalised": True,
         "by_group": True,
         "description": "share of completed images that the judge takes for their true class",
     }

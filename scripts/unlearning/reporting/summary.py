@@ -6,6 +6,7 @@ import pandas as pd
 from unlearning.plugins.describe import completes
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results, label_with_unit
+from unlearning.reporting.scale import normalised
 from unlearning.reporting.significance import kaplan_meier_median
 
 
@@ -39,7 +40,7 @@ def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str])
                 }
             )
     table = pd.DataFrame(rows)
-    table.insert(table.columns.get_loc("unit"), "normalised", normalised(table))
+    table.insert(table.columns.get_loc("unit"), "normalised", normalised(table, descriptions))
     return table
 
 
@@ -55,29 +56,6 @@ def _class_shares(result: dict, classes: list[str]) -> dict[str, dict]:
 def _number(value: float | str | None) -> float:
     """A value of `metrics.json`, which holds 'inf' and 'nan' as text, and null for no value."""
     return np.nan if value is None else float(value)
-
-
-def normalised(table: pd.DataFrame) -> pd.Series:
-    """Put each value x on the scale with the mean original at 0 and the mean retrained model at 1.
-
-    The value is (x - mean of originals) / (mean of retrained models - mean of originals).
-
-    Args:
-        table: Tidy table; its columns `method`, `metric` and `value`.
-
-    Returns:
-        The values on this scale. NaN for metrics that the references do not have, and for metrics whose two references
-        differ by less than the sum of their standard deviations over seeds, because then the scale is noise.
-    """
-    origins, units = {}, {}
-    for metric, values in table.groupby("metric"):
-        original = values.loc[values["method"] == "original", "value"]
-        retrain = values.loc[values["method"] == "retrain", "value"]
-        distance = retrain.mean() - original.mean()
-        noise = np.nansum([original.std(), retrain.std()])
-        origins[metric] = original.mean()
-        units[metric] = distance if abs(distance) > noise else np.nan
-    return (table["value"] - table["metric"].map(origins)) / table["metric"].map(units)
 
 
 def table_metrics(results: Results) -> dict[str, dict]:

@@ -1,6 +1,9 @@
 """What the files of metrics say of themselves."""
 
+import pytest
+
 from unlearning.evaluation.description import describe_metrics
+from unlearning.plugins import describe
 from unlearning.plugins.describe import plugin_names
 from unlearning.plugins.load import load_plugin
 
@@ -14,4 +17,44 @@ def test_every_metric_is_described_once():
         assert not names & set(described), f"{name} computes a metric that another file computes too"
         names |= set(described)
         for metric, description in described.items():
-            assert set(description) - {"event"} == {"label", "unit", "table", "description"}, metric
+            optional = {"event", "normalised"}
+            assert set(description) - optional == {"label", "unit", "table", "description"}, metric
+
+
+@pytest.fixture
+def described(tmp_path, monkeypatch):
+    """Write a metric's file and describe it."""
+    monkeypatch.setattr(describe, "LIBRARY", tmp_path)
+    (tmp_path / "metrics").mkdir()
+
+    def write(name, **changes):
+        entry = {"label": "Glow", "unit": "", "table": True, "description": "glow of the images"} | changes
+        entry = {key: value for key, value in entry.items() if value is not None}
+        (tmp_path / "metrics" / f"{name}.py").write_text(
+            f"METRICS = {{'glow': {entry}}}\ndef compute(evidence): pass\n"
+        )
+        return describe_metrics(name)
+
+    yield write
+    describe.describe_plugin.cache_clear()
+    describe_metrics.cache_clear()
+
+
+def test_every_group_of_a_metric_has_the_scale_that_the_metric_declares(described):
+    for name, scale in (("glow_with", True), ("glow_without", None)):
+        metrics = described(name, by_group=True, normalised=scale)
+        assert len(metrics) == 4
+        assert all(bool(entry.get("normalised")) == bool(scale) for entry in metrics.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label": None, "unit": None}, r"METRICS\.glow lacks label, unit"),
+        ({"normalized": True}, r"METRICS\.glow\.normalized: no such key; the keys are .*event, label, normalised"),
+        ({"normalised": "yes"}, r"METRICS\.glow\.normalised: 'yes' is neither True nor False"),
+    ],
+)
+def test_an_entry_that_cannot_be_meant_is_named(described, changes, said):
+    with pytest.raises(ValueError, match=said):
+        described("glow_wrong", **changes)

@@ -130,3 +130,31 @@ def test_the_figure_shows_what_the_verdicts_compare(tmp_path):
     assert across == pytest.approx([2 * 3 / 20 / np.sqrt(10), 0])
     assert upwards == pytest.approx([0, 2 * 0.5 / np.sqrt(3)])
     assert figure.axes[0].get_title() == "FID\nin units of original"
+
+
+def test_the_scale_shows_intervals_and_says_which_metrics_have_none(results):
+    """Of three seeds, for the marker: 4, 5 and 3 between the originals 10.0 to 10.2 and the retrained 2.0 to 2.2."""
+    runs = results.metrics.copy()
+    fid = (runs["metric"] == "fid_retain") & (runs["method"] == "uno")
+    runs.loc[fid, ["value", "normalised"]] = np.array([[4.0, 5, 3], (10.1 - np.array([4.0, 5, 3])) / 8]).T
+    same = runs["metric"] == "fid_retrain"
+    runs["normalised"] = runs["normalised"].mask(same)
+    changed = dataclasses.replace(results, metrics=runs)
+    figure, text = load_plugin("figures", "normalised").draw(changed)
+    (axis,) = [axis for axis in figure.axes if axis.get_title().startswith("FID to retain data")]
+    segments = [
+        line.get_xdata() for line in axis.get_lines() if line.get_linestyle() == "-" and line.get_marker() == "None"
+    ]
+    margin = 4.302653 * np.std([6, 5.1, 7.2], ddof=1) / np.sqrt(3) / 8
+    middle = np.mean([6, 5.1, 7.2]) / 8
+    assert any(np.allclose(segment, [middle - margin, middle + margin], atol=1e-3) for segment in segments)
+    assert not [axis for axis in figure.axes if axis.get_title().startswith("FID to retrained")]
+    declared = sum(bool(entry.get("normalised")) for entry in results.descriptions.values())
+    assert f"{len(results.descriptions) - declared} of {len(results.descriptions)} metrics have no such scale" in text
+    assert "1 more has none because the paired t test at 5 % does not tell" in text
+    assert ": FID to retrained (judge features)." in text
+    experiment = results.experiment | {"seeds": [0]}
+    alone = dataclasses.replace(
+        results, experiment=experiment, metrics=runs[runs["seed"] == 0].assign(normalised=np.nan)
+    )
+    assert "With one seed no metric has the scale" in load_plugin("figures", "normalised").draw(alone)[1]
