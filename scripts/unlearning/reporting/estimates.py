@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unlearning.reporting.results import Results
+from unlearning.reporting.significance import LEVEL
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Estimate:
         std: Standard deviation of one run; NaN if not known.
         runs: Number of runs; NaN if not known.
         squared_error: Squared standard error of the mean; 0 if not known.
+        degrees: Degrees of freedom of the squared error; NaN if not known.
         at_least: Whether the mean is a lower bound, because a run was censored.
         at_most: Whether the mean is an upper bound.
     """
@@ -24,28 +26,40 @@ class Estimate:
     std: float
     runs: float
     squared_error: float
+    degrees: float
     at_least: bool = False
     at_most: bool = False
 
     @classmethod
-    def of(cls, mean: float, std: float, runs: float, at_least: bool = False) -> "Estimate":
-        """Make the estimate of independent runs, whose mean has the squared error std² / runs.
+    def of(cls, mean: float, std: float, runs: float, at_least: bool = False, ddof: int = 1) -> "Estimate":
+        """Make the estimate of independent runs, whose mean has the squared error s² / runs.
+
+        Here, s² is the sum of squared deviations over runs - 1.
 
         Args:
             mean: The mean.
             std: Standard deviation of one run; NaN if not known.
             runs: Number of runs; NaN if not known.
             at_least: Whether the mean is a lower bound.
+            ddof: The given standard deviation divides the sum by runs - ddof.
 
         Returns:
             The estimate.
         """
-        return cls(mean, std, runs, float(np.nan_to_num(std**2 / runs)), at_least)
+        return cls(mean, std, runs, float(np.nan_to_num(std**2 / (runs - 1 + ddof))), runs - 1, at_least)
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the 95 % interval of the mean, by Student's t; 0 if the error is not known."""
+        from scipy.stats import t
+
+        return float(t.isf(LEVEL / 2, self.degrees) * np.sqrt(self.squared_error)) if self.squared_error else 0.0
 
     def over(self, reference: "Estimate") -> "Estimate":
         """Divide by another mean, whose error and bounds count as well.
 
-        To first order, the squared error of r = a / b is (ε_a² + r² ε_b²) / b².
+        To first order, the squared error of r = a / b is (ε_a² + r² ε_b²) / b². Its degrees of freedom are those of
+        Satterthwaite (1946) for a sum of two squared errors.
 
         Args:
             reference: The mean to divide by.
@@ -54,10 +68,12 @@ class Estimate:
             The ratio.
         """
         ratio = self.mean / reference.mean
-        squared_error = (self.squared_error + ratio**2 * reference.squared_error) / reference.mean**2
+        parts = [(self.squared_error, self.degrees), (ratio**2 * reference.squared_error, reference.degrees)]
+        total = sum(part for part, _ in parts)
+        degrees = total**2 / sum(part**2 / degrees for part, degrees in parts if part) if total else np.nan
         std = self.std / abs(reference.mean)
         runs = np.fmin(self.runs, reference.runs)
-        return Estimate(ratio, std, runs, squared_error, self.at_least, reference.at_least)
+        return Estimate(ratio, std, runs, total / reference.mean**2, degrees, self.at_least, reference.at_least)
 
     def __str__(self) -> str:
         spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"

@@ -18,9 +18,9 @@ from unlearning.reporting.results import Results
 from unlearning.reporting.significance import kaplan_meier_median
 
 # Columns of the CSV file that a program can compute with. `row`: our row that is compared. `published_value` and
-# `our_value`: what the verdict compares, with two standard errors. `described_value`: value of the row with the
-# method's own name, where the released code ran another row. `reference`: the row that is the unit of these values, if
-# they are ratios.
+# `our_value`: what the verdict compares, with half the width of its 95 % interval as error. `described_value`: value of
+# the row with the method's own name, where the released code ran another row. `reference`: the row that is the unit of
+# these values, if they are ratios.
 NUMBERS = ("row", "published_value", "published_error", "our_value", "our_error", "described_value", "reference")
 COLUMNS = [
     "Method",
@@ -81,7 +81,7 @@ def verdicts(results: Results, published: pd.DataFrame, quantities: dict[str, Qu
 
 def _cells(published: pd.DataFrame, quantities: dict[str, Quantity]) -> list[Cell]:
     numbers = {
-        (row["method"], row["metric"]): Estimate.of(row["mean"], row["std"], row["runs"])
+        (row["method"], row["metric"]): Estimate.of(row["mean"], row["std"], row["runs"], ddof=0)
         for _, row in published.iterrows()
     }
     return [
@@ -178,9 +178,9 @@ def _comparison(results: Results, cell: Cell, published: Estimate, ours: Estimat
     verdict, reason = verdict_on(published, ours, *cell.tolerances)
     columns = {
         "published_value": published.mean,
-        "published_error": 2 * np.sqrt(published.squared_error),
+        "published_error": published.margin,
         "our_value": ours.mean,
-        "our_error": 2 * np.sqrt(ours.squared_error),
+        "our_error": ours.margin,
     }
     if cell.row != cell.method:
         reason += f"; ours is {cell.row}, which the released code ran under this name"
@@ -209,9 +209,9 @@ def _other_rows_within(results: Results, cell: Cell, published: Estimate) -> lis
 def verdict_on(published: Estimate, ours: Estimate, relative: float, absolute: float) -> tuple[str, str]:
     """Decide whether our mean reproduces a published mean.
 
-    The allowed difference is the tolerance plus two standard errors of the published value. The verdict is 'not
-    comparable' if our runs scatter so much that chance could decide. The verdict is the same for a single run, and for
-    a bound if the true value may lie inside or outside the allowed range.
+    The allowed difference is the tolerance plus the margin of the published value, half the width of its 95 % interval.
+    The verdict is 'not comparable' if our own margin is so large that chance could decide. The verdict is the same for
+    a single run, and for a bound if the true value may lie inside or outside the allowed range.
 
     Args:
         published: The published mean.
@@ -222,8 +222,8 @@ def verdict_on(published: Estimate, ours: Estimate, relative: float, absolute: f
     Returns:
         The verdict and its reason.
     """
-    allowed = relative * abs(published.mean) + absolute + 2 * np.sqrt(published.squared_error)
-    difference, noise = abs(ours.mean - published.mean), 2 * np.sqrt(ours.squared_error)
+    allowed = relative * abs(published.mean) + absolute + published.margin
+    difference, noise = abs(ours.mean - published.mean), ours.margin
     reason = f"differs by {ours.mean - published.mean:+.2g}, allowed ± {allowed:.2g}"
     if ours.runs < 2:
         advice = "but one run alone does not show how far runs scatter: more seeds are needed"
@@ -236,7 +236,7 @@ def verdict_on(published: Estimate, ours: Estimate, relative: float, absolute: f
         return "not reproduced", reason
     if difference <= allowed and noise <= allowed:
         return "reproduced", reason
-    return "not comparable", f"{reason}, but our runs scatter by ± {noise:.2g}: more seeds are needed"
+    return "not comparable", f"{reason}, but our mean is known to ± {noise:.2g} only: more seeds are needed"
 
 
 def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> str:

@@ -127,8 +127,8 @@ def test_the_figure_shows_what_the_verdicts_compare(tmp_path):
     assert list(described.lines[0].get_xydata()[0]) == pytest.approx([3, 5])
     assert described.lines[0].get_markerfacecolor() == "none" != ran.lines[0].get_markerfacecolor()
     across, upwards = (np.ptp(bar.get_segments()[0], axis=0) / 2 for bar in ran.lines[2])
-    assert across == pytest.approx([2 * 3 / 20 / np.sqrt(10), 0])
-    assert upwards == pytest.approx([0, 2 * 0.5 / np.sqrt(3)])
+    assert across == pytest.approx([2.262157 * 3 / 20 / np.sqrt(9), 0], rel=1e-4)
+    assert upwards == pytest.approx([0, 4.302653 * 0.5 / np.sqrt(3)], rel=1e-4)
     assert figure.axes[0].get_title() == "FID\nin units of original"
 
 

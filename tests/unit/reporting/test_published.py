@@ -18,7 +18,7 @@ from ..made_up import QUANTITIES, cell, of_values, verdict
 def test_steps_are_compared_as_they_are_and_those_of_the_row_that_was_run():
     values = {
         ("published_steps", "uno"): [90, 100, 95],
-        ("published_steps", "uno_as_run"): [3, 2, 3],
+        ("published_steps", "uno_as_run"): [3, 3, 3],
         ("sustained_crossing_steps", "uno"): [160, 170, 500],
         ("sustained_crossing_steps", "uno_as_run"): [3, 2, 4],
     }
@@ -29,7 +29,7 @@ def test_steps_are_compared_as_they_are_and_those_of_the_row_that_was_run():
     )
     assert list(table["Verdict"]) == ["not reproduced", "reproduced"]
     assert list(table["Ours, rigorous"]) == ["170 (3/3)", "3 (3/3)"]
-    assert list(table["our_value"]) == pytest.approx([95, 8 / 3])
+    assert list(table["our_value"]) == pytest.approx([95, 3])
     assert "ours is uno_as_run, which the released code ran" in table["Reason"][1]
     assert "uno as described gives 95" in table["Reason"][1]
 
@@ -137,6 +137,32 @@ def test_what_was_not_run_or_has_no_value_is_not_comparable():
 )
 def test_neither_scatter_nor_a_bound_makes_or_breaks_agreement(ours, expected):
     assert verdict_on(Estimate.of(2.7, 0.46, 10), ours, 0.25, 1.0)[0] == expected
+
+
+@pytest.mark.parametrize("runs", [2, 3, 10])
+def test_chance_refuses_a_published_mean_in_at_most_5_per_cent_of_cases(runs):
+    """The true mean is at the tolerance. Two standard errors of two runs refuse in 15 % of cases."""
+    samples = np.random.default_rng(runs).normal(12, 1, (1000, runs))
+    found = [
+        verdict_on(Estimate.of(10, np.nan, np.nan), Estimate.of(mean, std, runs), 0.2, 0.0)[0]
+        for mean, std in zip(samples.mean(axis=1), samples.std(axis=1, ddof=1), strict=True)
+    ]
+    assert found.count("not reproduced") <= 50
+
+
+def test_published_deviations_divide_by_the_number_of_runs():
+    """Ten whole numbers have a whole sum of squares. The digits of the table show that only n as divisor fits."""
+    table = pd.read_csv(ROOT / "published" / "uno.csv")
+    exact = table[(table["metric"] == "steps_to_unlearn") & (table["runs"] == 10) & table["std"].between(0.4, 2)]
+    assert len(exact) > 5
+    with_n = 10 * (exact["std"] ** 2 + exact["mean"] ** 2)
+    with_n_less_1 = 9 * exact["std"] ** 2 + 10 * exact["mean"] ** 2
+    assert (abs(with_n - with_n.round()) < 0.01).all()
+    assert (abs(with_n_less_1 - with_n_less_1.round()) > 0.1).any()
+    values = {("published_steps", "ascent"): [4.6, 4.6, 4.6]}
+    row = verdict(of_values(values), cell("ascent", "steps_to_unlearn", 4.6, 0.6633)).iloc[0]
+    assert row["published_error"] == pytest.approx(2.262157 * 0.6633 / 3)
+    assert row["Published"] == "4.6 ± 0.66"
 
 
 def test_what_never_crossed_decides_only_as_far_as_a_bound_can():
