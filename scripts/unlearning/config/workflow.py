@@ -5,6 +5,7 @@ was tried with version 9.27.
 """
 
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,9 @@ from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.io.files import sha256_of
 from unlearning.runtime import basis, gpus, lock, provenance, slurm
 
-# Options of Snakemake by which a user has jobs compute again, even if nothing has changed.
-FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", "--forcerun", "-R"}
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
+_asked = set()  # requests of jobs that this process has compared
 
 
 def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
@@ -48,7 +48,8 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
         return
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
-    if FORCING_OPTIONS.intersection(argument.partition("=")[0] for argument in sys.argv):
+    forced = workflow.dag_settings
+    if forced and (forced.forceall or forced.forcetargets or forced.forcerun):  # there are none for `--lint`
         os.environ[basis.COMPUTE_AGAIN] = "1"
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
     # number of nodes, counts cards itself.
@@ -92,16 +93,31 @@ def request_of_job(workflow, rule: str, wildcards) -> str:
         ValueError: the report would show a result that rests on something else than the configuration asks for.
     """
     definition = workflow.get_rule(rule)
-    outputs = [Path(apply_wildcards(str(output), wildcards)) for output in definition.output]
-    if not workflow.is_main_process:
-        return str(basis.Basis.of(rule, outputs[0]).request)
+    patterns = [str(output) for output in definition.output]
+    outputs = [Path(apply_wildcards(pattern, wildcards)) for pattern in patterns]
+    file = str(basis.Basis.of(rule, outputs[0]).request)
+    if not workflow.is_main_process or file in _asked:
+        return file
+    _asked.add(file)
+    # This calls all functions of the rule's inputs, and among them the one that has called this function.
+    inputs = _by_name(definition.expand_input(dict(wildcards.items()))[0])
     params = {name: value(wildcards) if callable(value) else value for name, value in definition.params.items()}
-    if "--report" in sys.argv and not basis.is_valid(rule, outputs, params):
+    place = apply_wildcards(re.sub(r"^[^{]*/", "", patterns[0]), wildcards)
+    options = {argument.partition("=")[0] for argument in sys.argv}
+    only_report = "--report" in options and "--report-after-run" not in options
+    if only_report and not basis.is_valid(rule, inputs, outputs, params, place):
         raise ValueError(
             f"{outputs[0]}: is missing, or was made with other settings, code or inputs; run Snakemake first"
         )
     benchmark = Path(apply_wildcards(str(definition.benchmark), wildcards))
-    return str(basis.request(rule, outputs, params, benchmark))
+    basis.request(rule, inputs, outputs, params, place, benchmark)
+    return file
+
+
+def _by_name(files) -> dict[str, Path]:
+    """Name a job's input files, without its request, as `unlearning.runtime.job` does."""
+    lists = {name: [value] if isinstance(value, str) else value for name, value in files.items() if name != "basis"}
+    return {f"{name}.{number}": Path(path) for name, paths in lists.items() for number, path in enumerate(paths)}
 
 
 def uses_slurm(workflow) -> bool:

@@ -31,6 +31,7 @@ from unlearning.io.files import read_json, sha256_of, sha256_of_file, write_json
 CHECKED_WITH = "checked_with"  # a param by which a job only checks: it changes no output
 COMPUTE_AGAIN = "UNLEARNING_COMPUTE_AGAIN"  # environment variable: set while a user forces jobs to run
 STARTED = time.time()  # one time for all outputs that a run finds valid, so that none is newer than another
+_hashes = {}  # of files, by path and state
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Basis:
         shutil.rmtree(self.kept, ignore_errors=True)
 
 
-def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Path:
+def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict, place: str, benchmark: Path) -> Path:
     """Compare a job's outputs with the configuration, before Snakemake plans the run.
 
     If the outputs rest on other params or on other inputs, the request becomes newer than the outputs and gets a
@@ -68,8 +69,10 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
 
     Args:
         rule: name of the rule.
+        inputs: files by name, without the request.
         outputs: of the job.
         params: of the job, as the configuration has them now.
+        place: path of the first output below the folder of results or data.
         benchmark: file of the job, whose time Snakemake compares, too.
 
     Returns:
@@ -78,10 +81,12 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
     Raises:
         ValueError: the outputs are to be made, and their folder cannot be written.
     """
-    basis, digest, valid = Basis.of(rule, outputs[0]), _digest(params), is_valid(rule, outputs, params)
+    basis, digest = Basis.of(rule, outputs[0]), _digest(params)
+    valid = is_valid(rule, inputs, outputs, params, place)
     try:
-        if not all(path.exists() for path in outputs):
-            basis.forget()  # a user deletes an output to have the output computed again
+        # A user deletes an output to have the output computed again. A copied folder may state what another job did.
+        if not all(path.exists() for path in outputs) or not _read_statement(basis, place):
+            basis.forget()
         if not valid or not basis.request.exists():
             write_json(
                 basis.request, {"rule": rule, "params_sha256": digest, "params": params, "mark": uuid.uuid4().hex}
@@ -91,25 +96,43 @@ def request(rule: str, outputs: list[Path], params: dict, benchmark: Path) -> Pa
             f"{basis.request.parent}: cannot be written: {error.strerror}; make room, change the permissions, or set "
             "results and data in config.yaml to other folders"
         ) from None
-    if valid:
-        for path in (basis.request, benchmark, *outputs):
-            with suppress(OSError):  # another user's files: Snakemake then compares checksums
-                os.utime(path, (STARTED, STARTED))
+    _set_time(basis.request, STARTED)
+    for path in (benchmark, *outputs):
+        _set_time(path, STARTED if valid else STARTED - 10)  # a clock may have been ahead when the file was written
     return basis.request
 
 
-def is_valid(rule: str, outputs: list[Path], params: dict) -> bool:
-    """Whether a job's outputs exist and rest on these params, and on the inputs as they are now."""
+def is_valid(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict, place: str) -> bool:
+    """Whether a job's outputs exist and rest on these params, and on these inputs as they are now.
+
+    Args:
+        rule: name of the rule.
+        inputs: files by name, without the request.
+        outputs: of the job.
+        params: of the job, as the configuration has them now.
+        place: path of the first output below the folder of results or data.
+
+    Returns:
+        Whether the job need not run.
+    """
+    stated = _read_statement(Basis.of(rule, outputs[0]), place)
+    return (
+        stated.get("params_sha256") == _digest(params)
+        and stated["inputs"].keys() == inputs.keys()
+        and stated["outputs"].keys() == {path.name for path in outputs}
+        and all(_has_content(path, stated["outputs"][path.name]) for path in outputs)
+        and all(_has_content(path, stated["inputs"][name]) for name, path in inputs.items())
+    )
+
+
+def _read_statement(basis: Basis, place: str) -> dict:
+    """The statement of the job whose first output has this place; empty if there is none, or only a damaged one."""
     try:
-        stated = read_json(Basis.of(rule, outputs[0]).statement)
-        return (
-            stated["params_sha256"] == _digest(params)
-            and {path.name for path in outputs} == stated["outputs"].keys()
-            and all(_has_content(path, stated["outputs"][path.name]) for path in outputs)
-            and all(_has_content(Path(entry["path"]), entry) for entry in stated["inputs"].values())
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no statement, or a damaged one
-        return False
+        stated = read_json(basis.statement)
+        path = stated["outputs"][Path(place).name]["path"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return stated if f"/{path}".endswith(f"/{place}") else {}
 
 
 def restore(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict) -> bool:
@@ -182,7 +205,8 @@ def check_inputs(inputs: Iterable[Path]) -> None:
                 continue
             if read_json(file.with_name("request.json"))["params_sha256"] != stated["params_sha256"]:
                 raise ValueError(
-                    f"{path}: was made with other settings or code than the configuration asks for; run again"
+                    f"{path}: was made with other settings or code than the last call of Snakemake asked for, here or "
+                    "in a clone that shares the folder; run again"
                 )
             if not _has_content(path, stated["outputs"][path.name]):
                 raise ValueError(
@@ -195,23 +219,32 @@ def _digest(params: dict) -> str:
 
 
 def _content(path: Path) -> dict:
-    """What identifies a file's content; size and time tell quickly that a file has not changed.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        Hash, size and time, and the path from the working directory: a clone can be moved.
-    """
-    status, digest = path.stat(), sha256_of_file(path)
-    return {"path": os.path.relpath(path), "sha256": digest, "size": status.st_size, "time": status.st_mtime_ns}
+    """What a statement says of a file: its path from the working directory, for a clone can be moved, size and hash."""
+    return {"path": os.path.relpath(path), "sha256": _sha256_of(path), "size": path.stat().st_size}
 
 
 def _has_content(path: Path, stated: dict) -> bool:
-    """Whether a file has the stated content. Only a file with another time is read."""
-    if not path.is_file():
-        return False
+    """Whether a file has the stated content. The file's time tells nothing: all valid outputs have the same time."""
+    return path.is_file() and path.stat().st_size == stated["size"] and _sha256_of(path) == stated["sha256"]
+
+
+def _sha256_of(path: Path) -> str:
+    """Hash of a file, which one process computes once: a data set is an input of many jobs."""
+    key = _key(path)
+    if key not in _hashes:
+        _hashes[key] = sha256_of_file(path)
+    return _hashes[key]
+
+
+def _set_time(path: Path, time: float) -> None:
+    """Change the time of a file, where the file exists and belongs to this user."""
+    with suppress(OSError):  # for another user's files, Snakemake compares checksums
+        known = _hashes.get(_key(path))
+        os.utime(path, (time, time))
+        if known:
+            _hashes[_key(path)] = known
+
+
+def _key(path: Path) -> tuple:
     status = path.stat()
-    if status.st_size != stated["size"]:
-        return False
-    return status.st_mtime_ns == stated["time"] or sha256_of_file(path) == stated["sha256"]
+    return path, status.st_ino, status.st_size, status.st_mtime_ns

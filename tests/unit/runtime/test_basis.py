@@ -12,17 +12,22 @@ from hypothesis import strategies as st
 from unlearning.runtime import basis
 from unlearning.runtime.basis import Basis, check_inputs, request, restore, state
 
-# A stand-in experiment: two data files, a selection that comes out the same for different settings, and a table.
+# A stand-in experiment: two data sets, of which the experiment names one; two seeds; a selection that comes out the
+# same for different settings; a table. A number at the end of a name tells two jobs of one rule apart.
 JOBS = {
-    "fetch": [],
+    "fetch0": [],
+    "fetch1": [],
     "select": ["fetch"],
-    "train": ["fetch"],
-    "unlearn": ["train", "select"],
+    "train0": ["fetch"],
+    "train1": ["fetch"],
+    "unlearn0": ["train0", "select"],
+    "unlearn1": ["train1", "select"],
     "judge": ["fetch"],
-    "evaluate": ["unlearn", "judge"],
+    "evaluate": ["unlearn0", "unlearn1", "judge"],
     "tabulate": ["evaluate", "select"],
 }
-SETTINGS = dict.fromkeys(JOBS, 0)
+SETTINGS = dict.fromkeys(JOBS, 0) | {"dataset": 0}
+ONE_TRAIN = ("train0", "train1")
 
 
 class Workflow:
@@ -35,45 +40,50 @@ class Workflow:
         self.folder, self.computed = folder, []
 
     def file(self, job):
-        return self.folder / ("data" if job == "fetch" else "results") / job / f"{job}.json"
+        rule = job.rstrip("01")
+        return self.folder / ("data" if rule == "fetch" else "results") / job / f"{rule}.json"
+
+    def basis(self, job):
+        return Basis.of(job.rstrip("01"), self.file(job))
+
+    def inputs(self, job, asked):
+        return {name: self.file(f"fetch{asked['dataset'] % 2}" if name == "fetch" else name) for name in JOBS[job]}
+
+    def about(self, job, asked):
+        """What `request` and `is_valid` are told of a job."""
+        rule, file = job.rstrip("01"), self.file(job)
+        setting = asked[ONE_TRAIN[0] if job in ONE_TRAIN else job]  # seeds share their settings
+        return rule, self.inputs(job, asked), [file], {"setting": setting}, f"{job}/{rule}.json"
 
     def run(self, asked):
         basis.STARTED, self.computed, due = time.time(), [], set()
-        requests = {job: self.request(job, asked) for job in reversed(JOBS)}
-        for job, inputs in JOBS.items():
-            output = self.file(job)
-            before = (requests[job], *map(self.file, inputs))
+        requests = {job: request(*self.about(job, asked), self.folder / "benchmark.tsv") for job in reversed(JOBS)}
+        for job in JOBS:
+            output, inputs = self.file(job), self.inputs(job, asked).values()
+            before = (requests[job], *inputs)
             if not output.exists() or due & set(inputs) or any(time_of(path) > time_of(output) for path in before):
-                due.add(job)
-                self.execute(job, inputs, asked)
+                due.add(output)
+                self.execute(job, asked)
         return self.file("tabulate").read_text()
 
-    def request(self, job, asked):
-        path = Basis.of(job, self.file(job)).request
-        before = path.exists() and path.read_text()
-        request(job, [self.file(job)], {"setting": asked[job]}, self.folder / "benchmark.tsv")
-        if path.read_text() != before:
-            touch(path)
-        return path
-
-    def execute(self, job, inputs, asked):
-        output, params = self.file(job), {"setting": asked[job]}
-        named = {name: self.file(name) for name in inputs}
+    def execute(self, job, asked):
+        rule, named, (output,), params, _ = self.about(job, asked)
         output.unlink(missing_ok=True)
         check_inputs(named.values())
         output.parent.mkdir(parents=True, exist_ok=True)
-        if not restore(job, named, [output], params):
+        if not restore(rule, named, [output], params):
             self.computed.append(job)
             content = {name: json.loads(path.read_text()) for name, path in named.items()}
-            setting = asked[job] // 2 if job == "select" else asked[job]  # two settings, one selection
-            output.write_text(json.dumps({"setting": setting, "inputs": content}))
-            state(job, named, [output], params)
+            setting = params["setting"] // 2 if job == "select" else params["setting"]  # two settings, one selection
+            output.write_text(json.dumps({"job": job, "setting": setting, "inputs": content}))
+            state(rule, named, [output], params)
         touch(output)
 
 
-def touch(path):
-    """To the time of now, which is finer than that of a file system's own clock."""
-    os.utime(path, ns=(time.time_ns(), time.time_ns()))
+def touch(path, ahead=0):
+    """To the time of now and some seconds, which is finer than that of a file system's own clock."""
+    now = time.time_ns() + int(ahead * 1e9)
+    os.utime(path, ns=(now, now))
 
 
 def time_of(path):
@@ -85,11 +95,20 @@ def fresh(folder, asked):
     return Workflow(folder).run(asked)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _without_waiting_for_the_disk():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 jobs = st.sampled_from(sorted(JOBS))
 steps = st.one_of(
     st.tuples(st.just("set"), jobs, st.integers(0, 3)),
     st.tuples(st.just("delete"), jobs, st.sampled_from(["output", "statement", "request", "kept", "all"])),
-    st.tuples(st.just("touch"), jobs, st.just(None)),
+    st.tuples(st.just("set"), st.just("dataset"), st.integers(0, 1)),
+    st.tuples(st.just("touch"), jobs, st.sampled_from([0, 1e6])),
+    st.tuples(st.just("replace"), jobs, st.just(None)),
     st.tuples(st.just("tamper"), jobs, st.just(None)),
     st.tuples(st.just("copy"), jobs, st.just(None)),
     st.tuples(st.just("run"), jobs, st.just(None)),
@@ -98,10 +117,15 @@ steps = st.one_of(
 
 def apply(workflow, asked, step):
     action, job, what = step
-    output = workflow.file(job)
-    files = Basis.of(job, output)
     if action == "set":
         asked[job] = what
+        return
+    output, files = workflow.file(job), workflow.basis(job)
+    if action == "replace" and job.endswith(("0", "1")):  # as `cp -r seed1 seed0` does
+        other = workflow.file(job[:-1] + "10"[int(job[-1])])
+        if other.parent.exists():
+            shutil.rmtree(output.parent, ignore_errors=True)
+            shutil.copytree(other.parent, output.parent, copy_function=shutil.copy)
     elif action == "run":
         workflow.run(asked)
     elif action == "copy" and workflow.folder.exists():  # as `cp -r` does: new times, no links
@@ -110,7 +134,7 @@ def apply(workflow, asked, step):
         shutil.rmtree(workflow.folder)
         copied.rename(workflow.folder)
     elif action == "touch" and output.exists():
-        touch(output)
+        touch(output, ahead=what)
     elif action == "tamper" and output.exists():
         output.write_text(output.read_text() + " ")
         touch(output)
@@ -143,10 +167,10 @@ def workflow(tmp_path):
 
 def test_touching_or_copying_computes_nothing(workflow):
     for job in JOBS:
-        apply(workflow, {}, ("touch", job, None))
+        apply(workflow, {}, ("touch", job, 0))
     workflow.run(dict(SETTINGS))
     assert workflow.computed == []
-    apply(workflow, {}, ("copy", "fetch", None))
+    apply(workflow, {}, ("copy", "select", None))
     workflow.run(dict(SETTINGS))
     assert workflow.computed == []
 
@@ -155,32 +179,52 @@ def test_what_follows_an_unchanged_output_is_not_computed_again(workflow):
     workflow.run(SETTINGS | {"select": 1})  # the same selection
     assert workflow.computed == ["select"]
     workflow.run(SETTINGS | {"select": 2})
-    assert workflow.computed == ["select", "unlearn", "evaluate", "tabulate"]
+    assert workflow.computed == ["select", "unlearn0", "unlearn1", "evaluate", "tabulate"]
 
 
 def test_a_deleted_output_is_computed_again(workflow):
-    workflow.file("train").unlink()
+    workflow.file("train0").unlink()
     workflow.run(dict(SETTINGS))
-    assert workflow.computed == ["train"]
+    assert workflow.computed == ["train0"]
+
+
+def test_another_data_set_in_the_same_place_or_another_leaves_no_result(workflow):
+    workflow.run(SETTINGS | {"dataset": 1})
+    assert workflow.computed == [job for job in JOBS if not job.startswith("fetch")]
+
+
+def test_the_results_of_another_seed_are_not_taken(workflow):
+    apply(workflow, {}, ("replace", "train0", None))
+    workflow.run(dict(SETTINGS))
+    assert workflow.computed == ["train0"]
+
+
+def test_a_run_that_made_nothing_again_reads_each_file_at_most_once(workflow, monkeypatch):
+    """A data set is an input of most jobs, and may have gigabytes."""
+    read, real = [], basis.sha256_of_file
+    monkeypatch.setattr(basis, "sha256_of_file", lambda path: (read.append(path), real(path))[1])
+    apply(workflow, {}, ("touch", "fetch0", 0))
+    workflow.run(dict(SETTINGS))
+    assert len(read) == len(set(read))
 
 
 def test_jobs_that_are_forced_compute(workflow, monkeypatch):
     monkeypatch.setenv(basis.COMPUTE_AGAIN, "1")
     workflow.computed = []
-    workflow.execute("train", JOBS["train"], SETTINGS)
-    assert workflow.computed == ["train"]
+    workflow.execute("train0", SETTINGS)
+    assert workflow.computed == ["train0"]
 
 
 def test_a_job_refuses_an_input_of_other_settings(workflow):
-    request("train", [workflow.file("train")], {"setting": 5}, workflow.folder / "none")
+    request(*workflow.about("train0", SETTINGS | {"train0": 5}), workflow.folder / "none")
     with pytest.raises(ValueError, match=r"train.json: was made with other settings or code"):
-        check_inputs([workflow.file("train")])
+        check_inputs([workflow.file("train0")])
 
 
 def test_a_job_refuses_an_input_that_was_changed(workflow):
-    workflow.file("train").write_text("{}")
+    workflow.file("train0").write_text("{}")
     with pytest.raises(ValueError, match=r"train.json: was changed after the job that wrote the file; delete the file"):
-        check_inputs([workflow.file("train")])
+        check_inputs([workflow.file("train0")])
 
 
 def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_valid(workflow, monkeypatch):
@@ -189,12 +233,12 @@ def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_va
 
     monkeypatch.setattr(basis, "write_json", refuse)
     monkeypatch.setattr(os, "utime", refuse)
-    request("train", [workflow.file("train")], {"setting": 0}, workflow.folder / "none")
+    request(*workflow.about("train0", SETTINGS), workflow.folder / "none")
     with pytest.raises(ValueError, match=r"train.train.json: cannot be written: Permission denied; make room, "):
-        request("train", [workflow.file("train")], {"setting": 1}, workflow.folder / "none")
+        request(*workflow.about("train0", SETTINGS | {"train0": 1}), workflow.folder / "none")
 
 
 def test_a_param_that_only_checks_does_not_count(workflow):
-    params = {"setting": 0, basis.CHECKED_WITH: {"metrics": ["another"]}}
-    assert basis.is_valid("train", [workflow.file("train")], params)
-    assert not basis.is_valid("train", [workflow.file("train")], params | {"setting": 1})
+    rule, inputs, outputs, params, place = workflow.about("train0", SETTINGS)
+    assert basis.is_valid(rule, inputs, outputs, params | {basis.CHECKED_WITH: {"metrics": ["another"]}}, place)
+    assert not basis.is_valid(rule, inputs, outputs, params | {"setting": 1}, place)
