@@ -12,6 +12,7 @@ from unlearning.config.experiment import (
     datasets_of,
     other_seed,
     run_settings,
+    running_statistics,
     uses_inception,
 )
 from unlearning.config.workflow import (

@@ -29,6 +29,7 @@ rule build_reference:
         seeds=setting("seeds"),
         samples=setting("evaluation", "samples"),
         elbo_draws=lambda wildcards: setting("evaluation")(wildcards).get("elbo_draws"),
+        running_statistics=lambda wildcards: running_statistics(setting("evaluation")(wildcards)),
         has_guide=has_guide,
         has_inception=wants_inception,
         device=setting("device"),

@@ -14,6 +14,7 @@ from unlearning.evaluation.reference import UNSEEN
 from unlearning.evaluation.statistics import moments
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
+from unlearning.networks.running_statistics import estimated_from, retain_batches
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.seeding import stream
@@ -24,6 +25,7 @@ def main(
     seeds: list[int],
     samples: int,
     elbo_draws: int | None,
+    running_statistics: str,
     device: str,
     dataset: Path,
     forget_set: Path,
@@ -42,6 +44,8 @@ def main(
         seeds: of the retrained models, in the order of `retrained`.
         samples: number of samples of each retrained model, or largest number of completions of each group of images.
         elbo_draws: draws of noise for the losses of the retrained models; None if no metric needs losses.
+        running_statistics: of batch normalisation in the retrained models, 'retain' or 'as_left'; see
+            `unlearning.networks.running_statistics`.
         device: 'cpu', 'cuda' or 'auto'.
         dataset: prepared data set.
         forget_set: groups of real images.
@@ -61,13 +65,15 @@ def main(
         unseen = {group: groups[group] for group in UNSEEN}
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = generative.load(path, target)
+            batches = retain_batches(network, images, groups["retain"], running_statistics)
             if generative.completes(network.eval()):
                 arrays |= retrained_completions(network, evaluators, images, groups, samples, seed)
                 continue
-            arrays |= retrained_samples(network, evaluators, samples, seed, target)
-            if elbo_draws:
-                losses = group_losses(network, images, unseen, elbo_draws, seed)
-                arrays |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
+            with estimated_from(network, batches):
+                arrays |= retrained_samples(network, evaluators, samples, seed, target)
+                if elbo_draws:
+                    losses = group_losses(network, images, unseen, elbo_draws, seed)
+                    arrays |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
     write_tensors(reference, arrays, {"seeds": seeds})
 
 

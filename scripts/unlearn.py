@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from torch import nn
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet, retained_images
@@ -11,6 +12,7 @@ from unlearning.io.files import sha256_of, write_csv, write_json
 from unlearning.io.tensors import read_tensors
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
+from unlearning.networks.running_statistics import retain_batches
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
@@ -61,7 +63,7 @@ def main(
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
         network, configuration, image_shape = generative.load(original, target)
         before = {name: value.clone() for name, value in network.state_dict().items()}
-        loaded = load_inputs(settings["retain_images"], target, **inputs)
+        loaded = load_inputs(network, settings, target, **inputs)
         result = unlearn(network, algorithm, loaded, UnlearningSettings(**settings), seed, checkpoint)
     generative.save(network, configuration, image_shape, model)
     write_csv(steps, STEP_COLUMNS, _values(result.steps, STEP_COLUMNS))
@@ -83,7 +85,8 @@ def main(
 
 
 def load_inputs(
-    selection: str | dict,
+    network: nn.Module,
+    settings: dict,
     device: torch.device,
     *,
     dataset: Path,
@@ -96,7 +99,8 @@ def load_inputs(
     """Read what the run needs beside the original model.
 
     Args:
-        selection: which images are retained, see `UnlearningSettings.retain_images`.
+        network: the original model.
+        settings: see `unlearning.training.settings.UnlearningSettings`.
         device: where the run computes.
         dataset: the prepared data set.
         forget_set: the images to forget and to retain.
@@ -109,7 +113,7 @@ def load_inputs(
         Images and networks on the device.
     """
     data, groups = Dataset.load(dataset), ForgetSet.load(forget_set)
-    retain = retained_images(selection, data, groups, proxy)
+    retain = retained_images(settings["retain_images"], data, groups, proxy)
     retain, forget, heldout_forget = (
         torch.from_numpy(images).to(device)
         for images in (retain, data.images[groups.forget], data.images[groups.heldout_forget])
@@ -122,6 +126,9 @@ def load_inputs(
         judge=Classifier.load(judge, device),
         guide=Classifier.load(guide, device) if guide else None,
         moments=_read_moments(moments, device) if moments else None,
+        statistics=retain_batches(
+            network, torch.from_numpy(data.images), groups.retain, settings["running_statistics"]
+        ),
     )
 
 

@@ -17,6 +17,11 @@ def uses_inception(experiment: dict) -> bool:
     return experiment["evaluation"].get("features") == "inception"
 
 
+def running_statistics(evaluation: dict) -> str:
+    """Where running statistics of a judged model come from, by the key `evaluation`: 'retain' or 'as_left'."""
+    return evaluation.get("running_statistics", "retain")
+
+
 def datasets_of(experiment: dict) -> set[str]:
     """Names of the data sets that an experiment reads: its own data set and those of its proxies."""
     proxies = experiment.get("proxies", {}).values()
@@ -52,8 +57,8 @@ def method_settings(experiment: dict, method: str) -> dict:
         method: a row of `methods`.
 
     Returns:
-        The keys of `unlearning`, with the row's own values where it sets any; `algorithm`; `retain_images`, an entry
-        of `proxies` or "retain"; and `parameters`, the algorithm's.
+        The keys of `unlearning`, with the row's own values where it sets any; `running_statistics` of `evaluation`;
+        `algorithm`; `retain_images`, an entry of `proxies` or "retain"; and `parameters`, the algorithm's.
     """
     row = {key: value for key, value in experiment["methods"][method].items() if key != "algorithm"}
     proxy = row.pop("retain_images", None)
@@ -63,6 +68,7 @@ def method_settings(experiment: dict, method: str) -> dict:
     return {
         **shared,
         **{key: value for key, value in row.items() if key in shared},
+        "running_statistics": running_statistics(experiment["evaluation"]),
         "algorithm": algorithm_of(experiment, method),
         "retain_images": experiment["proxies"][proxy] if proxy else "retain",
         "parameters": {key: value for key, value in row.items() if key not in shared},

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unlearning.config.experiment import running_statistics
 from unlearning.data.forget_set import spread_out
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.evidence import CompletionSet, Evidence, SampleSet
 from unlearning.evaluation.reference import Reference
 from unlearning.networks.generative import complete, completes, decode
 from unlearning.networks.images import CHUNK, as_float
+from unlearning.networks.running_statistics import estimated_from, retain_batches
 from unlearning.runtime.seeding import stream
 
 STORED_IMAGES = 256  # enough for figures; the others can be made again from the model and the latents
@@ -27,6 +29,9 @@ def evaluate_run(
 ) -> tuple[Evidence, dict[str, np.ndarray]]:
     """Evaluate the model of a run that did not diverge.
 
+    The as-published protocol sees the model with the running statistics that the run left. All else follows the key
+    `running_statistics`, see `unlearning.networks.running_statistics`.
+
     Args:
         model: in eval mode.
         evaluators: networks that look at the model's images.
@@ -39,28 +44,29 @@ def evaluate_run(
         The evidence with all that the model shows; arrays to be stored.
     """
     images, seed = torch.from_numpy(evidence.data.images).to(device), evidence.record["seed"]
-    if completes(model):
-        groups = {group: spread_out(indices, settings["samples"]) for group, indices in evidence.groups.items()}
-        fields, stored = evaluate_completions(model, evaluators, images, evidence.data.labels, groups, reference)
-    else:
-        latents = model.latents(settings["samples"], stream(seed, "evaluation samples", device))
-        fields, stored = evaluate_samples(model, evaluators, latents, unlearned=bool(evidence.steps))
-    if "elbo_draws" in settings:
-        fields["losses"] = group_losses(model, images, evidence.groups, settings["elbo_draws"], seed)
+    batches = retain_batches(model, images, evidence.groups["retain"], running_statistics(settings))
+    with estimated_from(model, batches):
+        if completes(model):
+            groups = {group: spread_out(indices, settings["samples"]) for group, indices in evidence.groups.items()}
+            fields, stored = evaluate_completions(model, evaluators, images, evidence.data.labels, groups, reference)
+        else:
+            latents = model.latents(settings["samples"], stream(seed, "evaluation samples", device))
+            fields, stored = evaluate_samples(model, evaluators, latents)
+        if "elbo_draws" in settings:
+            fields["losses"] = group_losses(model, images, evidence.groups, settings["elbo_draws"], seed)
+    if evaluators.guide is not None and not completes(model):
+        published = published_features(model, evaluators, latents, unlearned=bool(evidence.steps))
+        fields["published_features"] = published
     return replace(evidence, **fields), stored
 
 
-def evaluate_samples(
-    model: nn.Module, evaluators: Evaluators, latents: Tensor, *, unlearned: bool
-) -> tuple[dict, dict[str, np.ndarray]]:
+def evaluate_samples(model: nn.Module, evaluators: Evaluators, latents: Tensor) -> tuple[dict, dict[str, np.ndarray]]:
     """Decode latents in eval mode and look at the samples.
 
     Args:
         model: that generates images.
         evaluators: networks that look at the samples.
         latents: (N, D).
-        unlearned: whether a method has run. For its distance, the UNO paper's code decodes such a model in eval mode,
-            but leaves the original in train mode.
 
     Returns:
         The fields of `Evidence` that rest on samples; arrays to be stored, with the first `STORED_IMAGES` samples.
@@ -73,19 +79,29 @@ def evaluate_samples(
         "probabilities": evaluators.probabilities(features).cpu().numpy(),
         "images": images.cpu().numpy(),
     }
-    if evaluators.guide is not None:
-        if unlearned:
-            published = evaluators.published_features(images, "inception")
-        else:
-            train_mode_images = decode(model, latents, train_mode=True)
-            published = evaluators.published_features(train_mode_images, "inception.published")
-        fields["published_features"] = published.cpu().numpy()
     stored = {
         "images": fields["images"][:STORED_IMAGES],
         "classes": samples.classes,
         "latents": latents.cpu().numpy(),
     }
     return fields, stored
+
+
+def published_features(model: nn.Module, evaluators: Evaluators, latents: Tensor, *, unlearned: bool) -> np.ndarray:
+    """Decode latents as the UNO paper's code does for its distance, and extract the published features.
+
+    Args:
+        model: that generates images.
+        evaluators: networks that look at the samples, with a guide.
+        latents: (N, D).
+        unlearned: whether a method has run. The code decodes such a model in eval mode, with the running statistics
+            that the run left, but leaves the original in train mode.
+
+    Returns:
+        (N, G).
+    """
+    images = decode(model, latents, train_mode=not unlearned)
+    return evaluators.published_features(images, "inception.published").cpu().numpy()
 
 
 def evaluate_completions(

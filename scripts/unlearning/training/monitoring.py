@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from unlearning.config.protocol import PUBLISHED_LATENTS
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.running_statistics import estimated_from
 from unlearning.runtime.seeding import stream
 from unlearning.training.gradients import cosine
 from unlearning.training.losses import batch_loss
@@ -78,7 +79,9 @@ class ForgottenCounter:
         Returns:
             One row with the columns `MEASUREMENT_COLUMNS`.
         """
-        count = self._count(self._inputs.judge, self._draw_images(generator))
+        with estimated_from(self._model, self._inputs.statistics):
+            images = self._draw_images(generator)
+        count = self._count(self._inputs.judge, images)
         return {"step": step, "forgotten": count, "samples": self._samples}
 
     def count_as_published(self) -> int | None:

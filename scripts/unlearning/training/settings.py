@@ -27,6 +27,8 @@ class UnlearningSettings:
         batch_normalisation: 'batch' (the statistics of each batch), or 'frozen' (those of the original's training).
         samples: fresh samples of each measurement of the forget fraction.
         measure: how often to measure: parts `{"until": step, "every": steps}`, in growing order.
+        running_statistics: of batch normalisation in measurements: 'retain' (estimated again from the retain set), or
+            'as_left' (as the steps left them); see `unlearning.networks.running_statistics`.
         adamw: options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
     """
 
@@ -41,6 +43,7 @@ class UnlearningSettings:
     batch_normalisation: str
     samples: int
     measure: list[dict]
+    running_statistics: str
     adamw: dict | None = None
 
 
@@ -59,6 +62,8 @@ class UnlearningInputs:
             where the experiment has none.
         moments: Adam's moments at the end of the original's training, by parameter, for the optimiser 'adam_warm';
             None for other optimisers.
+        statistics: (S, B, C, H, W) uint8 batches of the retain set, from which running statistics are estimated again
+            in each measurement; see `retain_batches`. A proxy does not replace them. None to keep those of the run.
     """
 
     retain: Tensor
@@ -68,6 +73,7 @@ class UnlearningInputs:
     judge: Classifier
     guide: Classifier | None = None
     moments: dict[str, Tensor] | None = None
+    statistics: Tensor | None = None
 
     @cached_property
     def forgotten(self) -> Tensor:

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from unlearning.data.dataset import Dataset
 from unlearning.evaluation.collect import (
     STORED_IMAGES,
     completion_set,
     evaluate_completions,
+    evaluate_run,
     evaluate_samples,
     group_losses,
+    published_features,
 )
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.reference import Reference
@@ -18,6 +21,7 @@ from unlearning.networks.classifier import Classifier, classify
 from unlearning.networks.clip import Clip
 
 from ...clip import publish_clip
+from ..metrics.runs import RECORD, evidence
 from ..models.test_completion_models import CONFIGURATIONS
 
 
@@ -99,24 +103,22 @@ def test_the_published_distance_sees_methods_in_eval_mode_and_references_in_trai
 
     published = {}
     for unlearned in (True, False):
-        fields, _ = evaluate_samples(model, evaluators, latents, unlearned=unlearned)
+        published[unlearned] = published_features(model, evaluators, latents, unlearned=unlearned)
         images = generative.decode(model, latents, train_mode=not unlearned)
         expected = inception.features(images) if inception else classify(guide, images)[0].detach()
-        published[unlearned] = fields["published_features"]
         np.testing.assert_array_equal(published[unlearned], expected.numpy())
     assert not np.allclose(published[True], published[False])
 
 
-def test_samples_are_seen_in_eval_mode_and_without_a_guide_nothing_is_published(classifiers):
+def test_samples_are_seen_in_eval_mode(classifiers):
     model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
     latents = torch.randn(STORED_IMAGES + 9, 2, generator=torch.Generator().manual_seed(0))
-    fields, stored = evaluate_samples(model, Evaluators(classifiers[0]), latents, unlearned=False)
+    fields, stored = evaluate_samples(model, Evaluators(classifiers[0]), latents)
     images = generative.decode(model, latents)
     features, classes = classify(classifiers[0], images)
     np.testing.assert_array_equal(fields["images"], images.numpy())
     np.testing.assert_array_equal(fields["samples"].features, features.numpy())
     np.testing.assert_array_equal(fields["samples"].classes, classes.numpy())
-    assert "published_features" not in fields
     np.testing.assert_array_equal(stored["images"], images[:STORED_IMAGES].numpy())
     assert len(stored["classes"]) == len(stored["latents"]) == STORED_IMAGES + 9
 
@@ -155,6 +157,40 @@ def test_stored_completions_are_of_all_classes_of_images_that_are_sorted_by_clas
     assert fields["completions"]["retain"].retrained is retrained
     assert {len(array) for array in stored.values()} == {STORED_IMAGES}
     assert (np.bincount(stored["retain.labels"]) >= STORED_IMAGES // 3).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("vae", {"hidden_units": 8, "latent_dimensions": 2}),
+        ("conv_vae", {"channels": [4, 6], "latent_dimensions": 2, "pixel_deviation": 0.7}),
+    ],
+)
+def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_statistics(name, parameters):
+    images, generator = pictures(8, 40), torch.Generator().manual_seed(1)
+    data = Dataset(images.numpy(), np.arange(40) % 3, np.empty((40, 0)), np.arange(40) < 30, ["a", "b", "c"], [])
+    groups = {"forget": list(range(9)), "retain": list(range(9, 30)), "heldout_forget": [], "heldout_retain": [35, 36]}
+    run = evidence(data=data, groups=groups, record=RECORD | {"seed": 0}, published_reference=(0, 0))
+    evaluators = Evaluators(*(Classifier([1, 8, 8], 3, [6]).eval() for _ in range(2)))
+
+    def judge(statistics, **settings):
+        model = generative.build({name: parameters}, [1, 8, 8], seed=0).eval()
+        for buffer_name, buffer in model.named_buffers():
+            if "running" in buffer_name:
+                buffer.copy_(statistics * torch.rand(buffer.shape, generator=generator) + 0.1)
+        settings |= {"samples": 50, "elbo_draws": 2}
+        result, _ = evaluate_run(model, evaluators, run, Reference({}, [0], None), settings, torch.device("cpu"))
+        return result
+
+    one, other = judge(1), judge(5)
+    np.testing.assert_array_equal(one.images, other.images)
+    np.testing.assert_array_equal(one.samples.features, other.samples.features)
+    for group, losses in one.losses.items():
+        np.testing.assert_array_equal(losses, other.losses[group])
+    assert not np.array_equal(one.published_features, other.published_features), "as published: as the run left them"
+    one, other = (judge(statistics, running_statistics="as_left") for statistics in (1, 5))
+    assert not np.array_equal(one.losses["retain"], other.losses["retain"])
+    assert not np.array_equal(one.samples.features, other.samples.features)
 
 
 def test_losses_of_a_group_depend_on_the_group_and_the_seed_alone():

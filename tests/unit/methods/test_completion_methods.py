@@ -247,6 +247,7 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
         batch_normalisation="batch",
         samples=5,
         measure=[{"until": 3, "every": 1}],
+        running_statistics="retain",
     )
     judge = Classifier([1, 4, 4], 3, [4]).eval()
     inputs = UnlearningInputs(*pixels, heldout_forget=pixels[1], forgotten_classes=[1], judge=judge)

@@ -165,22 +165,35 @@ def runs(source, published, monkeypatch, tmp_path):
 def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path, monkeypatch):
     common = runs
     retrained = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
-    build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **common)
+    build_reference.main(
+        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **common
+    )
     arrays, _ = read_tensors(common["reference"])
     assert arrays["retain.features"].shape == (8, inception_weights.FEATURES)
     assert arrays["1.features"].shape == (7, inception_weights.FEATURES)
     assert arrays["1.losses.heldout_retain"].shape == (3,)
     guided = common | {"guide": common["judge"], "reference": tmp_path / "guided.safetensors"}
-    build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
+    build_reference.main(
+        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **guided
+    )
     more, _ = read_tensors(guided["reference"])
     extracted, features = [], Inception.features
     monkeypatch.setattr(Inception, "features", lambda self, images: extracted.append(images) or features(self, images))
     torch.manual_seed(1)
     Classifier([1, 16, 16], 2, [4]).save(tmp_path / "other.safetensors", [1, 16, 16])
     for changed in (guided, guided | {"judge": tmp_path / "other.safetensors"}):
-        build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **changed)
+        build_reference.main(
+            seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **changed
+        )
         assert extracted == [], "the same images, whatever the judge"
-    build_reference.main(seeds=[0, 1, 2], samples=7, elbo_draws=1, retrained=[*retrained, retrained[0]], **guided)
+    build_reference.main(
+        seeds=[0, 1, 2],
+        samples=7,
+        elbo_draws=1,
+        running_statistics="retain",
+        retrained=[*retrained, retrained[0]],
+        **guided,
+    )
     assert [len(images) for images in extracted] == [7], "the samples of the new seed"
     np.testing.assert_allclose(more["retain.features"], arrays["retain.features"], rtol=2e-3, atol=1e-4)
     assert more["published.mean"].shape == (inception_weights.FEATURES,)
@@ -208,7 +221,9 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     assert (tmp_path / "inception.safetensors").is_file()
     assert len(np.load(tmp_path / "samples.npz")["classes"]) == 7
 
-    build_reference.main(seeds=[0, 1], samples=7, elbo_draws=1, retrained=retrained, **guided)
+    build_reference.main(
+        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **guided
+    )
     extracted.clear()
     for _ in range(2):
         evaluate.main(**run | guided)

@@ -51,7 +51,7 @@ def arguments(tmp_path):
     absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "steps", "measurements")
     settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE}
     names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
-    numbers = {"seed": 0, "seeds": [], "samples": 32, "retrained": []}
+    numbers = {"running_statistics": "retain", "seed": 0, "seeds": [], "samples": 32, "retrained": []}
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
 
 
@@ -65,7 +65,7 @@ def test_data_that_do_not_fit_on_the_gpu_are_explained(arguments, tmp_path, monk
     names = set(inspect.signature(module.main).parameters)
     if "inputs" in names:  # they are keyword arguments of another function
         takes_inputs = module.load_inputs if hasattr(module, "load_inputs") else module.Inputs
-        names = names - {"inputs"} | set(inspect.signature(takes_inputs).parameters) - {"selection"}
+        names = names - {"inputs"} | set(inspect.signature(takes_inputs).parameters) - {"network"}
     values = {name: arguments[name] for name in names - outputs}
     values |= {name: tmp_path / "outputs" / name for name in outputs}
     monkeypatch.setattr(torch, "from_numpy", full)

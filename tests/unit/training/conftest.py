@@ -16,6 +16,7 @@ SETTINGS = {
     "loss_reduction": "sum",
     "samples": 50,
     "measure": [{"until": 4, "every": 1}, {"until": 12, "every": 3}],
+    "running_statistics": "retain",
 }
 
 

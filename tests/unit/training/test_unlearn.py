@@ -9,6 +9,7 @@ import torch
 from unlearning.networks import generative
 from unlearning.networks.classifier import classify
 from unlearning.networks.generative import draw_samples
+from unlearning.networks.running_statistics import draw_batches
 from unlearning.plugins.describe import plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
@@ -37,7 +38,7 @@ def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), d
         UnlearningInputs(**parts, heldout_forget=parts["forget"], forgotten_classes=list(forgotten), moments=moments),
         UnlearningSettings(**settings),
         seed=5,
-        checkpoint=checkpoint or Checkpoint(tmp_path / "state", "key"),
+        checkpoint=checkpoint or Checkpoint(tmp_path / "state", str(settings)),
     )
     return model, result
 
@@ -135,6 +136,29 @@ def test_measurements_count_the_judges_classes_of_fresh_samples(parts, tmp_path)
     model = build().eval()
     _, classes = classify(parts["judge"], draw_samples(model, 50, stream(5, "unlearning samples")))
     assert run.measurements[0]["forgotten"] == (classes == 1).sum()
+
+
+def test_measurements_see_weights_alone(parts, tmp_path):
+    """UNO with λ = 0 takes the steps of `histogram`, but passes forget batches through batch normalisation, too."""
+    statistics, judge = draw_batches(parts["retain"], range(40)), parts["judge"]
+    logits = judge(draw_samples(build(), 500, stream(0, "samples")).float() / 255)[:, 1]
+    judge.output.weight[[0, 2]], judge.output.bias[[0, 2]] = 0.0, logits.median()  # class 1: half of the samples
+    weights = {"histogram_weight": 1e3}
+    rows = {"histogram": weights, "uno_histogram": weights | {"orthogonality_weight": 0}}
+    runs = {}
+    for setting, batches in (("retain", statistics), ("as_left", None)):
+        changes = {"samples": 3000, "running_statistics": setting}
+        runs[setting] = [
+            start(parts | {"statistics": batches}, tmp_path, row, parameters=parameters, **changes)
+            for row, parameters in rows.items()
+        ]
+    (model, run), (other, other_run) = runs["retain"]
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+    assert run.measurements == other_run.measurements
+    assert not all(torch.equal(a, b) for a, b in zip(model.buffers(), other.buffers(), strict=True))
+    (as_left, run), (_, other_run) = runs["as_left"]
+    assert run.measurements != other_run.measurements, "the labelled alternative shows what the passes left"
+    assert all(torch.equal(value, as_left.state_dict()[name]) for name, value in model.state_dict().items())
 
 
 def test_nothing_is_measured_where_no_class_is_forgotten(parts, tmp_path):
