@@ -136,7 +136,7 @@ def test_an_edit_of_a_figure_draws_that_figure(copy):
 
 
 def test_an_edit_of_a_caption_draws_its_figure_and_an_edit_of_the_sentences_that_all_share_writes_all(copy):
-    copy.replace("report/captions/tradeoff.j2", "Lower left is better", "Lower left is best")
+    copy.replace("report/captions/tradeoff.j2", "Hollow: not every seed", "Hollow: not each seed")
     assert copy.pending() == {"draw_figure": 1}
     copy.replace("report/captions/conditions.j2", "held-out images correctly", "held-out images right")
     assert copy.pending() == {"write_table": 2, "draw_figure": len(FIGURES)}
