@@ -31,11 +31,11 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, prepare_device
 from unlearning.runtime.provenance import environment
 from unlearning.training.monitoring import Stopwatch
-from unlearning.training.optimisers import Adam, make_optimizer
+from unlearning.training.optimisers import Adam
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Step
 from unlearning.training.train import losses_of_images, train
-from unlearning.training.unlearn import STREAMS, draw_step, prepare
+from unlearning.training.unlearn import STREAMS, draw_step, optimizer_of, prepare
 from unlearning.training.vectors import flatten, trainable
 
 IMAGES, ROUNDS, LOOP_STEPS = 1000, 15, 100
@@ -74,7 +74,7 @@ class Bench:
         images = (images * 255).to(torch.uint8)
         self._inputs = UnlearningInputs(images, images[:200], images[:0], [1], judge=guide, guide=guide)
         self._prepared, _ = prepare(self.model, self._method, self._inputs, settings, seed=0)
-        self._optimizer = make_optimizer(self.model, settings)
+        self._optimizer = optimizer_of(self.model, self._method, self._prepared, self._inputs, settings)
 
     def draw(self) -> Step:
         """The next step, with its batches."""

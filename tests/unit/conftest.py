@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
-from unlearning.plugins.describe import describe_plugin
+from unlearning.plugins.describe import describe_plugin, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.training.gradients import BatchLoss
 from unlearning.training.losses import histogram_loss
@@ -68,8 +68,9 @@ def make_step(model, batches, guide, monkeypatch):
 
     def make(number=1, method=None):
         prepared = None
-        if method and hasattr(load_plugin("methods", method), "as_float"):
-            monkeypatch.setattr(load_plugin("methods", method), "as_float", lambda images: images.double() / 255)
+        for module in [load_plugin("methods", name) for name in plugin_names("methods")]:  # one may use another
+            if hasattr(module, "as_float"):
+                monkeypatch.setattr(module, "as_float", lambda images: images.double() / 255)
         if hasattr(method and load_plugin("methods", method), "prepare"):
             pixels = {name: (images * 255).to(torch.uint8) for name, (images, _) in batches.items()}
             setup = Setup(

@@ -9,6 +9,8 @@ A method that needs more than the two losses may also hold
 
 * `prepare(setup, **parameters)`, which is called once before the first step with the frozen original and all images,
   see `unlearning.training.step.Setup`. Its result is `step.prepared`; its time counts as the method's;
+* `movable(prepared)`, which is called once after `prepare` and returns (P,) bool: True for the weights that may change.
+  The optimiser leaves all others as they are, also where its moments or weight decay would move them;
 * `NEEDS_GUIDE = True`: a classifier has a part in the loss, so the experiment needs the key `guide`;
 * `MODELS = "generating"` or `"completing"`: the family of models that the method is for, if it is not for both;
 * `ENCODER_ONLY = True`: of a model that completes images, only the encoder's parameters may change;

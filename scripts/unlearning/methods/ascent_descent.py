@@ -1,6 +1,7 @@
 """Ascent on the forget loss and descent on the retain loss, on alternate steps: d = −g_f, then d = g_r.
 
-The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712).
+The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712), as the paper describes it. The released code runs
+another rule, `ascent_descent_as_run`.
 """
 
 from torch import Tensor

@@ -6,7 +6,8 @@ towards the one that the frozen original has for x_r:
 
     L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)).
 
-The teacher is the frozen original. There is no classifier.
+The teacher is the frozen original. There is no classifier. The released code of the UNO paper has another surrogate,
+`salun_as_run`.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Saliency:
 
     Attributes:
         teacher: the frozen original.
-        salient: (P,) 1 for weights that may change, else 0.
+        salient: (P,) bool, True for the weights that may change.
         retain: (N, C, H, W) uint8 images to pair forget images with.
         reduction: 'sum' or 'mean' over the images of a batch.
     """
@@ -49,13 +50,23 @@ class Saliency:
 
 def prepare(setup: Setup, forget_weight: float) -> Saliency:
     """Find the weights whose forget gradient, over the whole forget set, is above the median."""
+    return Saliency(setup.teacher, salient_weights(setup), setup.retain, setup.reduction)
+
+
+def salient_weights(setup: Setup) -> Tensor:
+    """(P,) bool: True where |Σ ∇L_f|, summed over the forget set in eval mode, is above its median."""
     model = setup.teacher.requires_grad_(True)
     total = torch.zeros((), device=setup.forget.device)
     for chunk in setup.forget.split(setup.batch_size):
         noise = model.loss_noise(len(chunk), setup.generator)
         total = total + BatchLoss(model, lambda c=chunk, n=noise: (as_float(c), n), "sum").gradient
     model.requires_grad_(False)
-    return Saliency(model, (total.abs() > total.abs().median()).float(), setup.retain, setup.reduction)
+    return total.abs() > total.abs().median()
+
+
+def movable(saliency: Saliency) -> Tensor:
+    """(P,) bool: the salient weights."""
+    return saliency.salient
 
 
 def direction(step: Step, forget_weight: float) -> Tensor:

@@ -121,6 +121,31 @@ class SGD:
         """Do nothing: SGD has no state."""
 
 
+class SomeWeights:
+    """An optimiser that changes some of the weights. The others stay bit by bit the same.
+
+    A direction that is 0 at a weight does not suffice: Adam's moments and weight decay move the weight all the same.
+
+    Args:
+        optimizer: takes the steps.
+        model: the model of the optimiser; its present weights are those that stay.
+        movable: (P,) bool, True for the weights that may change.
+    """
+
+    def __init__(self, optimizer: Optimizer, model: nn.Module, movable: Tensor):
+        self._optimizer, self._parameters = optimizer, trainable(model)
+        self._movable = unflatten(movable, self._parameters)
+        self._start = [parameter.detach().clone() for parameter in self._parameters]
+        self.state, self.load_state = optimizer.state, optimizer.load_state
+
+    @torch.no_grad()
+    def descend(self, direction: Tensor) -> None:
+        """Take one step along −`direction`, (P,), and put the weights that may not change back."""
+        self._optimizer.descend(direction)
+        for parameter, movable, start in zip(self._parameters, self._movable, self._start, strict=True):
+            parameter.copy_(torch.where(movable, parameter, start))
+
+
 def make_optimizer(
     model: nn.Module, settings: UnlearningSettings, moments: dict[str, Tensor] | None = None
 ) -> Optimizer:

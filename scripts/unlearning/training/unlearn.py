@@ -19,7 +19,7 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training import monitoring
 from unlearning.training.losses import batch_loss, histogram_loss
-from unlearning.training.optimisers import make_optimizer
+from unlearning.training.optimisers import Optimizer, SomeWeights, make_optimizer
 from unlearning.training.resume import ResumableState
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.step import Setup, Step
@@ -82,7 +82,7 @@ def unlearn(
     freeze(model, method)
     prepared, seconds = prepare(model, method, inputs, settings, seed)
     streams = {name: stream(seed, f"unlearning {name}", inputs.retain.device) for name in STREAMS}
-    state = ResumableState(model, make_optimizer(model, settings, inputs.moments), streams)
+    state = ResumableState(model, optimizer_of(model, method, prepared, inputs, settings), streams)
     saved = state.load(checkpoint)
     result = UnlearningResult(**saved) if saved else UnlearningResult(seconds)
     counter = monitoring.ForgottenCounter(model, inputs, settings.samples, seed)
@@ -158,6 +158,25 @@ def prepare(
     with monitoring.Stopwatch(device) as stopwatch:
         prepared = method.prepare(setup, **settings.parameters)
     return prepared, stopwatch.seconds
+
+
+def optimizer_of(
+    model: nn.Module, method: ModuleType, prepared: object, inputs: UnlearningInputs, settings: UnlearningSettings
+) -> Optimizer:
+    """The optimiser of the settings, which changes only what the method's `movable` says, if the method has one.
+
+    Args:
+        model: the original model.
+        method: a file of `unlearning.methods`.
+        prepared: what the method's `prepare` returned.
+        inputs: Adam's moments, for 'adam_warm'.
+        settings: the settings of the run.
+
+    Returns:
+        The optimiser.
+    """
+    optimizer = make_optimizer(model, settings, inputs.moments)
+    return SomeWeights(optimizer, model, method.movable(prepared)) if hasattr(method, "movable") else optimizer
 
 
 def draw_step(

@@ -4,12 +4,15 @@ import copy
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.signal import convolve2d
 from scipy.special import rel_entr, softmax
 
 from unlearning.config.load import load_experiment
+from unlearning.io.files import ROOT
+from unlearning.networks.generative import set_training_mode
 from unlearning.plugins.describe import describe_plugin, plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.training.step import Step
@@ -48,6 +51,23 @@ def test_ascent_descent_alternates_beginning_with_ascent(make_step, gradients):
     g_r, g_f = gradients
     for number, expected in ((1, -g_f), (2, g_r), (3, -g_f), (500, g_r)):
         np.testing.assert_allclose(direction("ascent_descent", make_step(number)), expected, rtol=1e-12)
+
+
+def test_ascent_descent_as_run_projects_the_retain_gradient_on_even_steps(make_step, gradients):
+    """Against least squares: the residual of g_r on g_f."""
+    g_r, g_f = gradients
+    residual = g_r - np.linalg.lstsq(g_f[:, None], g_r, rcond=None)[0] * g_f
+    for number, expected in ((1, -g_f), (2, residual), (3, -g_f), (530, residual)):
+        d = direction("ascent_descent_as_run", make_step(number))
+        np.testing.assert_allclose(d, expected, atol=1e-10 * np.linalg.norm(g_r))
+
+
+def test_every_row_that_published_numbers_are_compared_with_is_in_its_experiment():
+    published = pd.read_csv(ROOT / "published" / "uno.csv")
+    assert set(published[published["method"] == "ascent_descent"]["as_run"]) == {"ascent_descent_as_run"}
+    for name in ("mnist", "celeba"):
+        rows = published[published["dataset"] == name]
+        assert set(rows["as_run"].dropna()) <= set(load_experiment(name)["methods"])
 
 
 def test_surgery_retain_is_the_part_of_the_retain_gradient_orthogonal_to_the_forget_gradient(make_step, gradients):
@@ -320,6 +340,35 @@ def test_salun_changes_salient_weights_along_the_gradient_of_its_loss(model, bat
     for seed in range(2):
         w = np.random.default_rng(seed).normal(size=len(d)) * salient
         assert slope(loss, model, w) == pytest.approx(d @ w / np.linalg.norm(w), rel=1e-5, abs=1e-6 * np.linalg.norm(d))
+
+
+@pytest.mark.usefixtures("double_latents")
+@pytest.mark.parametrize("weight", [1.0, 1e4])
+def test_salun_as_run_teaches_both_pictures_to_be_the_same(model, batches, make_step, weight):
+    set_training_mode(model, "frozen")
+    step = make_step(method="salun_as_run")
+    d, salient = direction("salun_as_run", step, retain_weight=weight), step.prepared.numpy()
+    generator = torch.Generator().manual_seed(13)
+    partners = torch.randperm(6, generator=generator)
+    epsilon = torch.randn(6, 2, generator=generator).double()
+
+    def loss():
+        pictures = []
+        for images in (batches["forget"][0], batches["retain"][0][partners]):
+            m, v = model.posterior(images)
+            pictures.append(model.samples(m + epsilon * (v / 2).exp()).numpy())
+        retain = model.losses(*batches["retain"]).numpy()
+        return np.mean((pictures[0] - pictures[1]) ** 2) + weight * np.mean(retain) / 16
+
+    assert np.all(d[~salient] == 0)
+    moved = [np.random.default_rng(seed).normal(size=len(d)) * salient for seed in range(4)]
+    slopes = np.array([slope(loss, model, w) for w in moved])
+    ours = np.array([d @ w / np.linalg.norm(w) for w in moved])
+    if weight == 1:  # shorter than 5: the gradient itself
+        np.testing.assert_allclose(ours, slopes, rtol=1e-5, atol=1e-6 * np.linalg.norm(d))
+    else:
+        assert np.linalg.norm(d) == pytest.approx(5)
+        np.testing.assert_allclose(ours / ours[0], slopes / slopes[0], rtol=1e-4)
 
 
 @pytest.mark.usefixtures("double_latents")

@@ -193,7 +193,9 @@ def test_a_direction_that_is_none_is_an_error_that_says_so(parts, tmp_path, valu
         start(parts, tmp_path, direction=lambda step: value)
 
 
-@pytest.mark.parametrize("method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram"])
+@pytest.mark.parametrize(
+    "method", ["finetune", "ascent_descent", "uno_s", "selective_amnesia", "uno_s_histogram", "salun"]
+)
 @pytest.mark.parametrize("interrupted_after", [1, 5, 11])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(parts, tmp_path, method, interrupted_after):
     class Interrupting(Checkpoint):
@@ -296,6 +298,28 @@ def test_warm_adam_goes_on_from_the_moments_of_training(parts, tmp_path):
     for name in names:
         difference = model.state_dict()[name] - moved.state_dict()[name]
         torch.testing.assert_close(difference, torch.full_like(difference, change), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["salun", "salun_as_run"])
+@pytest.mark.parametrize("optimizer", ["adam_warm", "adamw", "sgd"])
+def test_weights_that_a_method_leaves_alone_stay_bit_for_bit(parts, tmp_path, method, optimizer):
+    """Warm moments and weight decay move every weight, also where the direction is 0."""
+    start_weights = dict(build().named_parameters())
+    moments = {"step": torch.tensor(9.0)}
+    for name, parameter in start_weights.items():
+        moments |= {f"{name}.exp_avg": torch.ones_like(parameter), f"{name}.exp_avg_sq": torch.ones_like(parameter)}
+    adamw = {"second_moment": 0.95, "weight_decay": 0.5, "warm_up": 0, "clip": 3.0}
+    model, _ = start(
+        parts,
+        tmp_path,
+        method,
+        optimizer=optimizer,
+        adamw=adamw if optimizer == "adamw" else None,
+        moments=moments if optimizer == "adam_warm" else None,
+    )
+    changed = [weight != start_weights[name] for name, weight in model.named_parameters()]
+    share = torch.cat([part.flatten() for part in changed]).double().mean()
+    assert 0.4 < share <= 0.5
 
 
 @pytest.mark.parametrize("method", ["uno", "uno_s", "surgery_retain", "surgery_forget", "finetune"])
