@@ -71,10 +71,11 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[s
     Yields:
         The rows of `first` in a block, and their distances (rows, M) to all points of `second`, in float64.
     """
-    second = second.astype(np.float64)
+    centre = second.mean(0, dtype=np.float64)  # distances are small differences of squares that are large far from 0
+    second = second - centre
     squares = (second * second).sum(1)
     for start in range(0, len(first), BLOCK):
-        block = first[start : start + BLOCK].astype(np.float64)
+        block = first[start : start + BLOCK] - centre
         distances = (block * block).sum(1)[:, None] + squares - 2 * block @ second.T
         yield slice(start, start + len(block)), np.clip(distances, 0, None)
 

@@ -7,7 +7,9 @@ frozen original gives at ẑ = z − e z_e. At all other latents, the decoder le
 (z_e does not have the length 1, so the projection of ẑ is not δ.)
 
 The distance of two images is L1, summed over pixels. For latents that show the feature, 1 − SSIM is added, which is
-small beside it. The teacher is the frozen original. There is no classifier.
+small beside it. SSIM is taken image by image. The released code takes the mean SSIM of the whole batch, of the latents
+without the feature too, and multiplies it by the share of latents that show the feature (pinakm9/forget, vae_fu.py).
+The teacher is the frozen original. There is no classifier.
 """
 
 from dataclasses import dataclass

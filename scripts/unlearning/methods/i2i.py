@@ -3,7 +3,8 @@
 Minimise |E_θ(T(x_r)) − E₀(T(x_r))|² + α |E_θ(T(x_f)) − E₀(T(n))|². The embeddings of retain images x_r stay those of
 the frozen original E₀. The embeddings of forget images x_f become those of a noise image n under the same mask T. |·|²
 is the mean square over each output of the encoder, summed over the outputs, as in the released code; the paper's
-algorithm has the square root of the sum. n has the mean and the deviation of the batch, and is clipped to [0, 1].
+algorithm has the square root of the sum. n has the mean and the deviation of the forget batch, and is clipped to
+[0, 1]. The released code for MAGE takes them from its whole batch, in which retain and forget images are mixed.
 
 `forget_target` is 'full_noise' as published. 'context_kept' is what the released code does for diffusion: only the
 hidden pixels become noise (in the released code, pure noise at every noise level), and E₀ still sees the true

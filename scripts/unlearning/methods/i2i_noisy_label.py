@@ -1,6 +1,9 @@
 """Noisy label (baseline of Li et al., ICLR 2024), all weights: d = ∇(L_r + α L(x_f; n)).
 
-The model learns to complete forget images x_f to Gaussian noise n.
+The model learns to complete forget images x_f to Gaussian noise n, a noise image. The released code puts the noise
+elsewhere. For MAGE it draws the *numbers* of the target tokens: normal, with mean and deviation of the numbers of all
+tokens in the mixed batch, rounded, although numbers of tokens have no order. For diffusion, the hidden part of a forget
+image is pure noise at every noise level, and that noise is the target.
 """
 
 from torch import Tensor

@@ -5,8 +5,9 @@ The retain images keep their training loss.
 
 `pushed_images` says whose embeddings are pushed. 'forget' is as published, and as in the released code for diffusion.
 'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
-no loss. Of that code only the mask is copied. Its retain term, the distance to the frozen original's embeddings, is
-not.
+no loss. Of that code only the mask is copied. Its retain term is not copied: for MAGE and for diffusion, it is the
+distance to the frozen original's embeddings. The noise there has the mean and deviation of a batch in which retain and
+forget images are mixed.
 """
 
 import torch

@@ -4,8 +4,9 @@ The model learns to complete forget images x to ŷ, the frozen original's comple
 
 `pushed_images` says whose target is wrong. 'forget' is as published, and as in the released code for diffusion.
 'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
-no loss, and retain images are pushed to the wrong target. Of that code only the mask is copied. Its losses, which are
-distances to the frozen original's outputs, are not.
+no loss, and retain images are pushed to the wrong target. Of that code only the mask is copied. Its losses are not
+copied: for MAGE and for diffusion, both terms are mean squared distances to the frozen original's outputs, the second
+to the output for another image of the same batch.
 """
 
 import torch

@@ -13,10 +13,11 @@ It differs in this:
   included. Samples are decoded in eval mode, but the original's samples in train mode: the code loads the original as
   it was saved.
 
-Two things are not copied. In the code, decoding the 128 latents also moves the running statistics. Here it does not,
-because both protocols judge the same runs. And on CelebA the code takes torchvision's weights of Inception and scales
-real images otherwise than samples. Here both are scaled alike, so that a ratio of CelebA's distances differs from the
-code's.
+Three things are not copied. The code's reference is one random sample of the training images, as many as there are
+generated images (25,000 on MNIST), drawn without a seed. Here it is all training images. In the code, decoding the 128
+latents also moves the running statistics. Here it does not, because both protocols judge the same runs. And on CelebA
+the code takes torchvision's weights of Inception and scales real images otherwise than samples. Here both are scaled
+alike, so that a ratio of CelebA's distances differs from the code's.
 """
 
 import numpy as np

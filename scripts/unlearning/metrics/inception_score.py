@@ -8,6 +8,7 @@ size of a part (Barratt & Sharma 2018).
 import numpy as np
 
 from unlearning.evaluation.evidence import Evidence, Value
+from unlearning.evaluation.statistics import BLOCK
 
 METRICS = {
     "inception_score": {
@@ -27,7 +28,9 @@ def compute(evidence: Evidence) -> dict[str, Value]:
 
 
 def inception_score(probabilities: np.ndarray) -> float:
-    """The score exp E KL(p(y|x) ‖ p(y)) of class probabilities (N, K)."""
+    """The score exp E KL(p(y|x) ‖ p(y)) of class probabilities (N, K), summed in float64."""
     from scipy.special import rel_entr
 
-    return float(np.exp(rel_entr(probabilities, probabilities.mean(0)).sum(1).mean()))
+    mean = probabilities.mean(0, dtype=np.float64)
+    divergences = sum(rel_entr(probabilities[i : i + BLOCK], mean).sum() for i in range(0, len(probabilities), BLOCK))
+    return float(np.exp(divergences / len(probabilities)))

@@ -4,6 +4,11 @@ Precision and recall follow Kynkäänniemi et al. (NeurIPS 2019, equation 2). Pr
 manifold of the real images, and recall is the share of real images within the manifold of the samples. A manifold is
 the union of the balls around its images that reach to their third neighbours. Density and coverage follow Naeem et al.
 (ICML 2020, section 3), with fifth neighbours. They measure the same two things, and outliers count less.
+
+A point on the edge of a ball is in the ball: ≤, as in equation 2 of Kynkäänniemi et al. Naeem et al. do not say to
+which side the edge belongs, and their released code has < in all four (clovaai/generative-evaluation-prdc). The two
+differ only where distances are equal. With <, an image that occurs six times has a ball of radius 0 that holds nothing,
+not even a copy of that image.
 """
 
 import numpy as np

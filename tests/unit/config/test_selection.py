@@ -3,6 +3,7 @@
 import pytest
 
 from unlearning.config.selection import check_proxies, check_selection
+from unlearning.data.description import describe_dataset
 
 CLASSES = ["zero", "one", "two", "three"]
 
@@ -58,3 +59,11 @@ def test_classes_stand_for_the_retain_set_by_images_that_are_not_in_it(selection
     experiment = {"dataset": "digits", "forget_set": selection, "proxies": {"others": {"classes": [3]}}}
     problems = check_proxies(experiment)
     assert [message in problem for problem in problems] == ([True] if message else [])
+
+
+def test_a_retain_class_that_is_unknown_is_reported_once_also_beside_a_proxy():
+    selection = {"classes": [4], "retain_classes": [3, "bogus"]}
+    experiment = {"dataset": "digits", "forget_set": selection, "proxies": {"others": {"classes": [3]}}}
+    (problem,) = check_selection(selection, describe_dataset("digits")) + check_proxies(experiment)
+    assert problem.startswith("forget_set.retain_classes")
+    assert "'bogus' is not a class of digits" in problem

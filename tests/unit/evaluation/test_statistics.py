@@ -64,6 +64,12 @@ def test_squared_distances_are_scipys(n, m, seed):
     np.testing.assert_allclose(distances, cdist(first, second, "sqeuclidean"), atol=1e-12)
 
 
+def test_squared_distances_do_not_depend_on_where_the_origin_is():
+    first, second = np.random.default_rng(0).integers(0, 999, size=(2, 9, 3)) / 1024  # exact also beside the offset
+    (_, distances), *_ = squared_distances(first + 1e6, second + 1e6)
+    np.testing.assert_allclose(distances, cdist(first, second, "sqeuclidean"), atol=1e-12)
+
+
 @given(st.integers(0, 30), st.integers(0, 30))
 def test_at_most_draws_different_rows_and_the_same_ones_again(rows, count):
     selection = at_most(np.arange(rows), count)

@@ -152,6 +152,20 @@ def test_precision_recall_density_and_coverage_by_their_definitions(n, m, featur
     assert precision_recall(real, samples) == pytest.approx(brute_force(real, samples))
 
 
+def test_an_offset_of_all_features_changes_nothing():
+    generator = np.random.default_rng(5)
+    real, samples = generator.integers(0, 999, size=(2, 60, 4)) / 1024  # exact also beside the offset
+    assert precision_recall(real + 1e6, samples + 1e6) == precision_recall(real, samples)
+
+
+def test_a_point_on_the_edge_of_a_ball_is_in_the_ball():
+    real = np.repeat([[0.0], [4.0]], 7, axis=0)  # balls of radius 0
+    samples = np.array([[0.0]] * 6 + [[9.0]])
+    assert precision_recall(real, samples) == pytest.approx(
+        {"precision": 6 / 7, "recall": 1, "density": 6 * 7 / (5 * 7), "coverage": 1 / 2}
+    )
+
+
 def test_precision_and_recall_tell_too_few_modes_from_too_many(monkeypatch):
     monkeypatch.setattr("unlearning.evaluation.statistics.BLOCK", 64)
     generator = np.random.default_rng(3)

@@ -1,5 +1,6 @@
 """Metrics of samples and of runs against closed forms and published definitions."""
 
+import math
 import textwrap
 
 import numpy as np
@@ -94,6 +95,14 @@ def test_inception_score_is_the_number_of_classes_at_best_and_one_at_worst(class
     certain = np.eye(classes)[np.arange(60) % classes]
     assert inception_score(certain) == pytest.approx(classes)
     assert inception_score(np.full((60, classes), 1 / classes)) == pytest.approx(1)
+
+
+def test_inception_score_of_stored_probabilities_is_that_of_exact_sums():
+    """Probabilities are stored in float32. `math.fsum` rounds once."""
+    probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.02), size=3000).astype(np.float32)
+    mean = [math.fsum(column.tolist()) / 3000 for column in probabilities.T]
+    terms = [p * math.log(p / mean[k]) for row in probabilities.tolist() for k, p in enumerate(row) if p]
+    assert inception_score(probabilities) == pytest.approx(math.exp(math.fsum(terms) / 3000), rel=1e-12)
 
 
 @given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 999))
