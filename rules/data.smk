@@ -19,7 +19,7 @@ rule fetch_dataset:
     conda:
         ENVIRONMENT
     params:
-        looked_up=lambda wildcards: state_of_source(wildcards.dataset, SETTINGS),
+        looked_up=lambda wildcards: state_of_source(wildcards.dataset),
         code=code("fetch_dataset.py", "datasets"),
     script:
         "../scripts/fetch_dataset.py"

@@ -1,10 +1,9 @@
 """Put a data set's original files into place and compare them with their published checksums."""
 
-import os
 from pathlib import Path
 
 from unlearning.data.description import describe_dataset
-from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.downloads import user_source
 from unlearning.io.files import explain_full_disk, write_json
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.job import run
@@ -28,7 +27,7 @@ def main(*, dataset: str, looked_up: str, fetched: Path) -> None:
     if raw.is_symlink():
         raise ValueError(f"{raw}: is a symbolic link, and writing would change another folder; delete it and run again")
     with explain_full_disk(raw):
-        load_plugin("datasets", dataset).fetch(raw, os.environ.get(SOURCE_VARIABLE))
+        load_plugin("datasets", dataset).fetch(raw, user_source())
     description = describe_dataset(dataset)
     keys = ("files", "classes", "train_images", "heldout_images")
     write_json(fetched, {"dataset": dataset, **{key: description[key] for key in keys}, "looked_up": looked_up})

@@ -1,10 +1,9 @@
 """Put Inception's weights into place and compare them with their published checksum."""
 
-import os
 from pathlib import Path
 
 from unlearning.io import inception_weights
-from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.downloads import user_source
 from unlearning.io.files import write_json
 from unlearning.runtime.job import run
 
@@ -15,7 +14,7 @@ def main(*, fetched: Path) -> None:
     Args:
         fetched: JSON file to write; it tells that the weights are whole.
     """
-    inception_weights.fetch(fetched.parent / "checkpoints", os.environ.get(SOURCE_VARIABLE))
+    inception_weights.fetch(fetched.parent / "checkpoints", user_source())
     write_json(fetched, inception_weights.INCEPTION)
 
 

@@ -68,7 +68,7 @@ def checked(tmp_path_factory):
             "finetune": {},
             "i2i_proxy": I2I,
             "i2i_elsewhere": I2I | {"retain_images": "elsewhere"},
-            "lost": {"algorithm": "ascent", "learning_rate": 1e39},  # float32 ends before
+            "lost": {"algorithm": "ascent", "learning_rate": 3e38},  # float32 ends before
         },
         evaluation__embedding={
             "source": str(published.parent),
@@ -149,6 +149,9 @@ def test_the_retrained_model_saw_all_but_the_forget_set(checked):
 def test_a_new_class_is_fetched_and_what_depends_on_it_is_run_again(checked):
     clone, source, _ = checked
     assert clone.pending(*source) == {}
+    (clone.path.parent / "source").rename(clone.path.parent / "unmounted")
+    assert clone.pending(*source) == {}, "what is fetched needs no source"
+    (clone.path.parent / "unmounted").rename(clone.path.parent / "source")
     new = clone.path.parent / "source" / "imagenet"
     write_class_folders(new, ["n00000099"], train=2, val=2)
     assert {"fetch_dataset", "prepare_dataset", "select_forget_set", "train"} <= set(clone.pending(*source))

@@ -1,9 +1,10 @@
 """Bring your own data: pictures and a table of their attributes, described as documented, up to the main table."""
 
 import json
+import os
+import shutil
 
 import pandas as pd
-from PIL import Image
 
 from ..clone import Clone
 from ..miniature import write_flowers
@@ -11,7 +12,7 @@ from ..miniature import write_flowers
 TABLE = "results/tiny/table.csv"
 
 
-def test_an_attribute_of_your_own_pictures_is_forgotten_and_a_replaced_picture_noticed(tmp_path):
+def test_an_attribute_of_your_own_pictures_is_forgotten_and_changes_of_them_noticed(tmp_path):
     clone, source = Clone.make(tmp_path / "clone"), tmp_path / "source"
     code = write_flowers(source / "flowers", train=90, heldout=30)
     (clone.path / "scripts" / "unlearning" / "datasets" / "flowers.py").write_text(code)
@@ -43,6 +44,20 @@ def test_an_attribute_of_your_own_pictures_is_forgotten_and_a_replaced_picture_n
     table = pd.read_csv(clone.path / TABLE, index_col="Method")
     assert list(table.index) == ["original", "retrain", "finetune"]
     assert "30 training images of class red to forget, 60 to retain" in (results / "table.md").read_text()
+    source.rename(tmp_path / "unmounted")
     assert clone.pending(*wanted) == {}
-    Image.new("RGB", (90, 70), (200, 20, 90)).save(source / "flowers" / "images" / "0.jpg")
+    shutil.copytree(tmp_path / "unmounted", source, copy_function=shutil.copyfile)
+    assert clone.pending(*wanted) == {}
+    picture = source / "flowers" / "images" / "0.jpg"
+    status = picture.stat()
+    picture.write_bytes(picture.read_bytes()[:-1] + b"#")
+    os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert {"fetch_dataset", "prepare_dataset", "train"} <= set(clone.pending(*wanted))
+    shutil.copyfile(tmp_path / "unmounted" / "flowers" / "images" / "0.jpg", picture)
+    labels = source / "flowers" / "attributes.csv"
+    labels.write_text(
+        labels.read_text().replace("0.jpg,train,1", "0.jpg,train,0", 1).replace("2.jpg,train,0", "2.jpg,train,1", 1)
+    )
+    clone.run("results/tiny/forget_set.json", *wanted[1:])
+    forgotten = json.loads((results / "forget_set.json").read_text())["forget"]
+    assert set(forgotten) == set(chosen["forget"]) - {0} | {2}

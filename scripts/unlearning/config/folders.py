@@ -20,15 +20,42 @@ def check_folders(settings: dict, root: Path) -> list[str]:
     problems = []
     folders = {key: Path(settings[key]).resolve() for key in ("results", "data")}
     for key, folder in folders.items():
-        if forbidden := sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key]))):
+        if link := _dangling(Path(settings[key])):
+            problems.append(f"{key} = {settings[key]!r}: {link}")
+        elif forbidden := sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key]))):
             problems.append(f"{key} = {settings[key]!r}: must not contain {' '.join(map(repr, forbidden))}")
         elif root.is_relative_to(folder):
             problems.append(f"{key} = {settings[key]!r}: is or contains the repository; name a folder of its own")
         elif folder.is_relative_to(root) and folder.relative_to(root).parts[0] in REPOSITORY:
             problems.append(f"{key} = {settings[key]!r}: belongs to the repository itself; name a folder of its own")
-    source = settings["data_source"]
-    if source is not None and "://" not in source and not Path(source).is_dir():
-        problems.append(f"data_source = {source!r}: no such folder; it must hold {{dataset}}/{{file}}, or be a URL")
     if not problems and folders["results"] == folders["data"]:
         problems.append(f"data = {settings['data']!r}: must not be the same folder as results")
     return problems
+
+
+def check_source(settings: dict, datasets: set[str]) -> list[str]:
+    """Problems of the folder with original files, which must be there until all data sets are fetched.
+
+    Args:
+        settings: `config.yaml`, valid by its schema.
+        datasets: names of the data sets that the experiments need.
+
+    Returns:
+        One line for each problem.
+    """
+    source = settings["data_source"]
+    if source is None or "://" in source or Path(source).is_dir():
+        return []
+    missing = sorted(name for name in datasets if not (Path(settings["data"]) / name / "fetched.json").is_file())
+    if not missing:
+        return []
+    reason = _dangling(Path(source)) or "no such folder; it must hold {dataset}/{file}, or be a URL"
+    return [f"data_source = {source!r}: {reason}. Not fetched yet: {', '.join(missing)}"]
+
+
+def _dangling(path: Path) -> str | None:
+    """What is wrong with a path that leads through a link to nothing; None where nothing is."""
+    for link in (*reversed(path.parents), path):
+        if link.is_symlink() and not link.exists():
+            return f"{link} is a link to {link.readlink()}, which is not there; make that folder, or delete the link"
+    return None

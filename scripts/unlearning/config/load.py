@@ -13,12 +13,13 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning.config.checks import check_experiment
-from unlearning.config.experiment import REFERENCES
-from unlearning.config.folders import check_folders
+from unlearning.config.experiment import REFERENCES, datasets_of
+from unlearning.config.folders import check_folders, check_source
 from unlearning.config.messages import violations
 from unlearning.config.selection import check_runs, with_runs_named
 from unlearning.config.strict_yaml import ConfigError, read_yaml
 from unlearning.data.description import describe_dataset
+from unlearning.io.downloads import expand_home
 from unlearning.io.files import ROOT
 from unlearning.plugins.describe import describe_plugin, plugin_names
 
@@ -34,6 +35,9 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
         The settings, valid by `schemas/config.schema.yaml`.
     """
     settings = read_yaml("config.yaml", root) | overrides
+    source = settings.get("data_source")
+    if isinstance(source, str):  # Snakemake hands `--config data_source=null` on as text, to jobs as 'None'
+        settings["data_source"] = None if source.lower() in ("", "null", "none") else expand_home(source)
     schema = read_yaml("schemas/config.schema.yaml", root)
     # An experiment's name becomes part of paths and of shell commands.
     schema["properties"]["experiments"]["items"]["enum"] = sorted(
@@ -41,6 +45,20 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     )
     _refuse("config.yaml", violations(settings, schema) or check_folders(settings, root))
     return settings | {key: os.path.normpath(settings[key]) for key in ("results", "data")}
+
+
+def load_experiments(settings: dict) -> dict[str, dict]:
+    """Read and check the experiments that `config.yaml` names. A ConfigError names every problem.
+
+    Args:
+        settings: `config.yaml`, as `load_settings` returns it.
+
+    Returns:
+        The configurations by name.
+    """
+    experiments = {name: load_experiment(name) for name in settings["experiments"]}
+    _refuse("config.yaml", check_source(settings, set().union(*map(datasets_of, experiments.values()))))
+    return experiments
 
 
 def load_experiment(name: str, root: Path = ROOT) -> dict:

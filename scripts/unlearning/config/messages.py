@@ -3,14 +3,21 @@
 import difflib
 import re
 
+import numpy as np
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 LARGEST_NUMBER = 1e100
+SMALLEST, LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)  # of 32 bits
 # JSON Schema takes 1e3 for an integer, but YAML reads it as a float, with which jobs cannot count.
 Validator = extend(
     Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and _is_float32(value),
+        }
+    ),
 )
 REQUIREMENTS = {
     "type": "must be of type {}",
@@ -44,6 +51,11 @@ def violations(content: dict, schema: dict) -> list[str]:
         return problems
     errors = sorted(Validator(schema).iter_errors(content), key=lambda error: error.json_path)
     return [line for error in errors for line in _explain(error)]
+
+
+def _is_float32(value: float) -> bool:
+    """Whether a number of 32 bits, with which jobs compute, is neither infinite nor as good as zero in its place."""
+    return value == 0 or SMALLEST <= abs(value) <= LARGEST
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -86,6 +98,12 @@ def _explain(error: ValidationError) -> list[str]:
         case "enum":
             allowed = [str(item) for item in error.validator_value]
             return [f"{place}: must be one of {', '.join(allowed)}{nearest(str(error.instance), allowed)}"]
+        case "type" if error.validator_value == "number" and type(error.instance) in (int, float):
+            return [
+                f"{place}: jobs compute with 32 bits, in which this number is {0 if abs(error.instance) < 1 else '∞'}; "
+                f"must be 0, or of a size from {SMALLEST:.3g} to {LARGEST:.3g}"
+                f"{_description(error.schema)}"
+            ]
     template = REQUIREMENTS.get(error.validator)
     requirement = template.format(_limit(error)) if template else error.message
     return [f"{place}: {requirement}{_description(error.schema)}"]

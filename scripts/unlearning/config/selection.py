@@ -1,9 +1,7 @@
 """Checks of what is to be forgotten and of what stands for the retain set, before any job."""
 
 import copy
-import csv
 import difflib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 from unlearning.data import attribute_table
 from unlearning.data.description import describe_dataset
 from unlearning.data.forget_set import class_numbers, draw_size, retained_size
-from unlearning.io.downloads import SOURCE_VARIABLE
+from unlearning.io.downloads import user_source
 
 LISTED = 20  # classes; of more, a message says only the nearest
 
@@ -149,14 +147,15 @@ def _images_with_attribute(attribute: str, dataset: dict) -> int | None:
     Returns:
         The number; None where there is no such table, or it cannot be read: the job that needs it says why.
     """
-    source = os.environ.get(SOURCE_VARIABLE)
-    if not source or attribute_table.TABLE not in dataset["files"]:
+    source = user_source()
+    if not source or not attribute_table.describes(dataset):
         return None
     try:
-        with (Path(source) / dataset["name"] / attribute_table.TABLE).open(newline="", encoding="utf-8-sig") as file:
-            return sum(row.get("split") == "train" and row.get(attribute) == "1" for row in csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = attribute_table.read_rows(Path(source) / dataset["name"] / attribute_table.TABLE, dataset)
+    except (OSError, ValueError):
         return None
+    column = 2 + dataset["attributes"].index(attribute)
+    return sum(row[1] == "train" and row[column] == "1" for row in rows)
 
 
 def check_proxies(experiment: dict) -> list[str]:

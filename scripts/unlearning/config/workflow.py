@@ -13,12 +13,11 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from unlearning.config.experiment import published_weights
-from unlearning.config.load import load_experiment, load_settings
-from unlearning.data import attribute_table
-from unlearning.data.description import describe_dataset
+from unlearning.config.load import load_experiments, load_settings
+from unlearning.data import source_state
+from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_was_fetched
 from unlearning.io import hub, inception_weights
-from unlearning.io.downloads import SOURCE_VARIABLE
-from unlearning.io.files import sha256_of
+from unlearning.io.downloads import SOURCE_VARIABLE, user_source
 from unlearning.runtime import basis, gpus, lock, provenance, slurm
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
@@ -36,10 +35,12 @@ def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
         The settings, and the experiments by name.
     """
     settings = load_settings(overrides)
-    if settings["data_source"]:  # before the experiments: classes are looked up in folders
+    # Before the experiments: classes are looked up in folders.
+    os.environ[DATA_VARIABLE] = settings["data"]
+    if settings["data_source"]:
         os.environ[SOURCE_VARIABLE] = settings["data_source"]
     os.environ[gpus.SLOTS_VARIABLE] = str(settings["gpu_slots"])
-    return settings, {name: load_experiment(name) for name in settings["experiments"]}
+    return settings, load_experiments(settings)
 
 
 def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> None:
@@ -142,7 +143,7 @@ def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> 
     """Fetch the weights that jobs will read: now, and not after hours of training or on a node without a network."""
     due = {(job.wildcards.get("experiment"), job.rule.name) for job in jobs}
     if any(rule == "fetch_weights" for _, rule in due):
-        inception_weights.fetch(Path(settings["data"]) / "inception" / "checkpoints", os.environ.get(SOURCE_VARIABLE))
+        inception_weights.fetch(Path(settings["data"]) / "inception" / "checkpoints", user_source())
     for name, experiment in experiments.items():
         for rule, kind in READERS_OF_WEIGHTS.items():
             if (name, rule) in due:
@@ -160,19 +161,15 @@ def _ask_slurm(workflow, jobs: list) -> None:
     slurm.cancel_orphans(Path.cwd(), workflow.executor_settings.jobname_prefix)
 
 
-def state_of_source(name: str, settings: dict) -> str:
-    """Hash of what the user's own folders can change of a data set.
+@cache
+def state_of_source(name: str) -> str:
+    """Hash of the user's own files that a data set rests on, see `source_state.digest`.
 
     Args:
         name: of the data set.
-        settings: `config.yaml`.
 
     Returns:
-        The hash of classes and counts, and of the pictures that lie beside a table of their own.
+        The hash, looked up once in each process.
     """
-    description = describe_dataset(name)
-    state = [description[key] for key in ("classes", "train_images", "heldout_images")]
-    if attribute_table.TABLE in description["files"]:
-        raw = Path(settings["data"]) / name / "raw"
-        state.append(attribute_table.state(description, os.environ.get(SOURCE_VARIABLE), raw))
-    return sha256_of(state)
+    folder = Path(os.environ[DATA_VARIABLE]) / name
+    return source_state.digest(describe_dataset(name), user_source(), folder, what_was_fetched(name))

@@ -1,8 +1,8 @@
 """Your own pictures: a folder of them and a table of their attributes.
 
-`{data_source}/flowers/images/` holds JPEG or PNG files, in folders of any depth. Beside images/ lies
-`attributes.csv` with one row per picture: `image`, its path inside images/; `split`, train or heldout; and 0 or 1 for
-each attribute. The file `scripts/unlearning/datasets/flowers.py` describes them:
+`{data_source}/flowers/images/` holds pictures (JPEG, PNG, WebP, TIFF, BMP or GIF), in folders of any depth. Beside
+images/ lies `attributes.csv` with one row per picture: `image`, its path inside images/; `split`, train or heldout; and
+0 or 1 for each attribute. The file `scripts/unlearning/datasets/flowers.py` describes them:
 
     '''Flowers of our garden.'''
 
@@ -13,12 +13,12 @@ each attribute. The file `scripts/unlearning/datasets/flowers.py` describes them
         "title": "Flowers",
         "source": "our garden",
         "licence": "ours",
-        "files": {"attributes.csv": "sha256:…"},  # for a wrong checksum or count, an error tells the right one
+        "files": {},  # or {"attributes.csv": "sha256:…"}, for a table that must stay as it is
         "pictures": {"folder": "images", "crop": None, "unreadable_share": 0.0},
         "image_shape": [3, 64, 64],
         "classes": ["flower"],
         "attributes": ["red"],
-        "train_images": [900],
+        "train_images": [900],  # for a wrong count, an error tells the right one
         "heldout_images": [100],
     }
 
@@ -33,27 +33,35 @@ An experiment forgets an attribute: copy configs/mnist-attribute.yaml and write 
 folder per class, see `class_folders`.
 
 `crop` is the width in pixels of the centre that is cut out before it is resized; None for the largest part.
-`unreadable_share` is the share of the pictures that may be missing or unreadable. Values must have 8 bits. An EXIF
-orientation is ignored: turn such pictures beforehand. Pictures that change are noticed, and prepared again.
+`unreadable_share` is the share of the pictures that may be missing or unreadable. Values must have 8 bits, and a file
+one picture. An EXIF orientation is ignored: turn such pictures beforehand. Transparency is ignored, too, so that
+colours under transparent pixels show: lay such pictures over a background beforehand. Hidden files, Thumbs.db and
+desktop.ini are no pictures. A table or a picture whose content changes is noticed, and prepared again.
 """
 
 import csv
+import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from unlearning.data import decoding
+from unlearning.data import decoding, file_names
 from unlearning.data.dataset import Dataset
 from unlearning.io import downloads
 from unlearning.io.checksums import difference
-from unlearning.io.files import link_folder
+from unlearning.io.files import atomic_path, link_folder
 
 TABLE = "attributes.csv"
 
 
+def describes(description: dict) -> bool:
+    """Whether a data set has pictures and a table as described above."""
+    return TABLE in description["files"] or (not description["files"] and "folder" in description.get("pictures", {}))
+
+
 def fetch(raw: Path, description: dict, source: str | None) -> None:
-    """Put the table and the pictures into the folder `raw`.
+    """Put the table and the pictures into the folder `raw`. `check` raises a ValueError where they do not fit.
 
     Args:
         raw: folder for the files.
@@ -61,7 +69,7 @@ def fetch(raw: Path, description: dict, source: str | None) -> None:
         source: folder with the user's data sets.
 
     Raises:
-        ValueError: the user has no such folder, or the table has another checksum than `DATASET` states.
+        ValueError: the user has no such folder.
     """
     name, subfolder = description["name"], description["pictures"]["folder"]
     if not source or not (Path(source) / name / subfolder).is_dir():
@@ -69,36 +77,37 @@ def fetch(raw: Path, description: dict, source: str | None) -> None:
             f"data set {name}: name the folder that holds {name}/{subfolder}/ as data_source in "
             f"config.yaml, or in the environment variable {downloads.SOURCE_VARIABLE}; now it is {source!r}"
         )
-    table = Path(source) / name / TABLE
-    if table.is_file() and (problem := difference(table, description["files"][TABLE])):
-        raise ValueError(
-            f"{table}: {problem}; if the table is right, write its checksum under 'files' in "
-            f"scripts/unlearning/datasets/{name}.py, or else put the former table back"
-        )
-    downloads.fetch(raw, description, downloads.mirrors_of(name, source, []))
-    link_folder(Path(source) / name / subfolder, raw / subfolder)
+    folder = Path(source) / name
+    check(folder, description)
+    with atomic_path(raw / TABLE) as temporary:
+        temporary.write_bytes((folder / TABLE).read_bytes())
+    link_folder(folder / subfolder, raw / subfolder)
 
 
-def state(description: dict, source: str | None, raw: Path) -> list:
-    """List name, size and time of change of each picture.
+def check(folder: Path, description: dict) -> None:
+    """Refuse a table that cannot be read, or does not fit the pictures. `read_rows` and `check_names` say why.
 
     Args:
+        folder: the user's folder with the table and the pictures.
         description: the data set's `DATASET`.
-        source: folder with the user's data sets.
-        raw: folder of the fetched files, for a source that is gone.
 
-    Returns:
-        The pictures of the source or, without it, the fetched ones.
+    Raises:
+        ValueError: the table is missing or not as described.
     """
-    subfolder = description["pictures"]["folder"]
-    for folder in (*([Path(source) / description["name"] / subfolder] if source else []), raw / subfolder):
-        if folder.is_dir():
-            return decoding.file_states(folder, sorted(_files(folder)))
-    return []
+    table = folder / TABLE
+    if not table.is_file():
+        raise ValueError(f"{table}: missing; write it as scripts/unlearning/data/attribute_table.py says")
+    if TABLE in description["files"] and (problem := difference(table, description["files"][TABLE])):
+        raise ValueError(
+            f"{table}: {problem}; if the table is right, write its checksum under 'files' in "
+            f"scripts/unlearning/datasets/{description['name']}.py, or else put the former table back"
+        )
+    names = [row[0] for row in read_rows(table, description)]
+    check_names(table, names, folder / description["pictures"]["folder"], description)
 
 
 def read(raw: Path, description: dict) -> Dataset:
-    """Read the table and decode the pictures.
+    """Read the table and decode the pictures. `read_rows` raises a ValueError for a table that is not as described.
 
     Args:
         raw: folder with the files that `fetch` put there.
@@ -106,11 +115,31 @@ def read(raw: Path, description: dict) -> Dataset:
 
     Returns:
         The data set, see `assemble`.
+    """
+    rows = read_rows(raw / TABLE, description)
+    return assemble(
+        raw,
+        description,
+        names=[row[0] for row in rows],
+        train=np.array([row[1] == "train" for row in rows]),
+        attributes=np.array([row[2:] for row in rows], dtype=np.uint8),
+        table=TABLE,
+    )
+
+
+def read_rows(table: Path, description: dict) -> list[list[str]]:
+    """Read a table.
+
+    Args:
+        table: its file.
+        description: the data set's `DATASET`.
+
+    Returns:
+        Path of the picture, split and attributes of each row.
 
     Raises:
         ValueError: the table is not as described.
     """
-    table = raw / TABLE
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             header, *lines = list(csv.reader(file)) or [[]]
@@ -128,14 +157,43 @@ def read(raw: Path, description: dict) -> Dataset:
                 f"{table}, line {number}: {','.join(row)}: must be a picture, train or heldout, and 0 or 1 for "
                 f"each of {len(header) - 2} attributes"
             )
-    return assemble(
-        raw,
-        description,
-        names=[row[0] for row in rows.values()],
-        train=np.array([row[1] == "train" for row in rows.values()]),
-        attributes=np.array([row[2:] for row in rows.values()], dtype=np.uint8),
-        table=TABLE,
-    )
+    return list(rows.values())
+
+
+def check_names(table: Path, names: list[str], folder: Path, description: dict) -> None:
+    """Refuse a table whose rows do not name the pictures of a folder.
+
+    Args:
+        table: its file, for messages.
+        names: (N,) the picture of each row.
+        folder: of the pictures.
+        description: the data set's `DATASET`.
+
+    Raises:
+        ValueError: a picture has no row or several rows, or more pictures than allowed are missing. The message names
+            the row or the file that is probably meant.
+    """
+    (name, count), *_ = Counter(names).most_common(1)
+    if count > 1:
+        raise ValueError(f"{table}: {name} stands in {count} rows; leave one")
+    files = files_in(folder)
+    missing = sorted(set(names) - set(files))
+    if extra := sorted(set(files) - set(names)):
+        first, row = extra[0], file_names.meant(extra[0], missing)
+        written, right = file_names.quoted(row, first) if row else ("", "")
+        raise ValueError(
+            f"{table}: has no row for {len(extra)} of {len(files)} files in {folder}, such as {first}; "
+            + (f"the row of {written} is near: if it means this file, write {right}" if row else "add rows")
+            + f", or take the files out of the data source ({file_names.IGNORED_IN_WORDS})"
+        )
+    if len(missing) > description["pictures"]["unreadable_share"] * len(names):
+        file = file_names.meant(missing[0], files)
+        written, near = file_names.quoted(missing[0], file) if file else (repr(missing[0]), "")
+        raise ValueError(
+            f"{table}: {len(missing)} of {len(names)} rows name no file in {folder}, such as {written}"
+            f"{f'; did you mean {near}?' if near else ''}; correct the rows, add the files, or raise "
+            "'unreadable_share' in the data set's file"
+        )
 
 
 def assemble(
@@ -155,20 +213,12 @@ def assemble(
         The data set, training split first.
 
     Raises:
-        ValueError: the pictures are not those of the table.
+        ValueError: the folder of the pictures is a link. `check_names` raises one, too.
     """
     folder = raw / description["pictures"]["folder"]
     if folder.is_symlink() or not folder.is_dir():
         raise ValueError(f"{folder}: must be a plain folder; delete {raw} and run again")
-    (name, rows), *_ = Counter(names).most_common(1)
-    if rows > 1:
-        raise ValueError(f"{raw / table}: {name} stands in {rows} rows; leave one")
-    files = _files(folder)
-    if extra := sorted(files - set(names)):
-        raise ValueError(
-            f"{raw / table}: has no row for {len(extra)} of {len(files)} files in {folder}, such as {extra[0]}; "
-            "add rows, or take the files out of the data source"
-        )
+    check_names(raw / table, names, folder, description)
     order = np.argsort(~train, kind="stable")
     ordered_names = [names[row] for row in order]
     images, readable = decoding.decode_all(folder, ordered_names, description, raw.parent / decoding.CHUNKS)
@@ -183,7 +233,21 @@ def assemble(
     )
 
 
-def _files(folder: Path) -> set[str]:
-    """The paths of all files in a folder that are not hidden, relative to the folder."""
-    files = (path for path in folder.rglob("*") if not path.is_dir() and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix() for path in files}
+def files_in(folder: Path) -> list[str]:
+    """List all files in a folder that are not ignored. `file_names.check_utf8` raises a ValueError.
+
+    Args:
+        folder: of pictures. Links in it are listed but not followed: `decoding` refuses them.
+
+    Returns:
+        The sorted paths in the folder.
+    """
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not file_names.is_ignored(name)]
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        names = [name for name in (*files, *links) if not file_names.is_ignored(name)]
+        file_names.check_utf8(place, [*folders, *names])
+        inside = "" if place == str(folder) else f"{Path(place).relative_to(folder).as_posix()}/"
+        found += [f"{inside}{name}" for name in names]
+    return sorted(found)

@@ -1,14 +1,19 @@
 """Data sets with a folder for each class, in the layout of torchvision's ImageFolder.
 
-`{data_source}/{name}/train/{class}/` and `{data_source}/{name}/val/{class}/` hold JPEG or PNG files; val/ is held
-out. The data set's file is like any other (see `unlearning.datasets`), with these keys in its `DATASET`:
+`{data_source}/{name}/train/{class}/` and `{data_source}/{name}/val/{class}/` hold pictures (JPEG, PNG, WebP, TIFF, BMP
+or GIF); val/ is held out. The data set's file is like any other (see `unlearning.datasets`), with these keys in its
+`DATASET`:
 
     "pictures": {"crop": None, "unreadable_share": 0.001},
     "images_per_class": {"train": 100, "val": 50},
     "classes": "folders",
 
 Only the first pictures of each class by name are copied and decoded, at most as many as `images_per_class` says. The
-classes and their counts are those of the folders, see `class_listing`.
+classes and their counts are those of the folders, see `class_listing`; once the pictures are fetched, the source may be
+gone. A picture that is used and whose content changes is noticed, and prepared again. Everything in train/ and val/
+that would be left out is counted and refused, such as folders within a class or files of another kind. Only hidden
+files, Thumbs.db and desktop.ini are ignored. Values must have 8 bits, and EXIF orientation and transparency are
+ignored, see `attribute_table`.
 """
 
 import shutil

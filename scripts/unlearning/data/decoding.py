@@ -1,9 +1,9 @@
 """Picture files, decoded once, in parallel, into one array.
 
 Each chunk of pictures is a file until all chunks are there: an interrupted job resumes with the chunks that are
-missing. Pillow reads the files, and only as JPEG or PNG. It decodes 1,000 to 2,200 pictures of CelebA's size a second
-on one core, depending on the core (`make bench`). Its `draft` mode would be 1.4 times as fast, but some pixels would
-differ.
+missing. Pillow reads the files, and only in the formats of `FORMATS`. It decodes 1,000 to 2,200 pictures of CelebA's
+size a second on one core, depending on the core (`make bench`). Its `draft` mode would be 1.4 times as fast, but some
+pixels would differ.
 """
 
 import logging
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from unlearning.io.files import sha256_of, sha256_of_file
+from unlearning.io.files import file_state, sha256_of, sha256_of_file
 from unlearning.io.tensors import read_tensors, write_tensors
 from unlearning.runtime.job import end_with_parents
 
@@ -27,6 +27,9 @@ CHUNK = 4096  # pictures: seconds of work
 MAXIMAL_PIXELS = 50_000_000  # of a picture; a file of few bytes can claim billions
 EXAMPLES = 5  # unreadable pictures that an error names
 CODE = sha256_of_file(Path(__file__))
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"]  # as Pillow names them
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")  # of files in these formats
+BITS_PER_SAMPLE = 258  # tag of TIFF
 
 
 def decode_all(folder: Path, names: list[str], description: dict, chunks: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -129,11 +132,12 @@ def _is_within(folder: Path, subfolder: str) -> bool:
 def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
     """Decode one picture: cut out its centre, then resize it bilinearly with antialiasing.
 
-    The pixels are those of torchvision's CenterCrop and Resize. As in its ImageFolder, an EXIF orientation is ignored.
-    For a file that is no JPEG or PNG file or not whole, Pillow raises errors of many kinds.
+    The pixels are those of torchvision's CenterCrop and Resize. As in its ImageFolder, an EXIF orientation and
+    transparency are ignored. For a file that is in no format of `FORMATS` or not whole, Pillow raises errors of many
+    kinds.
 
     Args:
-        path: JPEG or PNG file.
+        path: picture file.
         image_shape: (C, H, W) of the result; C is 1 (grey) or 3.
         crop: width in pixels of the part that is cut out, in the proportions of the result; None for the largest part.
 
@@ -141,16 +145,20 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
         (C, H, W) uint8.
 
     Raises:
-        ValueError: the picture has more than 8 bits, is too large, or is smaller than the crop.
+        ValueError: the file holds several pictures, or the picture has more than 8 bits, is too large, or is smaller
+            than the crop.
     """
     from PIL import Image
 
     channels, height, width = image_shape
-    with Image.open(path, formats=["JPEG", "PNG"]) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         if picture.width * picture.height > MAXIMAL_PIXELS:
             raise ValueError(f"claims {picture.width}×{picture.height} pixels, more than {MAXIMAL_PIXELS}")
-        if picture.mode.startswith(("I", "F")):  # Pillow would clip the values
-            raise ValueError(f"has more than 8 bits (Pillow's mode {picture.mode}); save it with 8, scaled to 0 to 255")
+        # The pictures that cameras append to a JPEG file (Pillow's format MPO) are previews of the first one.
+        if picture.format in FORMATS and getattr(picture, "n_frames", 1) > 1:
+            raise ValueError(f"holds {picture.n_frames} pictures; save one of them alone")
+        if (bits := _bits(picture, path)) > 8:  # Pillow would clip the values, or take their highest 8 bits
+            raise ValueError(f"has more than 8 bits ({bits} for each value); save it with 8, scaled to 0 to 255")
         scale = crop / width if crop else min(picture.width / width, picture.height / height)
         size = round(scale * width), round(scale * height)
         left, top = round((picture.width - size[0]) / 2), round((picture.height - size[1]) / 2)
@@ -161,19 +169,28 @@ def decode(path: Path, image_shape: list[int], crop: int | None) -> np.ndarray:
     return pixels.reshape(height, width, channels).transpose(2, 0, 1)
 
 
+def _bits(picture, path: Path) -> int:
+    """How many bits the file has for each value of a pixel: Pillow's mode of an open picture does not always tell."""
+    if picture.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24]  # IHDR, the first chunk: signature, length, name, width, height, bits
+    if picture.format == "TIFF":
+        return max(picture.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+    return 8
+
+
 def file_states(folder: Path, names: list[str]) -> list:
-    """List name, size and time of change of files, which tell whether a file has changed; None for a missing file."""
+    """List what tells quickly whether files have changed: see `file_state`; None for a missing file."""
     states = []
     for name in names:
         try:
-            status = (folder / name).lstat()
-            states.append([name, status.st_size, status.st_mtime_ns])
+            states.append([name, file_state((folder / name).lstat())])
         except OSError:
-            states.append([name, None, None])
+            states.append([name, None])
     return states
 
 
 def workers() -> int:
     """Count the processes to decode with: a SLURM job's CPUs, or the threads that Snakemake gives, or all cores."""
-    numbers = (int(os.environ.get(name, 0)) for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"))
+    numbers = (int(os.environ.get(name) or 0) for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"))
     return next(filter(None, numbers), os.cpu_count())

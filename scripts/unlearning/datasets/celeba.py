@@ -84,6 +84,7 @@ def fetch(raw: Path, source: str | None) -> None:
         source: folder that holds celeba/ as torchvision lays it out, with the pictures unpacked or in their archive;
             None for a download by torchvision.
     """
+    _refuse_other_forms(Path(source or "") / "celeba")
     if source is None:
         _download(raw)
     else:
@@ -94,6 +95,26 @@ def fetch(raw: Path, source: str | None) -> None:
     elif not (raw / "img_align_celeba").is_dir():
         downloads.fetch(raw, DATASET | {"files": ARCHIVE}, downloads.mirrors_of("celeba", source, []))
         _unpack(raw)
+
+
+def _refuse_other_forms(folder: Path) -> None:
+    """Name what is wrong with the copy that Kaggle passes on.
+
+    Args:
+        folder: the user's folder celeba/.
+
+    Raises:
+        ValueError: tables are there as CSV files alone, or the pictures lie one folder too deep.
+    """
+    for table in DATASET["files"]:
+        if (other := (folder / table).with_suffix(".csv")).is_file() and not (folder / table).is_file():
+            raise ValueError(
+                f"{other}: is another form of {table}, for which no checksum is published; take {table} itself from "
+                f"{DATASET['source']}"
+            )
+    deeper = folder / "img_align_celeba" / "img_align_celeba"
+    if deeper.is_dir():
+        raise ValueError(f"{deeper}: the pictures lie one folder too deep; move them into {deeper.parent}")
 
 
 def read(raw: Path) -> Dataset:

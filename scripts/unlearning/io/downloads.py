@@ -1,5 +1,6 @@
 """Original files from the user's own source or from public mirrors: whole, or not at all."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -9,6 +10,17 @@ from unlearning.io.files import DISK_ERRORS, atomic_path
 
 SOURCE_VARIABLE = "UNLEARNING_DATA_SOURCE"  # environment variable with the user's own source of original files
 PATIENCE = 60  # seconds to wait for the next byte from a mirror
+
+
+def user_source() -> str | None:
+    """The user's own source of original files; None where the environment variable is not set, or is set but empty."""
+    source = os.environ.get(SOURCE_VARIABLE)
+    return expand_home(source) if source else None
+
+
+def expand_home(source: str) -> str:
+    """A source in which `~` in front is the user's home folder, as in a shell."""
+    return str(Path(source).expanduser()) if source.startswith("~") else source
 
 
 def fetch(raw: Path, description: dict, mirrors: list[str]) -> None:

@@ -132,6 +132,19 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_state(status: os.stat_result) -> list[int]:
+    """What tells quickly whether a file has changed.
+
+    Args:
+        status: of the file.
+
+    Returns:
+        Size, time of modification, time of change and number of the file. A user can set the time of modification, but
+        not the time of change.
+    """
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
 def sha256_of(content: object) -> str:
     """Hash anything that JSON can hold, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

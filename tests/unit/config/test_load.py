@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from unlearning.config.checks import check_experiment
 from unlearning.config.experiment import method_settings, rows_alike_but_for
-from unlearning.config.load import ROOT, ConfigError, experiment_schema, load_experiment, load_settings, read_yaml
+from unlearning.config.load import (
+    ROOT,
+    ConfigError,
+    experiment_schema,
+    load_experiment,
+    load_experiments,
+    load_settings,
+    read_yaml,
+)
 from unlearning.data.description import describe_dataset
 from unlearning.plugins import describe
 from unlearning.plugins.describe import describe_plugin, plugin_constant, plugin_names
@@ -442,10 +450,45 @@ def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_th
     load_experiment("few", root)
 
 
-def test_a_source_of_data_that_is_not_there_is_refused(root):
-    with pytest.raises(ConfigError, match=r"config.yaml: data_source = '/nowhere': no such folder"):
-        load_settings({"data_source": "/nowhere"}, root)
-    load_settings({"data_source": "http://example.org/data"}, root)
+def test_a_source_of_data_that_is_not_there_is_refused(root, tmp_path):
+    message = r"config.yaml: data_source = '/nowhere': no such folder.*; it must hold .* Not fetched yet: digits"
+    settings = load_settings({"data_source": "/nowhere", "data": str(tmp_path)}, root)
+    with pytest.raises(ConfigError, match=message):
+        load_experiments(settings)
+    load_experiments(settings | {"data_source": "http://example.org/data"})
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "fetched.json").touch()
+    load_experiments(settings)
+
+
+@pytest.mark.parametrize("given", [None, "", "null", "None", "NULL"])
+def test_no_source_of_data_can_be_written_on_the_command_line(root, given):
+    assert load_settings({"data_source": given}, root)["data_source"] is None
+
+
+def test_a_tilde_in_front_of_the_source_is_the_home_folder(root, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_settings({"data_source": "~/data"}, root)["data_source"] == "/home/me/data"
+    assert load_settings({"data_source": "https://x.org/~me/data"}, root)["data_source"] == "https://x.org/~me/data"
+
+
+@pytest.mark.parametrize("key", ["results", "data"])
+def test_a_folder_behind_a_link_to_nothing_is_refused(root, tmp_path, key):
+    (tmp_path / "link").symlink_to("/scratch/gone")
+    for path in (tmp_path / "link", tmp_path / "link" / "inside"):
+        with pytest.raises(
+            ConfigError, match=f"{key} = '{path}': .*link is a link to /scratch/gone, which is not there"
+        ):
+            load_settings({key: str(path)}, root)
+
+
+@pytest.mark.parametrize("value", ["1e-60", "1e60", "-1e60", "1e-39", "3.5e38", f"1{50 * '0'}"])
+def test_a_number_that_32_bits_cannot_hold_is_refused(refused, value):
+    message = refused(
+        changed("unlearning.learning_rate", 0.001).replace("learning_rate: 0.001", f"learning_rate: {value}")
+    )
+    assert "unlearning.learning_rate = " in message
+    assert "jobs compute with 32 bits" in message
 
 
 CLIP = {"source": "somewhere", "file": "model.safetensors", "sha256": "0" * 64, "config_sha256": "0" * 64}

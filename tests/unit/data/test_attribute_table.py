@@ -3,12 +3,10 @@
 import hashlib
 import json
 import os
-import re
-from pathlib import Path
+import unicodedata
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import prepare_dataset
 from unlearning.data import attribute_table
@@ -78,7 +76,7 @@ def test_a_few_unreadable_images_are_left_out_and_counted(flowers):
             "attributes.csv: cannot be read as CSV in UTF-8 .*; save it so",
         ),
         (lambda text: text + "\n,,\nx.jpg\n", "line 16: x.jpg: must be a picture"),
-        (lambda text: text + "../12.jpg,train,1\n", "../12.jpg: leads out of the folder"),
+        (lambda text: text + "../12.jpg,train,1\n", "1 of 13 rows name no file in .*, such as '../12.jpg'"),
         (
             lambda text: text.replace("10.jpg,heldout", "10.jpg,train"),
             "its images have .* but its file describes others",
@@ -89,28 +87,79 @@ def test_a_table_that_does_not_fit_the_images_is_refused(flowers, change, messag
     folder, data = flowers
     table = folder / "attributes.csv"
     table.write_text(change(table.read_text()), encoding="cp1252")
-    expected = describe_dataset("flowers")["files"][table.name].removeprefix("sha256:")
+    with pytest.raises(ValueError, match=message):
+        prepare(folder, data)
+    assert data.exists() == ("its file describes others" in message), "refused before anything is copied"
+
+
+def test_a_table_may_be_held_to_a_checksum(flowers):
+    folder, data = flowers
+    table, module = folder / "attributes.csv", describe.LIBRARY / "datasets" / "flowers.py"
     checksum = hashlib.sha256(table.read_bytes()).hexdigest()
-    mismatch = f"^{table}: sha256 is {checksum} but should be {expected}: .*'files' in scripts/.*/flowers.py, or else"
-    with pytest.raises(ValueError, match=mismatch):
-        prepare(folder, data)
-    module = describe.LIBRARY / "datasets" / "flowers.py"
-    module.write_text(re.sub(r"sha256:\w+", f"sha256:{checksum}", module.read_text()))
+    module.write_text(module.read_text().replace('"files": {}', f'"files": {{"attributes.csv": "sha256:{checksum}"}}'))
     forget_dataset("flowers")
-    with pytest.raises(ValueError, match=message) as error:
+    prepare(folder, data)
+    table.write_text(table.read_text() + "\n")
+    other = hashlib.sha256(table.read_bytes()).hexdigest()
+    message = f"^{table}: sha256 is {other} but should be {checksum}: .*'files' in scripts/.*/flowers.py, or else"
+    with pytest.raises(ValueError, match=message):
         prepare(folder, data)
-    if "its file describes others" not in message:
-        assert f"fetched again once {data / 'fetched.json'} and {data / 'raw'} are deleted" in error.value.__notes__[0]
+    with pytest.raises(ValueError, match=message):
+        attribute_table.check(folder, describe_dataset("flowers"))
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        (r"roses\1.png", "roses/1.png"),
+        ("./roses/1.png", "roses/1.png"),
+        ("images/roses/1.png", "roses/1.png"),
+        ("1.png", "roses/1.png"),
+        ("Roses/1.PNG", "roses/1.png"),
+        ("roses/01.png", "roses/1.png"),
+        ("/home/me/flowers/images/roses/1.png", "roses/1.png"),
+    ],
+)
+def test_a_row_in_another_spelling_is_named_with_the_file_that_is_meant(flowers, written, right):
+    folder, _ = flowers
+    table = folder / "attributes.csv"
+    table.write_text(table.read_text().replace("roses/1.png", written))
+    with pytest.raises(ValueError, match=f"^{table}: has no row for 1 of 12 files in .*, such as {right}; ") as error:
+        attribute_table.check(folder, describe_dataset("flowers"))
+    assert f"the row of {written!r} is near: if it means this file, write {right!r}" in str(error.value)
+
+
+def test_two_unicode_forms_of_a_name_are_told_apart(flowers):
+    folder, _ = flowers
+    composed, decomposed = (unicodedata.normalize(form, "rosé.png") for form in ("NFC", "NFD"))
+    (folder / "images" / "roses" / "1.png").rename(folder / "images" / decomposed)
+    table = folder / "attributes.csv"
+    table.write_text(table.read_text().replace("roses/1.png", composed), encoding="utf-8")
+    with pytest.raises(ValueError, match="is near") as error:
+        attribute_table.check(folder, describe_dataset("flowers"))
+    assert r"the row of 'ros\xe9.png' is near: if it means this file, write 'rose\u0301.png'" in str(error.value)
+
+
+def test_a_name_that_is_not_utf8_is_shown_by_its_bytes(flowers):
+    folder, _ = flowers
+    (folder / "images" / os.fsdecode(b"ros\xe9")).mkdir()
+    with pytest.raises(ValueError, match=r"images: 1 names .* not UTF-8, such as 'ros\\xe9'; rename them") as error:
+        attribute_table.check(folder, describe_dataset("flowers"))
+    str(error.value).encode()
+
+
+def test_a_linked_folder_is_not_left_out_in_silence(flowers, tmp_path):
+    folder, _ = flowers
+    (tmp_path / "more").mkdir()
+    (folder / "images" / "more").symlink_to(tmp_path / "more")
+    with pytest.raises(ValueError, match=r"no row for 1 of 13 files in .*, such as more; "):
+        attribute_table.check(folder, describe_dataset("flowers"))
 
 
 def test_blank_lines_of_a_table_are_no_rows(flowers):
     folder, data = flowers
     table = folder / "attributes.csv"
-    module = describe.LIBRARY / "datasets" / "flowers.py"
-    before = hashlib.sha256(table.read_bytes()).hexdigest()
     table.write_text(table.read_text() + "\n,,\n \n")
-    module.write_text(module.read_text().replace(before, hashlib.sha256(table.read_bytes()).hexdigest()))
-    forget_dataset("flowers")
     assert len(prepare(folder, data)[0].images) == 12
 
 
@@ -122,31 +171,6 @@ def test_a_full_disk_stops_the_copying_of_pictures_at_the_first(flowers, monkeyp
     table.write_bytes((folder / "attributes.csv").read_bytes())
     assert fetch_on_a_full_disk("flowers", data) == [table.name]
     assert len(full_disk) == 1
-
-
-@pytest.mark.parametrize("linked", [True, False], ids=["linked", "copied"])
-def test_a_replaced_picture_is_noticed_and_a_source_that_is_gone_is_no_change(flowers, monkeypatch, linked):
-    folder, data = flowers
-    description, source = describe_dataset("flowers"), str(folder.parent)
-    if not linked:
-        monkeypatch.setattr(os, "link", lambda *_: Path("/nowhere").stat())
-    raw = data / "raw"
-    assert attribute_table.state(description, None, raw) == []
-    before = attribute_table.state(description, source, raw)
-    assert len(before) == 12
-    attribute_table.fetch(raw, description, source)
-    (folder / "images" / ".hidden").touch()
-    assert before == attribute_table.state(description, source, raw) == attribute_table.state(description, None, raw)
-    replaced = folder / "images" / "roses" / "1.png"
-    status = replaced.stat()
-    Image.new("RGB", (91, 70), (200, 20, 20)).save(folder / "new.png")
-    (folder / "new.png").replace(replaced)
-    after = attribute_table.state(description, source, raw)
-    assert after != before == attribute_table.state(description, None, raw)
-    os.utime(replaced, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert attribute_table.state(description, source, raw) not in (before, after)
-    attribute_table.fetch(raw, description, source)
-    assert attribute_table.state(description, source, raw) == attribute_table.state(description, None, raw)
 
 
 @pytest.mark.parametrize("source", [None, "http://example.org/data", "/nowhere"])

@@ -119,14 +119,109 @@ def bomb():
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def png(color_type, bits, pixels, side):
+    """A square PNG file of these bytes, each row with its filter in front."""
+    rows = b"".join(
+        b"\0" + pixels[start : start + len(pixels) // side] for start in range(0, len(pixels), len(pixels) // side)
+    )
+    header = struct.pack(">IIBBBBB", side, side, bits, color_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    )
+
+
+def deep_png(color_type):
+    """A PNG file of 178 × 178 pixels with 16 bits for each value."""
+    values = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
+    return png(color_type, 16, struct.pack(">H", 9999) * (values * 178 * 178), 178)
+
+
+def deep_tiff(values, sample_format=1):
+    """An uncompressed TIFF file of one pixel with 16 or 32 bits for each value, by the format's specification."""
+    bits = 32 if sample_format == 3 else 16
+    data = b"\1" * (values * bits // 8)
+    entries = {256: 1, 257: 1, 258: bits, 259: 1, 262: 2 if values >= 3 else 1, 273: 500, 277: values, 278: 1}
+    entries |= {279: len(data), 339: sample_format}
+    if values in (2, 4):
+        entries[338] = 2  # the last value is a transparency
+    file = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    for tag, value in sorted(entries.items()):
+        count = values if tag in (258, 339) else 1
+        place = (
+            struct.pack("<HH", value, value if count == 2 else 0)
+            if count < 3
+            else struct.pack("<I", 400 + tag % 2 * 50)
+        )
+        file += struct.pack("<HHI", tag, 3, count) + place
+    file = (file + bytes(4)).ljust(400, b"\0") + struct.pack("<4H", *[bits] * 4)
+    return file.ljust(450, b"\0")[:450] + struct.pack("<4H", *[sample_format] * 4) + bytes(42) + data
+
+
+def save_frames(path, kind):
+    frames = [Image.new("RGB", (178, 218), color) for color in ("red", "blue")]
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.parametrize(
+    "content", [deep_png(kind) for kind in (0, 2, 4, 6)], ids=["grey", "RGB", "grey + alpha", "RGBA"]
+)
+def test_a_png_file_with_16_bits_is_refused_whatever_pillow_makes_of_it(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"has more than 8 bits .16 for each value.; save it with 8, scaled to 0 to 255"
+    ):
+        decoding.decode(tmp_path / "a.png", [1, 8, 8], None)
+
+
+@pytest.mark.parametrize(("values", "sample_format"), [(1, 1), (3, 1), (4, 1), (1, 3)])
+def test_a_tiff_file_with_more_than_8_bits_is_refused(tmp_path, values, sample_format):
+    (tmp_path / "a.tif").write_bytes(deep_tiff(values, sample_format))
+    with pytest.raises(ValueError, match=f"has more than 8 bits .{16 * (1 + (sample_format == 3))} for each value"):
+        decoding.decode(tmp_path / "a.tif", [1, 8, 8], None)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_fewer_bits_is_scaled_to_the_whole_range(tmp_path, bits):
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[:, 4:] = 1
+    packed = {1: b"\x0f", 2: b"\0\xff", 4: b"\0\0\xff\xff"}[bits] * 8
+    (tmp_path / "a.png").write_bytes(png(0, bits, packed, 8))
+    np.testing.assert_array_equal(decoding.decode(tmp_path / "a.png", [1, 8, 8], None)[0], pixels * 255)
+
+
+@pytest.mark.parametrize("suffix", decoding.SUFFIXES)
+def test_every_suffix_that_is_listed_can_be_read(tmp_path, suffix):
+    kind = Image.registered_extensions()[suffix]
+    Image.new("RGB", (16, 16), (255, 255, 255)).save(tmp_path / f"a{suffix}", kind)
+    np.testing.assert_array_equal(decoding.decode(tmp_path / f"a{suffix}", [3, 8, 8], None), 255)
+
+
+def test_transparency_is_ignored_as_torchvisions_image_folder_ignores_it(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    (tmp_path / "images" / "class").mkdir(parents=True)
+    path = tmp_path / "images" / "class" / "a.png"
+    Image.fromarray(pixels).save(path)
+    ((theirs, _),) = torchvision.datasets.ImageFolder(tmp_path / "images")
+    np.testing.assert_array_equal(decoding.decode(path, [3, 8, 8], None).transpose(1, 2, 0), np.asarray(theirs))
+    np.testing.assert_array_equal(theirs, pixels[:, :, :3])
+
+
+def test_the_previews_that_a_camera_appends_are_not_taken_for_pictures(tmp_path):
+    save_frames(tmp_path / "a.jpg", "MPO")
+    red = decoding.decode(tmp_path / "a.jpg", [3, 8, 8], None)
+    assert red[0].min() > 200 > 50 > red[2].max()
+
+
 HOSTILE = {
     "missing": (lambda path: None, "missing"),
     "text": (lambda path: path.write_text("not a picture"), "cannot identify image file"),
     "empty": (lambda path: path.touch(), "cannot identify image file"),
     "bomb": (lambda path: path.write_bytes(bomb()), "pixels"),
     "tiny": (lambda path: Image.new("RGB", (40, 40)).save(path), "smaller than the crop"),
-    "tiff": (lambda path: Image.new("RGB", (178, 218)).save(path, "TIFF"), "cannot identify image file"),
-    "16 bits": (lambda path: Image.fromarray(np.full((218, 178), 9999, np.uint16)).save(path, "PNG"), "mode I;16"),
+    "icon": (lambda path: Image.new("RGB", (178, 218)).save(path, "ICO"), "cannot identify image file"),
+    "16 bits": (lambda path: path.write_bytes(deep_png(0)), "has more than 8 bits (16 for each value); save it with 8"),
+    "animation": (lambda path: save_frames(path, "GIF"), "holds 2 pictures; save one of them alone"),
     "pipe": (os.mkfifo, "is a link or no plain file"),
     "folder": (lambda path: path.mkdir(), "is a link or no plain file"),
     "link out": (lambda path: path.symlink_to("/dev/zero"), "is a link or no plain file"),
@@ -172,6 +267,8 @@ def test_a_name_that_leads_out_of_the_folder_is_not_opened(folder, tmp_path, nam
     [
         ({"SLURM_CPUS_PER_TASK": "8", "OMP_NUM_THREADS": "1"}, 8),
         ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"SLURM_CPUS_PER_TASK": "", "OMP_NUM_THREADS": "3"}, 3),
+        ({"SLURM_CPUS_PER_TASK": "", "OMP_NUM_THREADS": ""}, os.cpu_count()),
         ({}, os.cpu_count()),
     ],
 )

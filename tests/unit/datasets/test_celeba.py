@@ -88,7 +88,10 @@ SPOILT = {
     "no 0 or 1": (broken(ATTRIBUTES, lambda lines: [*lines[:2], lines[2].replace("-1", "0")]), "line 3: must be"),
     "other attributes": (broken(ATTRIBUTES, lambda lines: [lines[0], "Male Young"]), "line 2: not the 40 attributes"),
     "file without row": (lambda raw: (raw / "img_align_celeba" / "x.jpg").touch(), "has no row for 1 of 19 .* x.jpg"),
-    "picture missing": (lambda raw: (raw / "img_align_celeba" / "000004.jpg").unlink(), "000004.jpg: missing"),
+    "picture missing": (
+        lambda raw: (raw / "img_align_celeba" / "000004.jpg").unlink(),
+        "1 of 18 rows name no file in .*, such as '000004.jpg'; did you mean",
+    ),
     "no pictures": (lambda raw: shutil.rmtree(raw / "img_align_celeba"), "img_align_celeba: must be a plain folder"),
 }
 
@@ -160,3 +163,26 @@ def test_without_a_source_torchvision_downloads_and_a_failure_says_how_to_get_th
     assert downloads == ["img_align_celeba.zip"]
     for part in ("forbids", "img_align_celeba.zip", "mmlab", "data_source in config.yaml", SOURCE_VARIABLE):
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("table", ["list_attr_celeba", "list_eval_partition"])
+def test_kaggles_form_of_the_tables_is_named_and_not_taken(source, tmp_path, table):
+    shutil.copytree(source, tmp_path / "copy")
+    folder = tmp_path / "copy" / "celeba"
+    (folder / f"{table}.txt").rename(folder / f"{table}.csv")
+    message = (
+        f"{folder}/{table}.csv: is another form of {table}.txt, for which no checksum is published; take {table}.txt"
+    )
+    with pytest.raises(ValueError, match=message):
+        celeba.fetch(tmp_path / "raw", str(tmp_path / "copy"))
+
+
+def test_kaggles_pictures_in_a_folder_within_the_folder_are_named(source, tmp_path):
+    shutil.copytree(source, tmp_path / "copy")
+    pictures = tmp_path / "copy" / "celeba" / "img_align_celeba"
+    pictures.rename(tmp_path / "kept")
+    pictures.mkdir()
+    (tmp_path / "kept").rename(pictures / "img_align_celeba")
+    message = f"{pictures}/img_align_celeba: the pictures lie one folder too deep; move them into {pictures}"
+    with pytest.raises(ValueError, match=message):
+        celeba.fetch(tmp_path / "raw", str(tmp_path / "copy"))

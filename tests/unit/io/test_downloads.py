@@ -119,3 +119,21 @@ def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, m
         server.shutdown()
     assert len(list((tmp_path / "raw").iterdir())) == 4
     assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        (None, None),
+        ("", None),
+        ("/data", "/data"),
+        ("~/data", "/home/me/data"),
+        ("https://x.org/~me", "https://x.org/~me"),
+    ],
+)
+def test_a_source_that_is_set_but_empty_is_none(monkeypatch, value, source):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv(SOURCE_VARIABLE, raising=False)
+    if value is not None:
+        monkeypatch.setenv(SOURCE_VARIABLE, value)
+    assert downloads.user_source() == source
