@@ -27,7 +27,9 @@ CONFUSION = np.diag([36] * 10)
 CONFUSION[[0, 4, 7]] = np.array([[31, 5, *[0] * 8], [1, 0, 0, 0, 35, *[0] * 5], [1, *[0] * 6, 35, 0, 0]])
 ACCURACY = {"heldout_accuracy": 0.98, "heldout_images": 360, "confusion_true_by_predicted": CONFUSION.tolist()}
 FORGET_SET = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
-DESCRIPTIONS = Results(EXPERIMENT, Path(), pd.DataFrame(), ACCURACY, None, FORGET_SET).descriptions
+DESCRIPTIONS = Results(
+    EXPERIMENT, Path(), pd.DataFrame(columns=["metric", "value"]), ACCURACY, None, FORGET_SET
+).descriptions
 QUANTITIES = read_quantities(ROOT / "published" / "quantities.yaml")
 FID = "FID to retain data (judge features)"
 

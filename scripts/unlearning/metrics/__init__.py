@@ -28,7 +28,9 @@ The file may also hold further literals:
 * `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.
 
 Labels, descriptions and notes may contain `{features}` and `{embeddings}`, the features and embeddings in use,
-`{samples}` and `{retained}`, the numbers of samples and of retained images, and `{guide_accuracy}` in per cent.
+`{samples}` and `{retained}`, the numbers of samples and of retained images, `{guide_accuracy}` in per cent, `{bound}`,
+the bound on log p(x), `{other_seeds}`, the number of seeds less one, and `{values[name]}`, the mean of the metric
+`name` over all runs.
 
 Example:
     A metric as `metrics/brightness.py`. An experiment names it in `evaluation.metrics`::
