@@ -25,7 +25,7 @@ from unlearning.data.description import describe_dataset
 from unlearning.io.files import write_json
 from unlearning.networks import generative
 from unlearning.networks.batch_norm import BatchNorm2d
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Classifier, Ensemble
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, prepare_device
@@ -72,7 +72,7 @@ class Bench:
         self._streams = {stream: torch.Generator(device).manual_seed(seed) for seed, stream in enumerate(STREAMS)}
         images = torch.rand(IMAGES, *shape, generator=self._streams["samples"], device=device)
         images = (images * 255).to(torch.uint8)
-        self._inputs = UnlearningInputs(images, images[:200], images[:0], [1], judge=guide, guide=guide)
+        self._inputs = UnlearningInputs(images, images[:200], images[:0], [1], judge=Ensemble([guide]), guide=guide)
         self._prepared, _ = prepare(self.model, self._method, self._inputs, settings, seed=0)
         self._optimizer = optimizer_of(self.model, self._method, self._prepared, self._inputs, settings)
 

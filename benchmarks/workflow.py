@@ -29,7 +29,12 @@ from unlearning.reporting.summary import main_table, tidy
 
 SCRIPTS = ("train", "unlearn", "evaluate", "aggregate", "draw_figure")  # they import different packages
 REPETITIONS = 5
-JUDGE = {"heldout_accuracy": 1, "heldout_images": 1, "confusion_true_by_predicted": [[1]]}
+JUDGE = {
+    "heldout_accuracy": 1,
+    "heldout_accuracy_by_network": [1],
+    "heldout_images": 1,
+    "confusion_true_by_predicted": [[1]],
+}
 FORGET_SET = {"forget": [0], "retain": [1], "forgotten_classes": [0]}
 
 
@@ -141,7 +146,7 @@ def summarise(runs: int) -> dict[str, float]:
             "status": "finished",
             "last_step": 100,
             "metrics": {name: {"value": float(number % 25), "low": None, "high": None} for name in descriptions},
-            "class_counts": [1] * 10,
+            "class_counts": [[1] * 10],
             "run": {"config_sha256": "", "environment": {"commit": ""}},
             "metrics_sha256": "",
         }

@@ -32,7 +32,7 @@ class Inputs:
     Attributes:
         dataset: prepared data set.
         forget_set: groups of real images.
-        judge: classifier.
+        judge: networks that classify.
         guide: second classifier, for the as-published protocol; None if the experiment has none.
         weights: a file beside the folder of Inception's weights; None if the classifiers give the features.
         reference: what every run is compared with, see `scripts/build_reference.py`.
@@ -84,7 +84,7 @@ def main(
     provenance = run_record(settings=settings, code=code, inputs=hashed)
     record = read_json(files.record)
     reference = Reference.load(files.reference, other_seed)
-    evidence = known_evidence(files, record, reference, attribute, settings.get("threshold"))
+    evidence = known_evidence(files, record, reference, attribute, settings)
     stored = {"images": np.zeros((0, *evidence.data.images.shape[1:]), np.uint8), "classes": np.zeros(0, int)}
     if record["status"] != "diverged":
         with explain_out_of_memory():
@@ -102,7 +102,7 @@ def main(
 
 
 def known_evidence(
-    files: Inputs, record: dict, reference: Reference, attribute: str | None, threshold: float | None
+    files: Inputs, record: dict, reference: Reference, attribute: str | None, settings: dict
 ) -> Evidence:
     """What is known of a run before its model is evaluated; see `main` and `Evidence`."""
     selection = ForgetSet.load(files.forget_set)
@@ -110,7 +110,8 @@ def known_evidence(
         data=Dataset.load(files.dataset).labelled(attribute),
         groups=selection.groups(),
         forgotten_classes=selection.forgotten_classes,
-        threshold=threshold,
+        threshold=settings.get("threshold"),
+        margin=settings.get("margin"),
         record=record,
         steps=read_columns(files.steps),
         measurements=read_columns(files.measurements),
@@ -138,14 +139,12 @@ def compute_metrics(names: list[str], evidence: Evidence) -> dict[str, Value]:
 
 def describe_result(evidence: Evidence, values: dict[str, Value]) -> dict:
     """The content of `metrics.json`, except for the provenance of the evaluation."""
-    record, class_counts = evidence.record, None
-    if evidence.samples is not None:
-        class_counts = np.bincount(evidence.samples.classes, minlength=len(evidence.data.classes)).tolist()
+    record, samples = evidence.record, evidence.samples
     return {
         **{key: record[key] for key in IDENTITY},
         "last_step": record.get("last_step"),
         "metrics": {name: value.as_json() for name, value in values.items()},
-        "class_counts": class_counts,
+        "class_counts": samples and samples.class_counts.tolist(),
         "run": {key: record[key] for key in ORIGIN},
     }
 

@@ -11,7 +11,7 @@ from unlearning.data.forget_set import ForgetSet, retained_images
 from unlearning.io.files import sha256_of, write_csv, write_json
 from unlearning.io.tensors import read_tensors
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Ensemble
 from unlearning.networks.running_statistics import retain_batches
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
@@ -50,7 +50,7 @@ def main(
         original: the trained model.
         model: Safetensors file to write: the weights after the last step, which are not finite if the run diverged.
         steps: CSV file to write: one row per step.
-        measurements: CSV file to write: one row per measurement of the forget fraction.
+        measurements: CSV file to write: one row per measurement of the forget fraction and network of the judge.
         record: JSON file to write: status, cost and provenance.
         inputs: other files to read, see `load_inputs`.
     """
@@ -104,7 +104,7 @@ def load_inputs(
         device: where the run computes.
         dataset: the prepared data set.
         forget_set: the images to forget and to retain.
-        judge: the classifier that counts the forgotten classes among samples.
+        judge: the networks that count the forgotten classes among samples.
         guide: the second classifier; None where the experiment has none.
         moments: Adam's state at the end of the original's training; None if the run does not start from it.
         proxy: another data set, whose images replace the retain set; None if none does.
@@ -123,8 +123,8 @@ def load_inputs(
         forget=forget,
         heldout_forget=heldout_forget,
         forgotten_classes=groups.forgotten_classes,
-        judge=Classifier.load(judge, device),
-        guide=Classifier.load(guide, device) if guide else None,
+        judge=Ensemble.load(judge, device),
+        guide=Ensemble.load(guide, device).networks[0] if guide else None,
         moments=_read_moments(moments, device) if moments else None,
         statistics=retain_batches(
             network, torch.from_numpy(data.images), groups.retain, settings["running_statistics"]

@@ -1,5 +1,6 @@
 """Write a table of an experiment: to read, for a spreadsheet, for a paper and for the report."""
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,8 @@ from unlearning.reporting.quantities import read_quantities
 from unlearning.reporting.results import Results
 from unlearning.reporting.tables import write_table
 from unlearning.runtime.job import run
+
+logger = logging.getLogger(__name__)
 
 
 def main(
@@ -47,6 +50,13 @@ def main(
     if table == "table":
         content = summary.main_table(results.metrics, summary.table_metrics(results))
         caption = summary.caption(results)
+        if retrained := summary.retrained_above_threshold(results):
+            logger.warning(
+                "evaluation.threshold = %g: is below what retraining reaches, a forget fraction of %.2f %%; compare "
+                "with the retrained models (evaluation.margin)",
+                configuration["evaluation"]["threshold"],
+                retrained,
+            )
     elif table == "comparisons":
         content = comparisons.comparisons(results).set_index(["Method", "Compared with"])
         caption = comparisons.caption(results)

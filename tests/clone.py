@@ -55,6 +55,7 @@ class Clone:
             "seeds": [0, 1],
             "training__epochs": 3,
             "judge__epochs": 5,
+            "judge__networks": 2,
             "unlearning__steps": 10,
             "unlearning__samples": 200,
             "unlearning__measure": [{"until": 10, "every": 5}],

@@ -25,11 +25,14 @@ EXPERIMENT["evaluation"] = EXPERIMENT["evaluation"] | {
 METHODS = [*REFERENCES, *EXPERIMENT["methods"]]
 CONFUSION = np.diag([36] * 10)
 CONFUSION[[0, 4, 7]] = np.array([[31, 5, *[0] * 8], [1, 0, 0, 0, 35, *[0] * 5], [1, *[0] * 6, 35, 0, 0]])
-ACCURACY = {"heldout_accuracy": 0.98, "heldout_images": 360, "confusion_true_by_predicted": CONFUSION.tolist()}
+ACCURACY = {
+    "heldout_accuracy": 0.98,
+    "heldout_accuracy_by_network": [0.97, 0.98],
+    "heldout_images": 360,
+    "confusion_true_by_predicted": CONFUSION.tolist(),
+}
 FORGET_SET = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
-DESCRIPTIONS = Results(
-    EXPERIMENT, Path(), pd.DataFrame(columns=["metric", "value"]), ACCURACY, None, FORGET_SET
-).descriptions
+DESCRIPTIONS = Results(EXPERIMENT, Path(), pd.DataFrame(), ACCURACY, None, FORGET_SET).descriptions
 QUANTITIES = read_quantities(ROOT / "published" / "quantities.yaml")
 FID = "FID to retain data (judge features)"
 
@@ -39,13 +42,14 @@ def content(method, seed):
     diverged = method == "ascent"
     base = {"original": 10.0, "retrain": 2.0}.get(method, 4.0) + 0.1 * seed
     metrics = {
-        name: {"value": None if diverged else base, "low": None, "high": None, "censored": False}
+        name: {"value": None if diverged else base, "low": None, "high": None, "censored": False, "undecided": False}
         for name in DESCRIPTIONS
     }
     for name in DESCRIPTIONS:
         if "crossing" in name:
             metrics[name]["value"] = None if method in REFERENCES else 100.0 * (seed + 1)
             metrics[name]["censored"] = method == "uno" or (method == "uno_s" and seed == 2)
+            metrics[name]["undecided"] = method == "uno_s" and seed == 2
     return {
         "experiment": "digits",
         "method": method,
@@ -53,7 +57,7 @@ def content(method, seed):
         "status": "diverged" if diverged else "finished",
         "last_step": 37 + seed if diverged else 500,
         "metrics": metrics,
-        "class_counts": None if diverged else [10] * 10,
+        "class_counts": None if diverged else [[10] * 10, [5, 15] * 5],
         "run": {"config_sha256": "abc", "environment": {"commit": "def"}},
         "metrics_sha256": "123",
     }
@@ -80,7 +84,12 @@ def write_results(folder):
             pd.DataFrame(columns).to_csv(run / "steps.csv")
             record = {"status": result["status"], "preparation_seconds": 0, "counted_after_update": False}
             (run / "record.json").write_text(json.dumps(record))
-            counts = {"step": [0, 1, 10, 40, 50], "forgotten": [10, 5, 3, 1, 1], "samples": 100}
+            counts = {
+                "step": [0, 1, 10, 40, 50],
+                "network": 0,
+                "forgotten": [10_000, 4000, 3000, 500, 500],
+                "samples": 100_000,
+            }
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
     tidy(contents(), DESCRIPTIONS, CLASSES).to_csv(folder / "metrics.csv", index=False)
     for name, facts in (("judge", ACCURACY), ("guide", ACCURACY), ("forget_set", FORGET_SET)):
@@ -99,7 +108,11 @@ def of_values(values, censored=(), folder=None):
     """
     rows = [
         {"metric": metric, "method": row, "seed": seed, "value": value}
-        | {"censored": (metric, row) in censored, "status": "diverged" if value is None else "finished"}
+        | {
+            "censored": (metric, row) in censored,
+            "undecided": False,
+            "status": "diverged" if value is None else "finished",
+        }
         for (metric, row), seeds in values.items()
         for seed, value in enumerate(seeds)
     ]

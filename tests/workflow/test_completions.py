@@ -23,6 +23,7 @@ SMALL = {
     "proxies": {"others": {"classes": {"start": 6, "count": 3}}},
     "training": {"epochs": 2, "batch_size": 32, "learning_rate": 1e-3},
     "judge": {
+        "networks": 1,
         "convolutions": [8],
         "hidden_units": [8],
         "seed": 0,

@@ -83,7 +83,9 @@ def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
         return images / DECODED_AT_ONCE
     if rule in TRAINED:
         trainings = [experiment[key] for key in TRAINED[rule] if key in experiment]
-        return max(settings["epochs"] * images / settings["batch_size"] for settings in trainings)
+        return max(
+            settings["epochs"] * images / settings["batch_size"] * settings.get("networks", 1) for settings in trainings
+        )
     if rule == "unlearn":
         return STEPS_PER_UNLEARNING_STEP * experiment["unlearning"]["steps"]
     return 0

@@ -6,7 +6,7 @@ from unlearning.data.forget_set import GROUPS
 from unlearning.plugins.describe import LIBRARY, describe_plugin
 
 REQUIRED = ("label", "unit", "table", "description")
-SWITCHES = ("table", "normalised", "by_group", "event")
+SWITCHES = ("table", "normalised", "by_group", "event", "has_threshold")
 
 
 @cache

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unlearning.io.hub import weights_file
-from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.classifier import Classifier, Ensemble, classify
 from unlearning.networks.clip import Clip
 from unlearning.networks.inception import Inception
 
@@ -20,7 +20,7 @@ class Evaluators:
     name. If the file already holds the features of the same images, the method reads them from the file.
 
     Attributes:
-        judge: classifier that scores results and that no method uses.
+        judge: M networks that score results and that no method uses. Its features are those of the first network.
         guide: second classifier, which methods may use; None if the experiment has none.
         inception: gives features and class probabilities in place of the classifiers; None if the experiment uses the
             classifiers' features.
@@ -29,11 +29,11 @@ class Evaluators:
 
     Example:
         evaluators = Evaluators.load(judge_file, None, None, torch.device("cpu"))
-        features, classes = evaluators.classify(images)
+        features, classes, class_counts = evaluators.classify(images)
         probabilities = evaluators.probabilities(features)
     """
 
-    judge: Classifier
+    judge: Ensemble
     guide: Classifier | None = None
     inception: Inception | None = None
     clip: Clip | None = None
@@ -52,7 +52,7 @@ class Evaluators:
         """Load the networks that an experiment uses.
 
         Args:
-            judge: file of the classifier.
+            judge: file of the judge's networks.
             guide: file of the second classifier; None if the experiment has none.
             weights: a file beside the folder of Inception's weights; None if the experiment does not use Inception.
             device: that the networks compute on.
@@ -63,23 +63,23 @@ class Evaluators:
             The networks, in eval mode.
         """
         return cls(
-            judge=Classifier.load(judge, device),
-            guide=Classifier.load(guide, device) if guide else None,
+            judge=Ensemble.load(judge, device),
+            guide=Ensemble.load(guide, device).networks[0] if guide else None,
             inception=Inception(weights.parent / "checkpoints", device) if weights else None,
             clip=Clip(weights_file(embedding, "evaluation.embedding"), device) if embedding else None,
             folder=folder,
         )
 
-    def classify(self, images: Tensor, cache: str | None = None) -> tuple[Tensor, Tensor]:
-        """Features (N, F), see `features`, and the judge's class numbers (N,)."""
-        features, classes = classify(self.judge, images)
+    def classify(self, images: Tensor, cache: str | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (N, F), see `features`; then classes (N,) and class counts (M, K) as of `Ensemble.classify`."""
+        features, classes, class_counts = self.judge.classify(images)
         if self.inception is not None:
             features = self.features(images, cache)
-        return features, classes
+        return features, classes, class_counts
 
     def features(self, images: Tensor, cache: str | None = None) -> Tensor:
         """Features (N, F) of Inception, or of the judge where there is no Inception."""
-        return self._features(self.judge, images, cache)
+        return self._features(self.judge.networks[0], images, cache)
 
     def published_features(self, images: Tensor, cache: str | None = None) -> Tensor:
         """Features (N, G) of the as-published protocol: Inception's, or the guide's where there is no Inception."""
@@ -95,7 +95,7 @@ class Evaluators:
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:
         """Class probabilities (N, K) of features (N, F), by the network that gave the features."""
-        network = self.judge if self.inception is None else self.inception
+        network = self.judge.networks[0] if self.inception is None else self.inception
         return network.output(features).softmax(1)
 
     def embeddings(self, images: Tensor, features: Tensor) -> Tensor:

@@ -16,13 +16,17 @@ class Value:
         value: the number; None if the metric does not exist for a run.
         low: lower end of the interval.
         high: upper end of the interval.
-        censored: whether the run ended before the event. Then `value` is only a lower bound.
+        censored: whether `value` is only a lower bound, because the event did not happen in the run or because of
+            `undecided`.
+        undecided: whether it is not known that the event happened. Then `value` is the last step, or its time, at which
+            the event had surely not happened.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     censored: bool = False
+    undecided: bool = False
 
     def as_json(self) -> dict:
         """The fields for JSON. Infinity and NaN, which a ruined model can reach, become 'inf' and 'nan'."""
@@ -39,10 +43,12 @@ class SampleSet:
     Attributes:
         features: (N, F), of the judge or of Inception.
         classes: (N,) class numbers by the judge.
+        class_counts: (M, K) how many samples each of the judge's M networks assigns to each of the K classes.
     """
 
     features: np.ndarray
     classes: np.ndarray
+    class_counts: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -85,16 +91,16 @@ class Evidence:
         groups: indices of the real images by group, see `ForgetSet`.
         forgotten_classes: class numbers that no retained training image has.
         threshold: share of samples of a forgotten class at which a run has unlearned; None if the experiment has none.
+        margin: by how much this share may exceed that of retrained models; None if the experiment has none.
         record: what the training or unlearning job wrote about itself.
         steps: columns (S,) of the unlearning steps, see `UnlearningResult`; empty for a reference.
-        measurements: columns `step`, `forgotten` and `samples` (M,); empty if nothing was measured.
+        measurements: columns of `measurements.csv`; empty if nothing was measured.
         retain_features: (N, F) of the retained training images.
         retrained: samples of a retrained model of another seed; None if there is no other seed.
+        retrained_counts: (M, K) class counts by each network of the judge, of the samples of all models that were
+            retrained with other seeds; None if there is no other seed.
         retrained_losses: for each group except the retain set, the losses (K, n) of the K models that were retrained
             with other seeds; empty if there is no other seed.
-        loss_draws: number of draws of noise of each of these losses; None without losses.
-        noise_share: share of Monte Carlo noise in the variance of these losses between models, see
-            `likelihood.noise_share`; None if not measured.
         published_reference: mean (G,) and covariance (G, G) of all training images' published features; None if the
             experiment has no guide.
         samples: samples of the run's model; None if the run diverged or if the model completes images.
@@ -117,19 +123,19 @@ class Evidence:
     groups: dict[str, list[int]]
     forgotten_classes: list[int]
     threshold: float | None
+    margin: float | None
     record: dict
     steps: dict[str, np.ndarray]
     measurements: dict[str, np.ndarray]
     retain_features: np.ndarray
     retrained: SampleSet | None
+    retrained_counts: np.ndarray | None
     retrained_losses: dict[str, np.ndarray]
     published_reference: tuple[np.ndarray, np.ndarray] | None
     samples: SampleSet | None = None
     probabilities: np.ndarray | None = None
     images: np.ndarray | None = None
     published_features: np.ndarray | None = None
-    loss_draws: int | None = None
-    noise_share: float | None = None
     completions: dict[str, CompletionSet] = field(default_factory=dict)
     losses: dict[str, np.ndarray] = field(default_factory=dict)
 

@@ -1,6 +1,5 @@
 """Statistics that the evaluation rests on."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,23 +7,22 @@ import numpy as np
 BLOCK = 1000  # rows at a time of large matrices
 
 
-def wilson_interval(hits: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(share: np.ndarray, total: int, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:
     """The score interval of a share (Wilson 1927).
 
-    (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n), with the share p = hits / n and n = total.
+    (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n), with n = total.
 
     Args:
-        hits: number of successes.
+        share: share p of successes, of any shape.
         total: number of trials.
         z: quantile of the standard normal distribution; the default gives a 95 % interval.
 
     Returns:
         Lower and upper end, between 0 and 1.
     """
-    share = hits / total
     middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    half = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
 def trimmed_mean(values: np.ndarray) -> float:
@@ -83,8 +81,6 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[s
 def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray) -> np.ndarray:
     """For each value, the share of the others with its label that are below the value; a tie counts half.
 
-    NaN is neither below nor above a number: the share of NaN, and shares of others with NaN among them, are NaN.
-
     Args:
         values: (n,).
         labels: of the values, (n,).
@@ -100,7 +96,5 @@ def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, othe
         sorted_others, values_of_label = np.sort(others[other_labels == label]), values[labels == label]
         below = np.searchsorted(sorted_others, values_of_label, "left")
         not_above = np.searchsorted(sorted_others, values_of_label, "right")
-        share = (below + not_above) / (2 * len(sorted_others))
-        unknown = np.isnan(values_of_label) | np.isnan(sorted_others[-1])  # NaN sorts last
-        shares.append(np.where(unknown, np.nan, share))
+        shares.append((below + not_above) / (2 * len(sorted_others)))
     return np.concatenate(shares)

@@ -23,6 +23,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = panels(results.methods)
     measurements = results.trajectory("measurements.csv")
     measurements["percent"] = 100 * measurements["forgotten"] / measurements["samples"]
+    measurements = measurements.groupby(["method", "seed", "step"], as_index=False)["percent"].mean()  # over networks
     retrained = results.values("forget_fraction", "retrain")["value"]
     published = results.trajectory("steps.csv").dropna(subset="published_forgotten") if results.guide else None
     for method, axis in axes.items():

@@ -9,6 +9,8 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
     * `"description"`: one line for captions;
     * `"normalised": True` if the value of the retrained model is the goal. The metric is then also shown on a scale
       with the original model at 0 and the retrained model at 1. Times and memory have no such scale;
+    * `"has_threshold": True` if the key `threshold` of `evaluation` is a threshold of the metric, and the metric is in
+      per cent. The main table then warns where retrained models exceed the threshold;
     * `"by_group": True` if there is one metric `{name}_{group}` for each group of real images;
     * `"event": True` if the metric is the time until an event that a run may not reach. Tables then show the
       Kaplan–Meier median instead of the mean;
@@ -28,9 +30,8 @@ The file may also hold further literals:
 * `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.
 
 Labels, descriptions and notes may contain `{features}` and `{embeddings}`, the features and embeddings in use,
-`{samples}` and `{retained}`, the numbers of samples and of retained images, `{guide_accuracy}` in per cent, `{bound}`,
-the bound on log p(x), `{other_seeds}`, the number of seeds less one, and `{values[name]}`, the mean of the metric
-`name` over all runs.
+`{samples}` and `{retained}`, the numbers of samples and of retained images, `{pooled}`, the number of samples of the
+retrained models that a run is compared with, `{margin}` in percentage points, and `{guide_accuracy}` in per cent.
 
 Example:
     A metric as `metrics/brightness.py`. An experiment names it in `evaluation.metrics`::

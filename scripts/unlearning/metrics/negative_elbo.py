@@ -1,20 +1,19 @@
-"""Mean loss of the model on each group of real images. For a VAE, the loss is the negative of a bound on log p(x)."""
+"""Mean loss of the model on each group of real images. For a VAE, the loss is the negative ELBO."""
 
 from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "negative_elbo": {
-        "label": "−{bound}",
+        "label": "−ELBO",
         "unit": "nats",
         "table": True,
         "normalised": True,
         "by_group": True,
-        "description": "mean negative {bound}",
+        "description": "mean negative ELBO",
     },
 }
 NEEDS = "losses"
 SETTINGS = ["elbo_draws"]
-OPTIONAL_SETTINGS = ["elbo_bound"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

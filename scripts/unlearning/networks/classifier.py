@@ -3,9 +3,13 @@
 A classifier gives the class of an image. Its last hidden layer is also the feature space of Fréchet distances where
 features of Inception would be meaningless, as on digits. The judge and the guide have different seeds or layers. A
 method is therefore never judged by the classifier in its own loss.
+
+The judge consists of several networks that were trained independently. How much they disagree shows how much a count
+owes to the single network that counted.
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -51,23 +55,54 @@ class Classifier(nn.Module):
         """Class scores before the softmax, (B, classes), of images (B, C, H, W) in [0, 1]."""
         return self.output(self.features(images))
 
+
+class Ensemble(nn.Module):
+    """Classifiers with the same layers that were trained independently: M networks of a judge, or the one of a guide.
+
+    The first network gives the features, so that distances have one feature space.
+
+    Args:
+        networks: the M classifiers.
+    """
+
+    def __init__(self, networks: Iterable[Classifier]):
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
     def save(self, path: Path, image_shape: list[int]) -> None:
-        """Write the weights and the arguments of the constructor to the file `path`."""
+        """Write the weights and the arguments of the networks' constructor to the file `path`."""
+        first = self.networks[0]
         header = {
             "image_shape": image_shape,
-            "classes": self.output.out_features,
-            "hidden_units": self.hidden_units,
-            "convolutions": self.convolutions,
+            "classes": first.output.out_features,
+            "hidden_units": first.hidden_units,
+            "convolutions": first.convolutions,
         }
-        write_tensors(path, self.state_dict(), header)
+        write_tensors(path, self.state_dict(), {"networks": len(self.networks), "layers": header})
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu") -> "Classifier":
-        """Read a classifier from a file that `save` wrote: in eval mode, with frozen weights."""
+    def load(cls, path: Path, device: torch.device | str = "cpu") -> "Ensemble":
+        """Read networks from a file that `save` wrote: in eval mode, with frozen weights."""
         weights, header = read_tensors(path)
-        classifier = cls(**header)
-        classifier.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-        return classifier.to(device).eval().requires_grad_(False)
+        ensemble = cls(Classifier(**header["layers"]) for _ in range(header["networks"]))
+        ensemble.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        return ensemble.to(device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def classify(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute features and classes of images.
+
+        Args:
+            images: (N, C, H, W) uint8.
+
+        Returns:
+            Features (N, F) by the first network; class numbers (N,) by the mean of all networks' probabilities; and how
+            many images each network assigns to each class, (M, K).
+        """
+        features = [hidden_features(network, images) for network in self.networks]
+        scores = torch.stack([network.output(hidden) for network, hidden in zip(self.networks, features, strict=True)])
+        counts = F.one_hot(scores.argmax(2), scores.shape[2]).sum(1)
+        return features[0], scores.softmax(2).mean(0).argmax(1), counts
 
 
 def classifier_losses(
@@ -103,5 +138,10 @@ def classify(classifier: Classifier, images: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Features (N, F) and class numbers (N,).
     """
-    features = torch.cat([classifier.features(as_float(chunk)) for chunk in images.split(CHUNK)])
+    features = hidden_features(classifier, images)
     return features, classifier.output(features).argmax(1)
+
+
+def hidden_features(classifier: Classifier, images: Tensor) -> Tensor:
+    """The last hidden layer (N, F) of a classifier for images (N, C, H, W) uint8, a part of them at a time."""
+    return torch.cat([classifier.features(as_float(chunk)) for chunk in images.split(CHUNK)])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from unlearning.reporting.results import Results
 from unlearning.reporting.significance import LEVEL
@@ -78,6 +79,19 @@ class Estimate:
     def __str__(self) -> str:
         spread = "" if np.isnan(self.std) else f" ± {self.std:.2g}"
         return f"{self.mean:.3g}{spread}"
+
+
+def reached(runs: pd.DataFrame) -> str:
+    """Count the runs that reached an event, and those that are undecided, as in '2/3, 1 undecided'.
+
+    Args:
+        runs: Runs with `censored` and `undecided`. An undecided run is censored, too.
+
+    Returns:
+        Text for brackets.
+    """
+    undecided = int(runs["undecided"].sum())
+    return f"{(~runs['censored'].astype(bool)).sum()}/{len(runs)}" + (f", {undecided} undecided" if undecided else "")
 
 
 def estimate(results: Results, metric: str, method: str, scale: float = 1) -> Estimate | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from unlearning.config.experiment import REFERENCES
 from unlearning.data.description import describe_dataset
 from unlearning.reporting.captions import render_caption
-from unlearning.reporting.estimates import Estimate, estimate
+from unlearning.reporting.estimates import Estimate, estimate, reached
 from unlearning.reporting.quantities import Quantity
 from unlearning.reporting.results import Results
 from unlearning.reporting.significance import kaplan_meier_median
@@ -246,9 +246,9 @@ def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> 
     values = results.values(metric, method)
     censored = values["censored"].to_numpy(bool)
     if not results.descriptions[metric].get("event"):
-        return f"{mean} ({(~censored).sum()}/{len(values)})" if censored.any() else str(mean)
+        return f"{mean} ({reached(values)})" if censored.any() else str(mean)
     median, reached_by_half = kaplan_meier_median(values["value"].to_numpy(float), censored)
-    return f"{'' if reached_by_half else '> '}{median:.3g} ({(~censored).sum()}/{len(values)})"
+    return f"{'' if reached_by_half else '> '}{median:.3g} ({reached(values)})"
 
 
 def _missing_values(results: Results, method: str) -> str:

@@ -14,11 +14,12 @@ def kaplan_meier_median(times: np.ndarray, censored: np.ndarray) -> tuple[float,
 
     All runs had the same number of steps to reach the event in. A run that did not reach it counts as censored after
     every event, whether it took less time for the last step than others, or diverged on the way: no run was lost from
-    sight. The product-limit estimate is then the plain share of runs.
+    sight. The product-limit estimate is then the plain share of runs. A run that is undecided counts in the same way:
+    its forget fraction is close to the threshold, so that it is no run like the others, as the estimate would assume.
 
     Args:
-        times: (n,) time of the event; for a censored run, how long it was observed.
-        censored: (n,) True where the run did not reach the event.
+        times: (n,) time of the event; for a censored run, how long it had surely not reached the event.
+        censored: (n,) True where the run did not reach the event, or where this is undecided.
 
     Returns:
         The median, and whether half of the runs reached the event. If fewer did, the first number is a lower bound of

@@ -5,6 +5,7 @@ import pandas as pd
 
 from unlearning.plugins.describe import completes
 from unlearning.reporting.captions import render_caption
+from unlearning.reporting.estimates import reached
 from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.scale import normalised
 from unlearning.reporting.significance import kaplan_meier_median
@@ -30,7 +31,7 @@ def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str])
                     **{key: result[key] for key in ("experiment", "method", "seed")},
                     "metric": metric,
                     **{key: _number(value.get(key)) for key in ("value", "low", "high")},
-                    "censored": value.get("censored", False),
+                    **{key: value.get(key, False) for key in ("censored", "undecided")},
                     "unit": descriptions[metric]["unit"] if metric in descriptions else "%",
                     "status": result["status"],
                     "last_step": result["last_step"],
@@ -45,11 +46,19 @@ def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str])
 
 
 def _class_shares(result: dict, classes: list[str]) -> dict[str, dict]:
-    """The share of each class among the samples of a run, in per cent; none without samples."""
+    """The share of each class among the samples of a run, in per cent, the mean over the judge's networks.
+
+    Args:
+        result: Content of `metrics.json`.
+        classes: Names of the classes.
+
+    Returns:
+        The shares by the name of their metric; none without samples.
+    """
     counts = result["class_counts"]
     if not counts:
         return {}
-    shares = 100 * np.array(counts) / sum(counts)
+    shares = 100 * np.mean(counts, axis=0) / sum(counts[0])
     return {f"class_share_{name}": {"value": share} for name, share in zip(classes, shares, strict=True)}
 
 
@@ -120,14 +129,13 @@ def _cell(values: pd.DataFrame, event: bool) -> str:
     if values.empty:
         return "–"
     numbers, censored = values["value"].to_numpy(float), values["censored"].to_numpy(bool)
-    reached = f" ({(~censored).sum()}/{len(numbers)})"
     if event:
         median, reached_by_half = kaplan_meier_median(numbers, censored)
         text = f"{median:.0f}" if values["unit"].iloc[0] == "steps" else _digits(median)
-        return f"{'' if reached_by_half else '> '}{text}{reached}"
+        return f"{'' if reached_by_half else '> '}{text} ({reached(values)})"
     mean = numbers.mean()
     spread = f" ± {_digits(numbers.std(ddof=1), like=mean)}" if len(numbers) > 1 else ""
-    return _digits(mean) + spread + (reached if censored.any() else "")
+    return _digits(mean) + spread + (f" ({reached(values)})" if censored.any() else "")
 
 
 def _digits(number: float, like: float | None = None) -> str:
@@ -148,11 +156,29 @@ def _digits(number: float, like: float | None = None) -> str:
     return f"{number:.{2 if size < 100 else 1 if size < 1000 else 0}f}"
 
 
+def retrained_above_threshold(results: Results) -> float | None:
+    """Compare retrained models with the threshold.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        The retrained models' mean of the metric that has a threshold, if the mean exceeds it; None otherwise.
+    """
+    threshold = 100 * results.experiment["evaluation"].get("threshold", 1)
+    for metric, description in results.descriptions.items():
+        values = results.values(metric, "retrain")["value"]
+        if description.get("has_threshold") and len(values) and values.mean() > threshold:
+            return float(values.mean())
+    return None
+
+
 def caption(results: Results) -> str:
     """Write the caption of the main table."""
     evaluation, columns = results.experiment["evaluation"], table_metrics(results).values()
     crossings = any(description.get("event") for description in columns)
     (model,) = results.experiment["model"]
+    retrained = retrained_above_threshold(results)
     return render_caption(
         "table",
         results,
@@ -160,6 +186,8 @@ def caption(results: Results) -> str:
         completing=completes(model),
         crossings=crossings,
         threshold=f"{100 * evaluation['threshold']:g}" if crossings else None,
+        networks=len(results.judge["heldout_accuracy_by_network"]),
+        retrained=None if retrained is None else _digits(retrained),
         notes=results.notes,
         columns=columns,
     )

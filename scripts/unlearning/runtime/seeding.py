@@ -3,10 +3,10 @@
 A stream does not depend on how much another stream was used: more measurements, or a resumed job, change nothing
 else. Two methods with the same seed get the same batches and the same noise.
 
-The purposes are: `initialisation` of a model, `training order {epoch}` and `training noise`, `classifier`; `unlearning
-{retain, forget, samples, histogram, method, preparation}` and `published latents` in an unlearning run; `evaluation
-samples`, `reference samples`, `losses {group}` and `completions {group}` in evaluations; `running statistics` and
-`running statistics noise` in both.
+The purposes are: `initialisation` of a model, `training order {epoch}` and `training noise`, `classifier {network}`;
+`unlearning {retain, forget, samples, histogram, method, preparation}` and `published latents` in an unlearning run;
+`evaluation samples`, `reference samples`, `losses {group}` and `completions {group}` in evaluations;
+`running statistics` and `running statistics noise` in both.
 """
 
 import hashlib

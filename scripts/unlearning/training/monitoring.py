@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unlearning.config.protocol import PUBLISHED_LATENTS
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.classifier import classify
 from unlearning.networks.running_statistics import estimated_from
 from unlearning.runtime.seeding import stream
 from unlearning.training.gradients import cosine
@@ -29,7 +29,7 @@ INSPECTED = (
     "cosine_after",  # of g_r and g_f on the same batches and noise, after the update
 )
 STEP_COLUMNS = ("step", *INSPECTED, "published_forgotten", "seconds", "finetune_step_seconds")
-MEASUREMENT_COLUMNS = ("step", "forgotten", "samples")
+MEASUREMENT_COLUMNS = ("step", "network", "forgotten", "samples")
 REFERENCE_STEP_EVERY = 5  # steps of the method between two timed reference steps
 
 
@@ -69,20 +69,23 @@ class ForgottenCounter:
             generator = stream(seed, "published latents", inputs.retain.device)
             self._latents = model.latents(PUBLISHED_LATENTS, generator)
 
-    def measure(self, step: int, generator: torch.Generator) -> dict[str, int]:
-        """Count the forgotten classes among fresh samples, as the judge sees them.
+    def measure(self, step: int, generator: torch.Generator) -> list[dict[str, int]]:
+        """Count the forgotten classes among fresh samples, as each network of the judge sees them.
 
         Args:
             step: number of the last step.
             generator: the generator of the samples.
 
         Returns:
-            One row with the columns `MEASUREMENT_COLUMNS`.
+            One row for each network, with the columns `MEASUREMENT_COLUMNS`. All networks see the same samples.
         """
         with estimated_from(self._model, self._inputs.statistics):
             images = self._draw_images(generator)
-        count = self._count(self._inputs.judge, images)
-        return {"step": step, "forgotten": count, "samples": self._samples}
+        _, _, counts = self._inputs.judge.classify(images)
+        return [
+            {"step": step, "network": network, "forgotten": count, "samples": self._samples}
+            for network, count in enumerate(counts[:, self._inputs.forgotten].sum(1).tolist())
+        ]
 
     def count_as_published(self) -> int | None:
         """Count the forgotten classes among 128 fixed latents, decoded in train mode, as the guide sees them.
@@ -92,7 +95,8 @@ class ForgottenCounter:
         """
         if not self._counts_as_published:
             return None
-        return self._count(self._inputs.guide, generative.decode(self._model, self._latents, train_mode=True))
+        _, classes = classify(self._inputs.guide, generative.decode(self._model, self._latents, train_mode=True))
+        return torch.isin(classes, self._inputs.forgotten).sum().item()
 
     def _draw_images(self, generator: torch.Generator) -> Tensor:
         if not generative.completes(self._model):
@@ -101,9 +105,6 @@ class ForgottenCounter:
         indices = torch.randint(len(heldout), (self._samples,), generator=generator, device=heldout.device)
         noise = self._model.completion_noise(self._samples, generator)
         return generative.complete(self._model, heldout[indices], noise)
-
-    def _count(self, classifier: Classifier, images: Tensor) -> int:
-        return torch.isin(classify(classifier, images)[1], self._inputs.forgotten).sum().item()
 
 
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Classifier, Ensemble
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class UnlearningInputs:
         heldout_forget: (L, C, H, W) uint8 held-out images of the forgotten classes. A model that completes images
             completes some of them at each measurement; other models do not use them.
         forgotten_classes: numbers of the classes to count among samples. If it is empty, nothing is counted.
-        judge: the classifier of the measurements.
+        judge: the networks that count the forgotten classes at each measurement.
         guide: a second classifier, for methods that have one in their loss and for the as-published protocol; None
             where the experiment has none.
         moments: Adam's moments at the end of the original's training, by parameter, for the optimiser 'adam_warm';
@@ -70,7 +70,7 @@ class UnlearningInputs:
     forget: Tensor
     heldout_forget: Tensor
     forgotten_classes: list[int]
-    judge: Classifier
+    judge: Ensemble
     guide: Classifier | None = None
     moments: dict[str, Tensor] | None = None
     statistics: Tensor | None = None

@@ -39,8 +39,9 @@ class UnlearningResult:
             forget fraction is not measured. `published_forgotten` is the count among 128 fixed latents before the
             update, or None without a guide. `seconds` is the time of the step alone. `finetune_step_seconds` is the
             time of a reference step right after the step, or None where no reference step was timed.
-        measurements: one row per measurement, with the columns `monitoring.MEASUREMENT_COLUMNS`. `samples` is the
-            number of fresh samples, `forgotten` how many of them the judge assigns to a forgotten class.
+        measurements: one row per measurement and network of the judge, with the columns
+            `monitoring.MEASUREMENT_COLUMNS`. `samples` is the number of fresh samples, `forgotten` how many of them the
+            network `network`, counted from 0, assigns to a forgotten class.
     """
 
     preparation_seconds: float
@@ -87,7 +88,7 @@ def unlearn(
     result = UnlearningResult(**saved) if saved else UnlearningResult(seconds)
     counter = monitoring.ForgottenCounter(model, inputs, settings.samples, seed)
     if inputs.forgotten_classes and not result.measurements:
-        result.measurements.append(counter.measure(0, streams["samples"]))
+        result.measurements += counter.measure(0, streams["samples"])
     set_training_mode(model, settings.batch_normalisation)
     schedule = monitoring.measured_steps(settings.measure, settings.steps)
 
@@ -112,7 +113,7 @@ def unlearn(
             result.status = "diverged"
             break
         if number in schedule and inputs.forgotten_classes:
-            result.measurements.append(counter.measure(number, streams["samples"]))
+            result.measurements += counter.measure(number, streams["samples"])
         if checkpoint.due():
             state.save(checkpoint, result.so_far())
     model.eval()

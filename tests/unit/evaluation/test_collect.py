@@ -11,13 +11,13 @@ from unlearning.evaluation.collect import (
     evaluate_completions,
     evaluate_run,
     evaluate_samples,
+    group_losses,
     published_features,
 )
 from unlearning.evaluation.evaluators import Evaluators
-from unlearning.evaluation.likelihood import group_losses
 from unlearning.evaluation.reference import Reference
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier, classify
+from unlearning.networks.classifier import Classifier, Ensemble, classify
 from unlearning.networks.clip import Clip
 
 from ...clip import publish_clip
@@ -51,9 +51,10 @@ class Doubled:
 
 @pytest.fixture
 def classifiers():
-    """Judge and guide of 2×2 pixels."""
+    """A judge of two networks, and a guide, of 2×2 pixels."""
     torch.manual_seed(0)
-    return [Classifier([1, 2, 2], classes=3, hidden_units=[50]).eval() for _ in range(2)]
+    first, second, guide = (Classifier([1, 2, 2], classes=3, hidden_units=[50]).eval() for _ in range(3))
+    return Ensemble([first, second]), guide
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +75,15 @@ def test_classes_are_the_judges_and_features_inceptions_where_there_is_one(class
     judge, guide = classifiers
     images = pictures(2, 9)
     plain, with_inception = Evaluators(judge, guide), Evaluators(judge, guide, Pixels(), folder=tmp_path)
-    features, classes = classify(judge, images)
+    first = judge.networks[0]
+    (features, _), (_, classes, class_counts) = classify(first, images), judge.classify(images)
     for evaluators, expected in ((plain, features), (with_inception, Pixels().features(images))):
-        result, result_classes = evaluators.classify(images)
+        result, result_classes, result_counts = evaluators.classify(images)
         assert torch.equal(result, expected)
         assert torch.equal(evaluators.features(images), expected)
         assert torch.equal(result_classes, classes)
-        network = evaluators.inception or judge
+        assert torch.equal(result_counts, class_counts)
+        network = evaluators.inception or first
         assert torch.equal(evaluators.probabilities(result), network.output(expected).softmax(1))
         assert torch.equal(evaluators.embeddings(images, result), expected)
     assert torch.equal(plain.published_features(images), classify(guide, images)[0])
@@ -115,7 +118,8 @@ def test_samples_are_seen_in_eval_mode(classifiers):
     latents = torch.randn(STORED_IMAGES + 9, 2, generator=torch.Generator().manual_seed(0))
     fields, stored = evaluate_samples(model, Evaluators(classifiers[0]), latents)
     images = generative.decode(model, latents)
-    features, classes = classify(classifiers[0], images)
+    features, classes, class_counts = classifiers[0].classify(images)
+    np.testing.assert_array_equal(fields["samples"].class_counts, class_counts.numpy())
     np.testing.assert_array_equal(fields["images"], images.numpy())
     np.testing.assert_array_equal(fields["samples"].features, features.numpy())
     np.testing.assert_array_equal(fields["samples"].classes, classes.numpy())
@@ -125,7 +129,7 @@ def test_samples_are_seen_in_eval_mode(classifiers):
 
 def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
     model, images = completing_model(), pictures(8, 3)
-    judge = Classifier([1, 8, 8], 3, [6])
+    judge = Ensemble([Classifier([1, 8, 8], 3, [6])])
     with_all = Evaluators(judge, inception=Doubled(), clip=clip)
     reference = Reference({"retain.true_features": with_all.features(images).numpy()}, [0], None)
     plain, complete = (
@@ -147,7 +151,7 @@ def test_completions_are_seen_by_the_networks_that_the_experiment_names(clip):
 
 def test_stored_completions_are_of_all_classes_of_images_that_are_sorted_by_class():
     model, labels = completing_model(), np.repeat([0, 1, 2], 150)
-    evaluators = Evaluators(Classifier([1, 8, 8], 3, [6]))
+    evaluators = Evaluators(Ensemble([Classifier([1, 8, 8], 3, [6])]))
     images = torch.zeros(450, 1, 8, 8, dtype=torch.uint8)
     retrained = np.ones((450, 1, 8, 8), np.uint8)
     arrays = {"retain.true_features": evaluators.features(images).numpy(), "7.retain": retrained}
@@ -171,7 +175,8 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
     data = Dataset(images.numpy(), np.arange(40) % 3, np.empty((40, 0)), np.arange(40) < 30, ["a", "b", "c"], [])
     groups = {"forget": list(range(9)), "retain": list(range(9, 30)), "heldout_forget": [], "heldout_retain": [35, 36]}
     run = evidence(data=data, groups=groups, record=RECORD | {"seed": 0}, published_reference=(0, 0))
-    evaluators = Evaluators(*(Classifier([1, 8, 8], 3, [6]).eval() for _ in range(2)))
+    judge_network, guide = (Classifier([1, 8, 8], 3, [6]).eval() for _ in range(2))
+    evaluators = Evaluators(Ensemble([judge_network]), guide)
 
     def judge(statistics, **settings):
         model = generative.build({name: parameters}, [1, 8, 8], seed=0).eval()
@@ -179,9 +184,7 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
             if "running" in buffer_name:
                 buffer.copy_(statistics * torch.rand(buffer.shape, generator=generator) + 0.1)
         settings |= {"samples": 50, "elbo_draws": 2}
-        result, _ = evaluate_run(
-            model, evaluators, run, Reference({}, [0], None, draws=2), settings, torch.device("cpu")
-        )
+        result, _ = evaluate_run(model, evaluators, run, Reference({}, [0], None), settings, torch.device("cpu"))
         return result
 
     one, other = judge(1), judge(5)
@@ -195,24 +198,12 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
     assert not np.array_equal(one.samples.features, other.samples.features)
 
 
-def test_runs_of_one_experiment_have_the_references_draws_whatever_their_seed(classifiers):
-    """Models of the same weights and of other seeds have the same losses; only the retain set has draws of its own."""
+def test_losses_of_a_group_depend_on_the_group_and_the_seed_alone():
     model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
-    images = pictures(2, 9)
-    data = Dataset(images.numpy(), np.zeros(9, int), np.empty((9, 0), np.uint8), np.arange(9) < 5, ["a"], [])
-    groups = {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": [], "heldout_retain": [5, 6, 7, 8]}
-    reference, device = Reference({}, [0, 1], None, draws=8), torch.device("cpu")
-    settings = {"samples": 3, "elbo_draws": 2, "running_statistics": "as_left"}
-
-    def losses(seed, **more):
-        known = evidence(data=data, groups=groups, record=RECORD | {"seed": seed}, losses={})
-        judged, _ = evaluate_run(model, Evaluators(classifiers[0]), known, reference, settings | more, device)
-        return judged.losses
-
-    for group, indices in groups.items():
-        draws = 2 if group == "retain" else 8
-        expected = group_losses(model, images[indices], group, draws, "elbo")
-        for seed in (0, 1):
-            np.testing.assert_array_equal(losses(seed)[group], expected)
-        weighted = group_losses(model, images[indices], group, 8, "importance_weighted")
-        np.testing.assert_array_equal(losses(0, elbo_bound="importance_weighted")[group], weighted)
+    images, groups = pictures(2, 9), {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": []}
+    losses = group_losses(model, images, groups, draws=2, seed=0)
+    assert {group: len(values) for group, values in losses.items()} == {"forget": 2, "retain": 3, "heldout_forget": 0}
+    (alone,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=0).values()
+    np.testing.assert_array_equal(losses["retain"], alone)
+    (other,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=1).values()
+    assert not np.array_equal(losses["retain"], other)

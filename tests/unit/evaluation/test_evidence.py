@@ -17,4 +17,5 @@ def test_evidence_of_an_unknown_name_is_refused():
 
 
 def test_values_that_are_not_finite_are_text_in_json():
-    assert Value(float("inf"), low=1.0).as_json() == {"value": "inf", "low": 1.0, "high": None, "censored": False}
+    expected = {"value": "inf", "low": 1.0, "high": None, "censored": False, "undecided": False}
+    assert Value(float("inf"), low=1.0).as_json() == expected

@@ -10,6 +10,7 @@ def reference(other_seed, seeds=(0, 1, 2), **arrays):
     standard = {"retain.features": np.zeros((4, 2))}
     for seed in seeds:
         standard |= {f"{seed}.features": np.full((3, 2), seed), f"{seed}.classes": np.full(3, seed)}
+        standard[f"{seed}.class_counts"] = np.eye(3, dtype=int)[[seed, seed]]
         standard |= {f"{seed}.losses.{group}": np.full(5, float(seed)) for group in UNSEEN}
     return Reference(standard | arrays, list(seeds), other_seed)
 
@@ -18,9 +19,17 @@ def test_samples_are_of_the_other_seed_and_losses_of_all_other_seeds():
     fields = reference(other_seed=1).fields(seed=0)
     assert (fields["retrained"].classes == 1).all()
     assert (fields["retrained"].features == 1).all()
+    np.testing.assert_array_equal(fields["retrained"].class_counts, [[0, 1, 0], [0, 1, 0]])
     assert set(fields["retrained_losses"]) == {"forget", "heldout_forget", "heldout_retain"}
     for losses in fields["retrained_losses"].values():
         np.testing.assert_array_equal(losses, [[1.0] * 5, [2.0] * 5])
+
+
+def test_class_counts_are_pooled_over_all_other_seeds():
+    """The model of seed s puts all its samples into class s, by both networks of the judge."""
+    np.testing.assert_array_equal(reference(other_seed=1).fields(seed=0)["retrained_counts"], [[0, 1, 1]] * 2)
+    np.testing.assert_array_equal(reference(other_seed=0).fields(seed=2)["retrained_counts"], [[1, 1, 0]] * 2)
+    assert reference(other_seed=None, seeds=[0]).fields(seed=0)["retrained_counts"] is None
 
 
 def test_with_one_seed_there_is_nothing_retrained_to_compare_with():
@@ -39,10 +48,7 @@ def test_moments_of_the_published_distance_are_there_with_a_guide():
 
 
 def test_a_reference_is_read_with_its_seeds(tmp_path):
-    draws = {"draws": 64, "noise_share": 0.08}
-    write_tensors(tmp_path / "reference.safetensors", {"retain.features": np.zeros((4, 2))}, {"seeds": [0, 1]} | draws)
+    write_tensors(tmp_path / "reference.safetensors", {"retain.features": np.zeros((4, 2))}, {"seeds": [0, 1]})
     reference = Reference.load(tmp_path / "reference.safetensors", other_seed=1)
     assert (reference.seeds, reference.other_seed) == ([0, 1], 1)
     assert reference.arrays["retain.features"].shape == (4, 2)
-    fields = reference.fields(0)
-    assert (reference.draws, fields["loss_draws"], fields["noise_share"]) == (64, 64, 0.08)

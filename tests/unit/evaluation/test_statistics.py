@@ -22,7 +22,7 @@ from unlearning.evaluation.statistics import (
 def test_wilson_interval_equals_scipys(hits_of_total):
     hits, total = hits_of_total
     expected = stats.binomtest(hits, total).proportion_ci(method="wilson")
-    assert wilson_interval(hits, total) == pytest.approx((expected.low, expected.high), abs=1e-7)
+    assert wilson_interval(hits / total, total) == pytest.approx((expected.low, expected.high), abs=1e-7)
 
 
 def test_trimmed_mean_ignores_a_hiccup_and_keeps_two_kinds_of_steps():

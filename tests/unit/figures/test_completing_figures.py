@@ -71,7 +71,12 @@ def write(folder, experiment, channels=1):
         )
     tidy(contents, DESCRIPTIONS, CLASSES).to_csv(folder / "metrics.csv", index=False)
     confusion = np.full((10, 10), 3).tolist()
-    accuracy = {"heldout_accuracy": 0.98, "heldout_images": 300, "confusion_true_by_predicted": confusion}
+    accuracy = {
+        "heldout_accuracy": 0.98,
+        "heldout_accuracy_by_network": [0.98],
+        "heldout_images": 300,
+        "confusion_true_by_predicted": confusion,
+    }
     (folder / "judge.json").write_text(json.dumps(accuracy))
     forget_set = {"forget": [0] * 9, "retain": [1] * 11, "forgotten_classes": [3, 8]}
     (folder / "forget_set.json").write_text(json.dumps(forget_set))

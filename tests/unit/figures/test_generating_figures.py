@@ -69,7 +69,7 @@ def test_a_run_that_diverged_has_no_part_in_a_sweeps_means_and_never_crossed(res
 
 
 def test_thresholds_are_read_off_the_runs_themselves(results):
-    """Shares of 10, 5, 3, 1 and 1 % at steps 0, 1, 10, 40 and 50; of 128 images from 49 down to 0 in 50 steps."""
+    """Shares of 10, 4, 3, 0.5 and 0.5 % at steps 0, 1, 10, 40 and 50; of 128 images from 49 down to 0 in 50 steps."""
     figure, _ = load_plugin("figures", "sensitivity").draw(results)
     for label in ("First crossing", "Steps to"):
         assert panel(figure, label, "threshold") == [([0, 1, 2], [40, 40, 1], False)]

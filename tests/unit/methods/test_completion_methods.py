@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Classifier, Ensemble
 from unlearning.plugins.describe import describe_plugin, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
@@ -249,7 +249,7 @@ def test_a_run_changes_the_decoder_only_where_the_method_may(original, images, n
         measure=[{"until": 3, "every": 1}],
         running_statistics="retain",
     )
-    judge = Classifier([1, 4, 4], 3, [4]).eval()
+    judge = Ensemble([Classifier([1, 4, 4], 3, [4])]).eval()
     inputs = UnlearningInputs(*pixels, heldout_forget=pixels[1], forgotten_classes=[1], judge=judge)
     checkpoint = Checkpoint(tmp_path / "model.resume", "")
     run = unlearn(model, load_plugin("methods", name), inputs, settings, seed=0, checkpoint=checkpoint)

@@ -24,26 +24,29 @@ RECORD = {
 def evidence(**changes):
     """A run of 6 steps measured at 0, 2, 4 and 6, with 100 samples each."""
     standard = {
-        "samples": SampleSet(np.zeros((100, 2)), np.repeat([0, 1], [97, 3])),
+        "samples": SampleSet(np.zeros((100, 2)), np.repeat([0, 1], [97, 3]), np.array([[97, 3, 0], [95, 4, 1]])),
         "probabilities": np.full((100, 3), 1 / 3),
         "images": np.zeros((100, 1, 2, 2), np.uint8),
-        "retrained": SampleSet(np.zeros((100, 2)), np.repeat([0, 1, 2], [50, 0, 50])),
+        "retrained": SampleSet(np.zeros((100, 2)), np.repeat([0, 2], 50), np.array([[50, 0, 50]])),
         "retain_features": np.zeros((10, 2)),
         "published_features": None,
         "published_reference": None,
         "data": DATA,
         "groups": GROUPS,
         "losses": {"forget": np.array([1.0, 3.0]), "retain": np.zeros(0)},
+        "retrained_counts": np.array([[100, 0, 100], [99, 1, 100]]),
         "retrained_losses": {},
         "record": RECORD,
         "forgotten_classes": [1],
         "threshold": 0.02,
+        "margin": 0.01,
         "steps": {
             "seconds": np.full(6, 0.5),
             "finetune_step_seconds": np.array([np.nan, 0.25, np.nan, 0.25, np.nan, 0.25]),
         },
         "measurements": {
             "step": np.array([0.0, 2, 4, 6]),
+            "network": np.zeros(4),
             "forgotten": np.array([10.0, 2, 1, 0]),
             "samples": np.full(4, 100.0),
         },

@@ -88,7 +88,7 @@ def test_fid_of_no_more_images_than_features_is_refused():
 
 
 def test_fid_without_another_seed_has_no_value_for_the_retrained_model():
-    samples = SampleSet(np.random.default_rng(0).normal(size=(100, 2)), np.zeros(100, int))
+    samples = SampleSet(np.random.default_rng(0).normal(size=(100, 2)), np.zeros(100, int), np.array([[100, 0, 0]]))
     values = compute("fid", samples=samples, retrained=None, retain_features=samples.features)
     assert values["fid_retrain"] == Value(None)
     assert values["fid_retain"].value == pytest.approx(0, abs=1e-6)

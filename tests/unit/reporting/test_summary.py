@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from unlearning.reporting.summary import caption, main_table, tidy
+from unlearning.reporting.summary import caption, main_table, retrained_above_threshold, tidy
 
 from ..made_up import CLASSES, DESCRIPTIONS, EXPERIMENT, FID, METHODS, contents, write_results
 
@@ -22,7 +22,9 @@ def table(runs):
 
 
 def test_tidy_has_one_row_per_method_seed_and_metric(table):
-    names = "experiment method seed metric value low high censored normalised unit status last_step config_sha256"
+    names = (
+        "experiment method seed metric value low high censored undecided normalised unit status last_step config_sha256"
+    )
     assert list(table.columns) == [*names.split(), "commit", "metrics_sha256"]
     assert not table.duplicated(["experiment", "method", "seed", "metric"]).any()
     finished = table[table["method"] != "ascent"]
@@ -66,10 +68,10 @@ def test_main_table_by_hand(table):
     assert formatted.loc["ascent", "Runs"] == "3, 3 diverged (step 37, 38, 39)"
     assert formatted.loc["ascent", FID] == "–"
     assert formatted.loc["original", "Steps to unlearn (steps)"] == "–"
-    # Kaplan-Meier medians: all reached; none, watched until 100, 200 and 300; two of three.
+    # Kaplan-Meier medians: all reached; none, watched until 100, 200 and 300; two of three, the third undecided.
     assert formatted.loc["finetune", "Steps to unlearn (steps)"] == "200 (3/3)"
     assert formatted.loc["uno", "Steps to unlearn (steps)"] == "> 200 (0/3)"
-    assert formatted.loc["uno_s", "Steps to unlearn (steps)"] == "200 (2/3)"
+    assert formatted.loc["uno_s", "Steps to unlearn (steps)"] == "200 (2/3, 1 undecided)"
 
 
 def test_the_main_table_counts_what_its_means_leave_out(runs):
@@ -110,3 +112,20 @@ def test_the_caption_explains_the_published_protocol_where_a_column_follows_it(t
     text = caption(dataclasses.replace(results, experiment=experiment))
     assert ("protocol of the UNO paper" in text) == published
     assert ("the guide classifies the images (98.0 % of held-out images correctly)" in text) == published
+
+
+def test_the_caption_warns_where_retrained_models_exceed_the_threshold(tmp_path):
+    """Made-up retrained models have 2, 2.1 and 2.2 %, above a threshold of 2 %."""
+    results = write_results(tmp_path)
+    assert retrained_above_threshold(results) == pytest.approx(2.1)
+    assert "**The threshold is below what retraining reaches**" in caption(results)
+    reachable = EXPERIMENT | {"evaluation": EXPERIMENT["evaluation"] | {"threshold": 0.03}}
+    assert retrained_above_threshold(dataclasses.replace(results, experiment=reachable)) is None
+    assert "below what retraining reaches" not in caption(dataclasses.replace(results, experiment=reachable))
+
+
+def test_the_caption_says_whether_intervals_contain_the_judges_error(tmp_path):
+    results = write_results(tmp_path)
+    assert "the disagreement of the judge's 2 networks" in caption(results)
+    alone = dataclasses.replace(results, judge=results.judge | {"heldout_accuracy_by_network": [0.98]})
+    assert "not the judge's error, because the judge has one network" in caption(alone)

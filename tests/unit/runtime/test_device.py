@@ -13,7 +13,7 @@ from unlearning.data.forget_set import ForgetSet
 from unlearning.io.files import sha256_of, write_json
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Classifier, Ensemble
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 
 SETTINGS = {
@@ -43,13 +43,13 @@ def arguments(tmp_path):
     images, attributes = np.zeros((8, 1, 4, 4), np.uint8), np.empty((8, 0), np.uint8)
     Dataset(images, labels, attributes, train, ["even", "odd"], []).save(files["dataset"])
     ForgetSet([0], [1, 2, 3], [6], [7], [], []).save(files["forget_set"], {"indices": [0]})
-    Classifier([1, 4, 4], 2, [4]).save(files["judge"], [1, 4, 4])
+    Ensemble([Classifier([1, 4, 4], 2, [4])]).save(files["judge"], [1, 4, 4])
     generative.save(generative.build(ARCHITECTURE, [1, 4, 4], 0), ARCHITECTURE, [1, 4, 4], files["original"])
     write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, {"seeds": []})
     record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
     write_json(files["record"], record)
-    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "steps", "measurements")
-    settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE, "elbo": {}}
+    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "steps", "measurements")
+    settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE}
     names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
     numbers = {"running_statistics": "retain", "seed": 0, "seeds": [], "samples": 32, "retrained": []}
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}

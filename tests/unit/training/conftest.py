@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unlearning.networks import generative
-from unlearning.networks.classifier import Classifier
+from unlearning.networks.classifier import Classifier, Ensemble
 
 SETTINGS = {
     "retain_images": "retain",
@@ -33,6 +33,6 @@ def parts():
     return {
         "retain": (torch.rand(40, 1, 4, 4, generator=generator) * 255).to(torch.uint8),
         "forget": (torch.rand(10, 1, 4, 4, generator=generator) * 128).to(torch.uint8),
-        "judge": Classifier([1, 4, 4], 3, [16, 8]).eval().requires_grad_(False),
+        "judge": Ensemble(Classifier([1, 4, 4], 3, [16, 8]) for _ in range(2)).eval().requires_grad_(False),
         "guide": Classifier([1, 4, 4], 3, [12]).eval().requires_grad_(False),
     }

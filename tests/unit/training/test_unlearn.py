@@ -62,7 +62,8 @@ def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_pa
             assert np.isfinite(row[column]) if row["step"] in scheduled else row[column] is None
     assert all(-1.0001 <= row["cosine_after"] <= 1.0001 for row in inspected(run))
     assert [row["step"] for row in run.steps if row["finetune_step_seconds"]] == [5, 10]
-    assert [row["step"] for row in run.measurements] == [0, *scheduled]
+    expected = [(step, network) for step in [0, *scheduled] for network in (0, 1)]
+    assert [(row["step"], row["network"]) for row in run.measurements] == expected
     assert (run.preparation_seconds > 0) == hasattr(load_plugin("methods", method), "prepare")
 
 
@@ -125,22 +126,24 @@ def test_all_methods_see_the_same_batches(parts, tmp_path):
 def test_how_often_is_measured_changes_nothing_else(parts, tmp_path, method):
     often, _ = start(parts, tmp_path, method)
     seldom, run = start(parts, tmp_path, method, measure=[{"until": 12, "every": 12}])
-    assert [row["step"] for row in run.measurements] == [0, 12]
+    assert [row["step"] for row in run.measurements] == [0, 0, 12, 12]
     assert all(
         torch.equal(a, b) for a, b in zip(often.state_dict().values(), seldom.state_dict().values(), strict=True)
     )
 
 
-def test_measurements_count_the_judges_classes_of_fresh_samples(parts, tmp_path):
+def test_each_network_of_the_judge_counts_among_the_same_fresh_samples(parts, tmp_path):
+    parts["judge"].networks[1].output.bias[1] += 10  # the networks disagree
     _, run = start(parts, tmp_path)
-    model = build().eval()
-    _, classes = classify(parts["judge"], draw_samples(model, 50, stream(5, "unlearning samples")))
-    assert run.measurements[0]["forgotten"] == (classes == 1).sum()
+    samples = draw_samples(build().eval(), 50, stream(5, "unlearning samples"))
+    counts = [(classify(network, samples)[1] == 1).sum() for network in parts["judge"].networks]
+    assert [row["forgotten"] for row in run.measurements[:2]] == counts
+    assert counts[0] != counts[1]
 
 
 def test_measurements_see_weights_alone(parts, tmp_path):
     """UNO with λ = 0 takes the steps of `histogram`, but passes forget batches through batch normalisation, too."""
-    statistics, judge = draw_batches(parts["retain"], range(40)), parts["judge"]
+    statistics, judge = draw_batches(parts["retain"], range(40)), parts["judge"].networks[0]
     logits = judge(draw_samples(build(), 500, stream(0, "samples")).float() / 255)[:, 1]
     judge.output.weight[[0, 2]], judge.output.bias[[0, 2]] = 0.0, logits.median()  # class 1: half of the samples
     weights = {"histogram_weight": 1e3}
