@@ -53,6 +53,11 @@ def test_an_attribute_of_your_own_pictures_is_forgotten_and_changes_of_them_noti
     picture.write_bytes(picture.read_bytes()[:-1] + b"#")
     os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert {"fetch_dataset", "prepare_dataset", "train"} <= set(clone.pending(*wanted))
+    picture.with_name("new.heic").touch()
+    done = clone.snakemake("--dry-run", *wanted)
+    assert done.returncode != 0, "refused though all results are there"
+    assert "attributes.csv: has no row for 1 of 121 files in" in done.stdout + done.stderr
+    picture.with_name("new.heic").unlink()
     shutil.copyfile(tmp_path / "unmounted" / "flowers" / "images" / "0.jpg", picture)
     labels = source / "flowers" / "attributes.csv"
     labels.write_text(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snakemake.io import apply_wildcards
 
-from unlearning.config.experiment import published_weights
+from unlearning.config.experiment import datasets_of, published_weights
 from unlearning.config.load import load_experiments, load_settings
 from unlearning.data import source_state
 from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_was_fetched
@@ -44,7 +44,10 @@ def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
 
 
 def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> None:
-    """Prepare the process that the user started; nothing in the processes of jobs, which parse the workflow again."""
+    """Prepare the process that the user started; nothing in the processes of jobs, which parse the workflow again.
+
+    A ValueError tells what does not fit in the user's own data.
+    """
     if not workflow.is_main_process:
         return
     lock.clear_if_abandoned(Path.cwd())
@@ -59,6 +62,9 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     if one_machine and need_gpu and "gpu" not in workflow.global_resources:
         cards = max(1, _count_cards(uses_slurm(workflow)))
         workflow.register_resource("gpu", cards * settings["gpu_slots"])
+    # Not only where a job asks: Snakemake (9.27) hides an error of an input function if the job's output exists.
+    for dataset in set().union(*map(datasets_of, experiments.values())):
+        state_of_source(dataset)
 
 
 def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:

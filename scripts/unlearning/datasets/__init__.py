@@ -39,6 +39,9 @@ The file holds a literal `DATASET` and two functions. `fetch(raw, source)` puts 
             attribute_names=[],
         )
 
+Files in `{data_source}/stripes/` whose checksum `DATASET` does not state are watched: the data set is made again when
+the content of one changes.
+
 `DATASET` may also have `attributes` (their names) and `differences` (from the data of a paper that is compared). For
 a folder of pictures with a table of attributes, see `unlearning.data.attribute_table`; for a folder for each class,
 `unlearning.data.class_folders`.
