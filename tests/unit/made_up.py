@@ -107,7 +107,7 @@ def of_values(values, censored=(), folder=None):
         folder: where the runs would lie.
     """
     rows = [
-        {"metric": metric, "method": row, "seed": seed, "value": value}
+        {"metric": metric, "method": row, "seed": seed, "value": value, "low": np.nan}
         | {
             "censored": (metric, row) in censored,
             "undecided": False,

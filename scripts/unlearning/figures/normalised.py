@@ -32,13 +32,14 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = grid(len(descriptions), columns, panel, (1, 0.5), sharex=True, sharey=True)
     positions = {method: -row for row, method in enumerate(results.methods)}
     for axis, (metric, description) in zip(axes, descriptions.items(), strict=True):
-        retrained = results.values(metric, "retrain")["normalised"]
+        runs = results.values(metric)
+        retrained = runs.loc[runs["method"] == "retrain", "normalised"]
         axis.axvspan(retrained.min(), retrained.max(), color="0.8", lw=0)
         axis.axvline(0, color="0.6", lw=0.8, ls=":")
         axis.axvline(1, color="black", lw=0.8)
         for method in results.methods:
             style = {"color": colors(results.methods)[method], "marker": markers(results.methods)[method]}
-            _draw_row(axis, positions[method], results.values(metric), method, **style)
+            _draw_row(axis, positions[method], runs, method, **style)
         axis.set_title(description["label"].replace(" (", "\n("), fontsize="medium")
         axis.set_xlim(LIMITS[0] - 0.15, LIMITS[1] + 0.15)
         axis.set_xticks([-1, 0, 1, 2, 3])

@@ -107,7 +107,8 @@ def orders(results: Results, metric: str, method: str, baseline: str) -> np.ndar
 
     Returns:
         (n,) signs, for the seeds in which both have a value: -1 where the method was earlier, 1 where it was later, 0
-        where the order is not known, because the times are equal or one run was not observed for long enough.
+        where the order is not known, because the times are equal, their intervals overlap, or the bound of a run that
+        did not surely reach the event leaves the order open.
     """
     of_method, of_baseline = _paired(results, metric, method, baseline)
     return _earlier(of_baseline, of_method).astype(int) - _earlier(of_method, of_baseline)
@@ -121,22 +122,24 @@ def _paired(results: Results, metric: str, *methods: str) -> list[pd.DataFrame]:
 
 
 def _earlier(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray:
-    """Where the first run reached the event and the second run reached it later.
+    """Where the first run surely reached the event before the second run.
 
-    A censored run had not reached the event at its time, and so it is later than a run that reached it at this time. A
-    run that diverged before the event never reaches the event, and so it is later than every run that did.
+    A run that reached the event may have done so as early as `low`, if this is known. A censored run had not reached
+    the event at its time, and so it is later than a run that reached it at this time. A run that diverged before the
+    event never reaches the event, and so it is later than every run that did.
 
     Args:
-        first: Runs by seed, with `value`, `censored` and `status`.
+        first: Runs by seed, with `value`, `low`, `censored`, `undecided` and `status`.
         second: Other runs of the same seeds.
 
     Returns:
         (n,) bool.
     """
     reached, censored = ~first["censored"].to_numpy(bool), second["censored"].to_numpy(bool)
-    never = censored & (second["status"] == "diverged").to_numpy()
-    times, other_times = first["value"].to_numpy(), np.where(never, np.inf, second["value"])
-    return reached & ((times < other_times) | (censored & (times == other_times)))
+    never = censored & ~second["undecided"].to_numpy(bool) & (second["status"] == "diverged").to_numpy()
+    known = np.where(censored, second["value"], second["low"].fillna(second["value"]))
+    times, earliest = first["value"].to_numpy(), np.where(never, np.inf, known)
+    return reached & ((times < earliest) | (censored & (times == earliest)))
 
 
 def _counts(signs: np.ndarray) -> str:

@@ -66,6 +66,17 @@ def test_a_run_that_diverged_before_the_event_never_reaches_it():
     assert list(comparisons.orders(made, "sustained_crossing_steps", "uno", "finetune")) == [1, 1, -1, 0, 1]
 
 
+def test_an_undecided_run_is_later_than_what_crossed_before_its_bound_and_an_overlap_decides_nothing():
+    """The undecided runs had surely not crossed at 50; one of them diverged later, and may have crossed before."""
+    made = timed([40, 50, 60, 60, 70, 70], [-50, -50, -50, -50, 90, 90])
+    metrics, uno = made.metrics, made.metrics["method"] == "uno"
+    metrics["undecided"] = uno & metrics["censored"]
+    metrics.loc[uno & (metrics["seed"] == 3), "status"] = "diverged"
+    metrics.loc[uno & (metrics["seed"] == 4), "low"] = 70
+    metrics.loc[uno & (metrics["seed"] == 5), "low"] = 80
+    assert list(comparisons.orders(made, "sustained_crossing_steps", "uno", "finetune")) == [1, 1, 0, 0, 0, 1]
+
+
 def test_the_same_order_in_every_decided_seed_is_no_chance():
     """2/2⁶ lies below 5 %, 2/2⁵ does not; the undecided seed adds nothing."""
     for decided, star in ((6, " *"), (5, "")):
