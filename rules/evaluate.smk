@@ -28,8 +28,12 @@ rule build_reference:
     params:
         seeds=setting("seeds"),
         samples=setting("evaluation", "samples"),
-        elbo_draws=lambda wildcards: setting("evaluation")(wildcards).get("elbo_draws"),
         running_statistics=lambda wildcards: running_statistics(setting("evaluation")(wildcards)),
+        elbo=lambda wildcards: {
+            key: value
+            for key, value in setting("evaluation")(wildcards).items()
+            if key.startswith("elbo_")
+        },
         has_guide=has_guide,
         has_inception=wants_inception,
         device=setting("device"),

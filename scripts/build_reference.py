@@ -1,15 +1,18 @@
 """Gather what every run is compared with: features of the retained data, and what the retrained models show."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unlearning.config.experiment import bound_of
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet, spread_out
-from unlearning.evaluation.collect import completed_group, group_losses
+from unlearning.evaluation.collect import completed_group
 from unlearning.evaluation.evaluators import Evaluators
+from unlearning.evaluation.likelihood import enough_draws, group_losses
 from unlearning.evaluation.reference import UNSEEN
 from unlearning.evaluation.statistics import moments
 from unlearning.io.tensors import write_tensors
@@ -19,12 +22,14 @@ from unlearning.runtime.device import explain_out_of_memory, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.seeding import stream
 
+PILOT_IMAGES = 1000  # enough to estimate two variances to a few per cent
+
 
 def main(
     *,
     seeds: list[int],
     samples: int,
-    elbo_draws: int | None,
+    elbo: dict,
     running_statistics: str,
     device: str,
     dataset: Path,
@@ -43,7 +48,7 @@ def main(
     Args:
         seeds: of the retrained models, in the order of `retrained`.
         samples: number of samples of each retrained model, or largest number of completions of each group of images.
-        elbo_draws: draws of noise for the losses of the retrained models; None if no metric needs losses.
+        elbo: the keys of `evaluation` that start with 'elbo_', see `enough_draws`; empty if no metric needs losses.
         running_statistics: of batch normalisation in the retrained models, 'retain' or 'as_left'; see
             `unlearning.networks.running_statistics`.
         device: 'cpu', 'cuda' or 'auto'.
@@ -53,28 +58,29 @@ def main(
         guide: second classifier, for the as-published protocol; None if the experiment has none.
         weights: a file beside the folder of Inception's weights; None if the classifiers give the features.
         retrained: models trained from scratch without the forget set.
-        reference: safetensors file of the arrays that the functions below describe, and of the retrained models'
-            `{seed}.losses.{group}` (n,) for each group of images that they were not trained on.
+        reference: safetensors file of the arrays that the functions below describe. Its header holds `seeds`, and
+            `draws` and `noise_share` from `enough_draws`, None where no metric needs losses.
     """
     target = prepare_device(device)
-    with explain_out_of_memory():
+    with explain_out_of_memory(), ExitStack() as judged:
         evaluators = Evaluators.load(judge, guide, weights, target, folder=reference.with_name("inception"))
         data, groups = Dataset.load(dataset), ForgetSet.load(forget_set).groups()
         images = torch.from_numpy(data.images).to(target)
         arrays = real_features(evaluators, images, np.flatnonzero(data.train), groups["retain"])
-        unseen = {group: groups[group] for group in UNSEEN}
+        networks, header = {}, {"seeds": seeds, "draws": elbo.get("elbo_draws"), "noise_share": None}
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = generative.load(path, target)
             batches = retain_batches(network, images, groups["retain"], running_statistics)
             if generative.completes(network.eval()):
                 arrays |= retrained_completions(network, evaluators, images, groups, samples, seed)
                 continue
-            with estimated_from(network, batches):
-                arrays |= retrained_samples(network, evaluators, samples, seed, target)
-                if elbo_draws:
-                    losses = group_losses(network, images, unseen, elbo_draws, seed)
-                    arrays |= {f"{seed}.losses.{group}": values for group, values in losses.items()}
-    write_tensors(reference, arrays, {"seeds": seeds})
+            judged.enter_context(estimated_from(network, batches))
+            arrays |= retrained_samples(network, evaluators, samples, seed, target)
+            networks[seed] = network
+        if elbo and networks:
+            losses, draws = retrained_losses(networks, images, groups, elbo)
+            arrays, header = arrays | losses, header | draws
+    write_tensors(reference, arrays, header)
 
 
 def real_features(
@@ -111,6 +117,30 @@ def retrained_samples(
     latents = model.latents(count, stream(seed, "reference samples", device))
     features, classes, class_counts = evaluators.classify(generative.decode(model, latents), f"seed{seed}")
     return {f"{seed}.features": features, f"{seed}.classes": classes, f"{seed}.class_counts": class_counts}
+
+
+def retrained_losses(
+    models: dict[int, nn.Module], images: Tensor, groups: dict[str, list[int]], settings: dict
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Losses of the images that no retrained model was trained on, and how they were measured.
+
+    Args:
+        models: retrained models by seed, in eval mode.
+        images: all real images, (N, C, H, W) uint8.
+        groups: image indices by group.
+        settings: the keys of `evaluation` that start with 'elbo_', see `enough_draws`.
+
+    Returns:
+        `{seed}.losses.{group}` (n,) of each group in `UNSEEN`; the number of `draws` and the `noise_share`.
+    """
+    pilot = spread_out(groups["heldout_forget"] + groups["heldout_retain"], PILOT_IMAGES)
+    draws, share = enough_draws(list(models.values()), images[pilot], settings)
+    arrays = {
+        f"{seed}.losses.{group}": group_losses(model, images[groups[group]], group, draws, bound_of(settings))
+        for seed, model in models.items()
+        for group in UNSEEN
+    }
+    return arrays, {"draws": draws, "noise_share": share}
 
 
 def retrained_completions(

@@ -32,7 +32,9 @@ ACCURACY = {
     "confusion_true_by_predicted": CONFUSION.tolist(),
 }
 FORGET_SET = {"forget": [0], "retain": [1, 2], "forgotten_classes": [0]}
-DESCRIPTIONS = Results(EXPERIMENT, Path(), pd.DataFrame(), ACCURACY, None, FORGET_SET).descriptions
+DESCRIPTIONS = Results(
+    EXPERIMENT, Path(), pd.DataFrame(columns=["metric", "value"]), ACCURACY, None, FORGET_SET
+).descriptions
 QUANTITIES = read_quantities(ROOT / "published" / "quantities.yaml")
 FID = "FID to retain data (judge features)"
 

@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from unlearning.data.dataset import Dataset
 from unlearning.datasets.celeba import DATASET
-from unlearning.evaluation.collect import group_losses
+from unlearning.evaluation.likelihood import group_losses
 from unlearning.networks import generative
+from unlearning.networks.running_statistics import estimated_from, retain_batches
 
 from ..clone import ROOT, Clone
 from ..miniature import write_celeba
@@ -105,8 +106,8 @@ def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(chec
     groups = json.loads((results / "forget_set.json").read_text())
     compared = {name: groups[name] for name in ("forget", "heldout_forget")}
     network, *_ = generative.load(results / "seed0" / "original" / "model.safetensors")
-    with torch.no_grad():
-        losses = group_losses(network.eval(), images, compared, 2, seed=0)
+    with estimated_from(network.eval(), retain_batches(network, images, groups["retain"], "retain")):
+        losses = {name: group_losses(network, images[indices], name, 2, "elbo") for name, indices in compared.items()}
     truth = np.repeat([0, 1], [len(losses["forget"]), len(losses["heldout_forget"])])
     table = pd.read_csv(results / "metrics.csv").set_index(["metric", "method"])["value"]
     rank = table["elbo_rank", "original"]

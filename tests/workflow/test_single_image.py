@@ -20,6 +20,7 @@ def results(tmp_path_factory):
         methods={"ascent": {}},
         evaluation__samples=100,
         evaluation__threshold=0.02,
+        evaluation__elbo_most_draws=8,
         figures=["forget_fraction", "tradeoff", "normalised"],
     )
     clone.run("--cores", "2", "all", "check")
@@ -32,7 +33,11 @@ def test_the_table_shows_what_can_be_known_of_a_single_image(results):
     for column in ("ELBO rank", "Membership AUC", "Nearest sample / held-out (×)", "Precision (judge features)"):
         assert (table[column] != "–").all(), column
     caption = (results / "table.md").read_text()
-    for part in ("1 training image to forget, 1436 to retain", "of 100 samples from the 1436 retained images"):
+    for part in (
+        "1 training image to forget, 1436 to retain",
+        "of 100 samples from the 1436 retained images",
+        "over 8 draws",
+    ):
         assert part in caption
 
 

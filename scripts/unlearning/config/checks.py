@@ -1,23 +1,24 @@
 """What must be right in an experiment and no schema can say: whether its parts fit together."""
 
 import csv
+import math
 from collections.abc import Iterator
 from inspect import getmembers, isfunction
 
-from unlearning.config.experiment import algorithm_of, published_weights, rows_alike_but_for
+from unlearning.config.experiment import algorithm_of, bound_of, published_weights, rows_alike_but_for
 from unlearning.config.image_counts import check_image_counts, check_judge
 from unlearning.config.messages import nearest, violations
 from unlearning.config.selection import check_proxies, check_selection
 from unlearning.io.files import ROOT
 from unlearning.networks import constraints
-from unlearning.plugins.describe import completes, plugin_constant, plugin_names
+from unlearning.plugins.describe import completes, defines, plugin_constant, plugin_names
 
 UNCHECKED = (
     "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
     "hub's page of {source} says of {file}"
 )
 # Keys of `evaluation` that only metrics and figures read.
-READ_BY_PLUGINS = ("threshold", "margin", "embedding")
+READ_BY_PLUGINS = ("threshold", "margin", "embedding", "elbo_noise_share", "elbo_most_draws", "elbo_bound")
 
 
 def check_experiment(experiment: dict, dataset: dict) -> list[str]:
@@ -170,6 +171,14 @@ def _metrics(experiment: dict) -> Iterator[str]:
         for key in plugin_constant("metrics", metric, "SETTINGS", ()):
             if key not in evaluation:
                 yield f"evaluation.{key}: missing; {metric!r} needs it"
+    if bound_of(evaluation) == "importance_weighted" and not defines(model, "posterior"):
+        yield (
+            f"evaluation.elbo_bound = 'importance_weighted': weighs draws by a VAE's posterior, which {model} does not "
+            "have; leave it out, or name a VAE under 'model'"
+        )
+    least, most = evaluation.get("elbo_draws", 0), evaluation.get("elbo_most_draws", math.inf)
+    if most < least:
+        yield f"evaluation.elbo_most_draws = {most}: less than evaluation.elbo_draws = {least}; raise it"
 
 
 def _unread_settings(experiment: dict) -> Iterator[str]:

@@ -22,6 +22,11 @@ def running_statistics(evaluation: dict) -> str:
     return evaluation.get("running_statistics", "retain")
 
 
+def bound_of(evaluation: dict) -> str:
+    """Return the bound on log p(x) that the key `evaluation` names: 'elbo' or 'importance_weighted'."""
+    return evaluation.get("elbo_bound", "elbo")
+
+
 def datasets_of(experiment: dict) -> set[str]:
     """Names of the data sets that an experiment reads: its own data set and those of its proxies."""
     proxies = experiment.get("proxies", {}).values()

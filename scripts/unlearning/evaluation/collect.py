@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unlearning.config.experiment import running_statistics
+from unlearning.config.experiment import bound_of, running_statistics
 from unlearning.data.forget_set import spread_out
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.evidence import CompletionSet, Evidence, SampleSet
-from unlearning.evaluation.reference import Reference
+from unlearning.evaluation.likelihood import group_losses
+from unlearning.evaluation.reference import UNSEEN, Reference
 from unlearning.networks.generative import complete, completes, decode
-from unlearning.networks.images import CHUNK, as_float
 from unlearning.networks.running_statistics import estimated_from, retain_batches
 from unlearning.runtime.seeding import stream
 
@@ -53,7 +53,7 @@ def evaluate_run(
             latents = model.latents(settings["samples"], stream(seed, "evaluation samples", device))
             fields, stored = evaluate_samples(model, evaluators, latents)
         if "elbo_draws" in settings:
-            fields["losses"] = group_losses(model, images, evidence.groups, settings["elbo_draws"], seed)
+            fields["losses"] = evaluate_losses(model, images, evidence.groups, settings, reference)
     if evaluators.guide is not None and not completes(model):
         published = published_features(model, evaluators, latents, unlearned=bool(evidence.steps))
         fields["published_features"] = published
@@ -179,33 +179,27 @@ def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tenso
     return complete(model, images, noise), model.hidden_pixels(noise).bool()
 
 
-@torch.no_grad()
-def group_losses(
-    model: nn.Module, images: Tensor, groups: dict[str, list[int]], draws: int, seed: int
+def evaluate_losses(
+    model: nn.Module, images: Tensor, groups: dict[str, list[int]], settings: dict, reference: Reference
 ) -> dict[str, np.ndarray]:
-    """The loss of each image, averaged over draws of noise, by group.
+    """The loss of each image, by group.
+
+    The groups that the reference has losses of get the reference's number of draws. The mean over the large retain set
+    needs fewer draws. But an importance-weighted bound grows with the draws, and then all groups get the same number.
 
     Args:
         model: in eval mode.
-        images: (N, C, H, W) uint8.
+        images: all real images, (N, C, H, W) uint8.
         groups: image indices by group.
-        draws: number of draws of the noise. Every method with this seed gets the same draws.
-        seed: of the run.
+        settings: the key `evaluation` of the experiment's configuration.
+        reference: of the experiment.
 
     Returns:
         (n,) losses for each group, in nats for a VAE.
     """
-    return {
-        group: _mean_losses(model, images[indices], draws, stream(seed, f"losses {group}", images.device))
-        for group, indices in groups.items()
-    }
-
-
-def _mean_losses(model: nn.Module, images: Tensor, draws: int, generator: torch.Generator) -> np.ndarray:
-    total = torch.zeros(len(images), device=images.device)
-    if len(images) > 0:  # not every model can take an empty batch
-        for _ in range(draws):
-            noise = model.loss_noise(len(images), generator)
-            chunks = zip(images.split(CHUNK), noise.split(CHUNK), strict=True)
-            total += torch.cat([model.losses(as_float(chunk), part) for chunk, part in chunks])
-    return (total / draws).cpu().numpy()
+    bound, losses = bound_of(settings), {}
+    for group, indices in groups.items():
+        common = group in UNSEEN or bound == "importance_weighted"
+        draws = reference.draws if common else settings["elbo_draws"]
+        losses[group] = group_losses(model, images[indices], group, draws, bound)
+    return losses

@@ -101,6 +101,9 @@ class Evidence:
             retrained with other seeds; None if there is no other seed.
         retrained_losses: for each group except the retain set, the losses (K, n) of the K models that were retrained
             with other seeds; empty if there is no other seed.
+        loss_draws: number of draws of noise of each of these losses; None without losses.
+        noise_share: share of Monte Carlo noise in the variance of these losses between models, see
+            `likelihood.noise_share`; None if not measured.
         published_reference: mean (G,) and covariance (G, G) of all training images' published features; None if the
             experiment has no guide.
         samples: samples of the run's model; None if the run diverged or if the model completes images.
@@ -136,6 +139,8 @@ class Evidence:
     probabilities: np.ndarray | None = None
     images: np.ndarray | None = None
     published_features: np.ndarray | None = None
+    loss_draws: int | None = None
+    noise_share: float | None = None
     completions: dict[str, CompletionSet] = field(default_factory=dict)
     losses: dict[str, np.ndarray] = field(default_factory=dict)
 

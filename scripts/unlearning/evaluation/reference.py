@@ -22,17 +22,21 @@ class Reference:
         seeds: of the retrained models.
         other_seed: seed of the retrained model that a run is compared with. It is not the run's own seed, so that the
             retrained model itself gets a fair value. None if there is only one seed.
+        draws: number of draws of noise of each loss; None without losses.
+        noise_share: share of the Monte Carlo noise in the losses, see `likelihood.noise_share`; None if not measured.
     """
 
     arrays: dict[str, np.ndarray]
     seeds: list[int]
     other_seed: int | None
+    draws: int | None = None
+    noise_share: float | None = None
 
     @classmethod
     def load(cls, path: Path, other_seed: int | None) -> "Reference":
         """Read a reference for runs that are compared with the retrained model of `other_seed`."""
         arrays, header = read_tensors(path)
-        return cls(arrays, header["seeds"], other_seed)
+        return cls(arrays, header["seeds"], other_seed, header.get("draws"), header.get("noise_share"))
 
     def fields(self, seed: int) -> dict:
         """The fields of `Evidence` that rest on the reference, for a run of some seed."""
@@ -48,6 +52,8 @@ class Reference:
             "retrained_counts": self._retrained_counts(seed),
             "retrained_losses": self._retrained_losses(seed),
             "published_reference": published_reference,
+            "loss_draws": self.draws,
+            "noise_share": self.noise_share,
         }
 
     def _retrained_counts(self, seed: int) -> np.ndarray | None:

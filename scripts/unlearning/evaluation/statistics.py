@@ -81,6 +81,8 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[s
 def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, other_labels: np.ndarray) -> np.ndarray:
     """For each value, the share of the others with its label that are below the value; a tie counts half.
 
+    NaN is neither below nor above a number: the share of NaN, and shares of others with NaN among them, are NaN.
+
     Args:
         values: (n,).
         labels: of the values, (n,).
@@ -96,5 +98,7 @@ def share_below(values: np.ndarray, labels: np.ndarray, others: np.ndarray, othe
         sorted_others, values_of_label = np.sort(others[other_labels == label]), values[labels == label]
         below = np.searchsorted(sorted_others, values_of_label, "left")
         not_above = np.searchsorted(sorted_others, values_of_label, "right")
-        shares.append((below + not_above) / (2 * len(sorted_others)))
+        share = (below + not_above) / (2 * len(sorted_others))
+        unknown = np.isnan(values_of_label) | np.isnan(sorted_others[-1])  # NaN sorts last
+        shares.append(np.where(unknown, np.nan, share))
     return np.concatenate(shares)

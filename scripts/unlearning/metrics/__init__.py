@@ -31,7 +31,9 @@ The file may also hold further literals:
 
 Labels, descriptions and notes may contain `{features}` and `{embeddings}`, the features and embeddings in use,
 `{samples}` and `{retained}`, the numbers of samples and of retained images, `{pooled}`, the number of samples of the
-retrained models that a run is compared with, `{margin}` in percentage points, and `{guide_accuracy}` in per cent.
+retrained models that a run is compared with, `{margin}` in percentage points, `{guide_accuracy}` in per cent,
+`{bound}`, the bound on log p(x), `{other_seeds}`, the number of seeds less one, and `{values[name]}`, the mean of the
+metric `name` over all runs.
 
 Example:
     A metric as `metrics/brightness.py`. An experiment names it in `evaluation.metrics`::

@@ -11,20 +11,21 @@ from unlearning.evaluation.statistics import share_below
 
 METRICS = {
     "elbo_rank": {
-        "label": "ELBO rank",
+        "label": "{bound} rank",
         "unit": "",
         "table": True,
         "normalised": True,
-        "description": "share of held-out images of the same class with a lower ELBO than a forgotten image, mean over "
-        "the forget set: the AUC of a loss-threshold membership attack",
+        "description": "share of held-out images of the same class with a lower {bound} than a forgotten image, mean "
+        "over the forget set: the AUC of a loss-threshold membership attack",
     }
 }
 NEEDS = "losses"
 SETTINGS = ["elbo_draws"]
+OPTIONAL_SETTINGS = ["elbo_bound"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """The mean rank; no value where no held-out image has the class of a forgotten image."""
+    """The mean rank; no value where no held-out image has the class of a forgotten image; NaN where a loss is NaN."""
     scores = {group: -losses for group, losses in evidence.losses.items()}
     ranks = share_below(*evidence.members(scores), *evidence.non_members(scores))
     return {"elbo_rank": Value(float(ranks.mean()) if len(ranks) else None)}

@@ -3,8 +3,11 @@
 Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic φ(x) on an image x with the statistics of models
 that were trained without the image: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats. The models without
 the image are the retrained models of the other seeds. No model was trained on the held-out images. μ(x) is each image's
-mean over these models. The paper advises one common variance where models are few. So σ² is the variance between the
-models, averaged over the held-out images.
+mean over these K models. The paper advises one common variance where models are few. So σ² is the variance between
+the models, averaged over the held-out images. μ(x) has a variance of its own, σ²/K. The difference φ(x) − μ(x) of a
+model that never saw x therefore has the variance σ² (1 + 1/K), and Λ = Pr[Z ≤ (φ(x) − μ(x)) / (σ √(1 + 1/K))]. Without
+the root, as in the paper, Λ of such models would not be uniform. The draws of noise in φ are common to all models, see
+`unlearning.evaluation.likelihood`.
 """
 
 import numpy as np
@@ -27,42 +30,64 @@ METRICS = {
         "unit": "",
         "table": True,
         "normalised": True,
-        "description": "probability that a model that never saw a forgotten image gives it a lower ELBO, mean over the "
-        "forget set; 0.5: as such models do on average",
+        "description": "probability that a model that never saw a forgotten image gives it a lower {bound}, mean over "
+        "the forget set; 0.5: as such models do on average",
+    },
+    "membership_draws": {
+        "label": "Draws of noise",
+        "unit": "",
+        "table": False,
+        "description": "number of draws of noise in the {bound} of an image",
+    },
+    "membership_noise_share": {
+        "label": "Monte Carlo noise",
+        "unit": "%",
+        "table": False,
+        "description": "share of Monte Carlo noise in the variance of the {bound} of an image between retrained models",
     },
 }
+NOTE = (
+    "Membership is judged by the {bound} of each image over {values[membership_draws]} draws of noise, which are "
+    "common to all models, and by {other_seeds} retrained models of other seeds. Monte Carlo noise is "
+    "{values[membership_noise_share]} % of the variance between retrained models."
+)
 NEEDS = "losses"
-SETTINGS = ["elbo_draws"]
+SETTINGS = ["elbo_draws", "elbo_noise_share", "elbo_most_draws"]
+OPTIONAL_SETTINGS = ["elbo_bound"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:
-    """AUC and score. No score with fewer than two reference models, and nothing without any."""
+    """AUC and score, NaN where a loss is NaN. No score with one reference model, and nothing without any."""
     if not evidence.retrained_losses:
         return {}
     scores, deviation = likelihood_scores(evidence.losses, evidence.retrained_losses)
+    share = evidence.noise_share
     ranks = share_below(*evidence.members(scores), *evidence.non_members(scores))
     return {
         "membership_auc": Value(float(ranks.mean()) if len(ranks) else None),
         "membership_score": Value(mean_probability(scores["forget"] / deviation) if deviation else None),
+        "membership_draws": Value(evidence.loss_draws),
+        "membership_noise_share": Value(None if share is None else 100 * share),
     }
 
 
 def likelihood_scores(
     losses: dict[str, np.ndarray], references: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], float]:
-    """φ(x) − μ(x) of each image by group, in nats, and the common σ.
+    """φ(x) − μ(x) of each image by group, in nats, and their deviation σ √(1 + 1/K).
 
     Args:
         losses: of the attacked model, (n,) negative ELBOs by group.
         references: of K models that were trained on none of these images, (K, n) by group.
 
     Returns:
-        Scores (n,) by the groups of `references`; σ, which is 0 where K = 1.
+        Scores (n,) by the groups of `references`; the deviation, which is 0 where K = 1.
     """
     scores = {group: values.mean(0) - losses[group] for group, values in references.items()}
     heldout = np.concatenate([references[group] for group in ("heldout_forget", "heldout_retain")], axis=1)
-    deviation = np.sqrt(heldout.var(axis=0, ddof=1).mean()) if len(heldout) > 1 else 0.0
-    return scores, float(deviation)
+    models = len(heldout)
+    variance = heldout.var(axis=0, ddof=1).mean() * (1 + 1 / models) if models > 1 else 0.0
+    return scores, float(np.sqrt(variance))
 
 
 def mean_probability(standardised: np.ndarray) -> float:

@@ -1,19 +1,20 @@
-"""Mean loss of the model on each group of real images. For a VAE, the loss is the negative ELBO."""
+"""Mean loss of the model on each group of real images. For a VAE, the loss is the negative of a bound on log p(x)."""
 
 from unlearning.evaluation.evidence import Evidence, Value
 
 METRICS = {
     "negative_elbo": {
-        "label": "−ELBO",
+        "label": "−{bound}",
         "unit": "nats",
         "table": True,
         "normalised": True,
         "by_group": True,
-        "description": "mean negative ELBO",
+        "description": "mean negative {bound}",
     },
 }
 NEEDS = "losses"
 SETTINGS = ["elbo_draws"]
+OPTIONAL_SETTINGS = ["elbo_bound"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

@@ -32,6 +32,8 @@ A model that **generates images** has
 * `latents(count, generator)`: latents from the prior, a tensor (count, ...);
 * `samples(latents)`: the images (B, C, H, W) of latents;
 * `posterior(images)`, only if the model has an encoder: mean and logarithm of the variance of the latents, each (B, D).
+  Such a model's loss is −log p(x|z) + KL(q(z|x) ‖ p(z)), with a standard normal prior p, z = mean + noise × deviation,
+  and standard normal noise (B, D).
 
 A model that **completes images** fills in the hidden pixels of an image. Its noise is made of planes, (B, K, H, W). One
 plane is the mask. The other planes hold whatever else the model needs. The model has

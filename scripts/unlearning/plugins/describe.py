@@ -84,12 +84,23 @@ def completes(model: str) -> bool:
         model: the name of its file.
 
     Returns:
-        Whether the class `Model` in this file defines a method `completions`. An inherited method does not count.
+        Whether the class `Model` in this file defines a method `completions`.
+    """
+    return defines(model, "completions")
+
+
+def defines(model: str, method: str) -> bool:
+    """Whether the class `Model` in the file of a model defines a method. An inherited method does not count.
+
+    Args:
+        model: the name of its file.
+        method: the name of the method.
+
+    Returns:
+        Whether it does.
     """
     classes = [node for node in _parse("models", model) if isinstance(node, ast.ClassDef) and node.name == "Model"]
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name == "completions" for each in classes for node in each.body
-    )
+    return any(isinstance(node, ast.FunctionDef) and node.name == method for each in classes for node in each.body)
 
 
 def _evaluate(value: ast.expr, kind: str) -> dict:

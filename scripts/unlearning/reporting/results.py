@@ -1,12 +1,14 @@
 """The results of one experiment, read back for tables and figures."""
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES, algorithm_of
+from unlearning.config.experiment import REFERENCES, algorithm_of, bound_of
 from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_metrics
@@ -129,6 +131,12 @@ class Results:
         notes = [plugin_constant("metrics", file, "NOTE") for file in self.experiment["evaluation"]["metrics"]]
         return [self._filled(note) for note in notes if note]
 
+    @cached_property
+    def _means(self) -> dict[str, str]:
+        """The mean of each metric over all runs as text, '–' for a metric without a value."""
+        means = self.metrics.groupby("metric")["value"].mean().dropna()
+        return defaultdict(lambda: "–", {metric: f"{mean:.4g}" for metric, mean in means.items()})
+
     def _with_facts(self, description: dict) -> dict:
         return {**description, **{part: self._filled(description[part]) for part in ("label", "description")}}
 
@@ -141,6 +149,9 @@ class Results:
             pooled=self.experiment["evaluation"]["samples"] * (len(self.experiment["seeds"]) - 1),
             margin=f"{100 * self.experiment['evaluation'].get('margin', 0):g}",
             retained=len(self.forget_set["retain"]),
+            bound={"elbo": "ELBO", "importance_weighted": "IWAE bound"}[bound_of(self.experiment["evaluation"])],
+            other_seeds=len(self.experiment["seeds"]) - 1,
+            values=self._means,
             guide_accuracy=f"{100 * self.guide['heldout_accuracy']:.1f}" if self.guide else "–",
         )
 

@@ -572,6 +572,36 @@ def test_what_does_not_suit_the_completion_of_images_is_named(refused, path, val
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"metrics": ["membership"]},
+            ["evaluation.elbo_noise_share: missing; 'membership'", "elbo_most_draws: missing"],
+        ),
+        ({"elbo_noise_share": 0.1, "metrics": ["elbo_rank"]}, ["elbo_noise_share = 0.1: no metric", "'membership'"]),
+        ({"elbo_bound": "importance_weighted", "metrics": ["fid"]}, ["elbo_bound = 'importance_weighted': no metric"]),
+        ({"elbo_bound": "iwae"}, ["evaluation.elbo_bound = 'iwae': must be one of"]),
+        (
+            {"elbo_noise_share": 0.1, "elbo_most_draws": 8, "metrics": ["membership"]},
+            ["evaluation.elbo_most_draws = 8: less than evaluation.elbo_draws = 16; raise it"],
+        ),
+    ],
+)
+def test_draws_and_bounds_that_do_not_fit_are_named(refused, changes, said):
+    message = refused(yaml.safe_dump(DIGITS | {"evaluation": DIGITS["evaluation"] | changes, "figures": ["samples"]}))
+    for part in said:
+        assert part in message
+
+
+def test_a_model_without_a_posterior_has_no_importance_weighted_bound(refused):
+    losses = {"metrics": ["negative_elbo"], "elbo_draws": 1, "elbo_bound": "importance_weighted"}
+    evaluation = COMPLETING["evaluation"] | losses
+    message = refused(yaml.safe_dump(COMPLETING | {"evaluation": evaluation, "figures": ["completions"]}))
+    assert "evaluation.elbo_bound = 'importance_weighted': weighs draws by a VAE's posterior" in message
+    assert "which masked_autoencoder does not have" in message
+
+
 def test_a_generating_model_completes_nothing(refused):
     experiment = copy.deepcopy(DIGITS)
     experiment["methods"]["i2i"] = {"forget_weight": 1, "forget_target": "full_noise"}

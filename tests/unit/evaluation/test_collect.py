@@ -11,10 +11,10 @@ from unlearning.evaluation.collect import (
     evaluate_completions,
     evaluate_run,
     evaluate_samples,
-    group_losses,
     published_features,
 )
 from unlearning.evaluation.evaluators import Evaluators
+from unlearning.evaluation.likelihood import group_losses
 from unlearning.evaluation.reference import Reference
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier, Ensemble, classify
@@ -184,7 +184,9 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
             if "running" in buffer_name:
                 buffer.copy_(statistics * torch.rand(buffer.shape, generator=generator) + 0.1)
         settings |= {"samples": 50, "elbo_draws": 2}
-        result, _ = evaluate_run(model, evaluators, run, Reference({}, [0], None), settings, torch.device("cpu"))
+        result, _ = evaluate_run(
+            model, evaluators, run, Reference({}, [0], None, draws=2), settings, torch.device("cpu")
+        )
         return result
 
     one, other = judge(1), judge(5)
@@ -198,12 +200,24 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
     assert not np.array_equal(one.samples.features, other.samples.features)
 
 
-def test_losses_of_a_group_depend_on_the_group_and_the_seed_alone():
+def test_runs_of_one_experiment_have_the_references_draws_whatever_their_seed(classifiers):
+    """Models of the same weights and of other seeds have the same losses; only the retain set has draws of its own."""
     model = generative.build({"vae": {"hidden_units": 8, "latent_dimensions": 2}}, [1, 2, 2], seed=0).eval()
-    images, groups = pictures(2, 9), {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": []}
-    losses = group_losses(model, images, groups, draws=2, seed=0)
-    assert {group: len(values) for group, values in losses.items()} == {"forget": 2, "retain": 3, "heldout_forget": 0}
-    (alone,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=0).values()
-    np.testing.assert_array_equal(losses["retain"], alone)
-    (other,) = group_losses(model, images, {"retain": [2, 3, 4]}, draws=2, seed=1).values()
-    assert not np.array_equal(losses["retain"], other)
+    images = pictures(2, 9)
+    data = Dataset(images.numpy(), np.zeros(9, int), np.empty((9, 0), np.uint8), np.arange(9) < 5, ["a"], [])
+    groups = {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": [], "heldout_retain": [5, 6, 7, 8]}
+    reference, device = Reference({}, [0, 1], None, draws=8), torch.device("cpu")
+    settings = {"samples": 3, "elbo_draws": 2, "running_statistics": "as_left"}
+
+    def losses(seed, **more):
+        known = evidence(data=data, groups=groups, record=RECORD | {"seed": seed}, losses={})
+        judged, _ = evaluate_run(model, Evaluators(classifiers[0]), known, reference, settings | more, device)
+        return judged.losses
+
+    for group, indices in groups.items():
+        draws = 2 if group == "retain" else 8
+        expected = group_losses(model, images[indices], group, draws, "elbo")
+        for seed in (0, 1):
+            np.testing.assert_array_equal(losses(seed)[group], expected)
+        weighted = group_losses(model, images[indices], group, 8, "importance_weighted")
+        np.testing.assert_array_equal(losses(0, elbo_bound="importance_weighted")[group], weighted)

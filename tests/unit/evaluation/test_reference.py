@@ -48,7 +48,10 @@ def test_moments_of_the_published_distance_are_there_with_a_guide():
 
 
 def test_a_reference_is_read_with_its_seeds(tmp_path):
-    write_tensors(tmp_path / "reference.safetensors", {"retain.features": np.zeros((4, 2))}, {"seeds": [0, 1]})
+    draws = {"draws": 64, "noise_share": 0.08}
+    write_tensors(tmp_path / "reference.safetensors", {"retain.features": np.zeros((4, 2))}, {"seeds": [0, 1]} | draws)
     reference = Reference.load(tmp_path / "reference.safetensors", other_seed=1)
     assert (reference.seeds, reference.other_seed) == ([0, 1], 1)
     assert reference.arrays["retain.features"].shape == (4, 2)
+    fields = reference.fields(0)
+    assert (reference.draws, fields["loss_draws"], fields["noise_share"]) == (64, 64, 0.08)

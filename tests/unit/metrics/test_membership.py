@@ -30,12 +30,49 @@ def test_membership_by_hand():
     references = {group: np.stack([values - 1, values + 1]) for group, values in around.items()}
     scores, deviation = likelihood_scores(LOSSES, references)
     np.testing.assert_allclose(scores["forget"], [4, 0])
-    assert deviation == pytest.approx(np.sqrt(2))  # two values 2 apart
+    deviation_of_difference = np.sqrt(2 * (1 + 1 / 2))  # of two values 2 apart, and of a mean of two
+    assert deviation == pytest.approx(deviation_of_difference)
     values = compute("membership", losses=LOSSES, retrained_losses=references)
     # Image 0 (4) above both of its class (2 and 2); image 1 (0) level with the one of its class (0).
     assert values["membership_auc"].value == pytest.approx((1 + 0.5) / 2)
-    expected = stats.norm.cdf([4 / np.sqrt(2), 0]).mean()
+    expected = stats.norm.cdf([4 / deviation_of_difference, 0]).mean()
     assert values["membership_score"].value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("models", [2, 3, 9])
+def test_scores_of_models_that_never_saw_the_images_are_uniform(models):
+    generator = np.random.default_rng(1)
+    sizes = {"forget": 20000, "heldout_forget": 2000, "heldout_retain": 18000}
+    draw = lambda count, size: generator.normal(0, 3, (count, size))  # noqa: E731
+    references = {group: draw(models, size) for group, size in sizes.items()}
+    losses = {group: draw(1, size)[0] for group, size in sizes.items()}
+    scores, deviation = likelihood_scores(losses, references)
+    probabilities = stats.norm.cdf(scores["forget"] / deviation)
+    assert stats.kstest(probabilities, "uniform").pvalue > 1e-3
+    assert (probabilities > 0.975).mean() == pytest.approx(0.025, abs=0.004)
+    without_root = stats.norm.cdf(scores["forget"] / deviation * np.sqrt(1 + 1 / models))
+    if models == 2:
+        assert (without_root > 0.975).mean() == pytest.approx(0.056, abs=0.006), "of the paper's formula"
+
+
+def test_a_loss_that_is_no_number_has_no_rank():
+    """A member of unknown loss would otherwise rank above all others, and count as remembered."""
+    references = {group: np.stack([values, values + 1]) for group, values in LOSSES.items()}
+    for group in ("forget", "heldout_retain"):
+        losses = {name: values.copy() for name, values in LOSSES.items()}
+        losses[group][0] = np.nan
+        values = compute("elbo_rank", losses=losses) | compute("membership", losses=losses, retrained_losses=references)
+        assert values["elbo_rank"].as_json()["value"] == "nan"
+        assert values["membership_auc"].as_json()["value"] == "nan"
+
+
+def test_the_noise_of_membership_is_told_in_per_cent():
+    references = {group: np.stack([values, values + 1]) for group, values in LOSSES.items()}
+    run = {"losses": LOSSES, "retrained_losses": references, "loss_draws": 64, "noise_share": 0.08}
+    values = compute("membership", **run)
+    assert values["membership_draws"] == Value(64)
+    assert values["membership_noise_share"].value == pytest.approx(8)
+    assert compute("membership", **run | {"noise_share": None})["membership_noise_share"] == Value(None)
 
 
 def test_membership_with_one_reference_model_has_an_area_but_no_score_and_with_none_nothing():

@@ -163,37 +163,27 @@ def runs(source, published, monkeypatch, tmp_path):
 
 
 def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path, monkeypatch):
-    common = runs
+    common, elbo = runs, {"elbo_draws": 1, "elbo_noise_share": 1e-9, "elbo_most_draws": 3}
+    judged = {"elbo": elbo, "running_statistics": "retain"}
     retrained = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
-    build_reference.main(
-        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **common
-    )
-    arrays, _ = read_tensors(common["reference"])
+    build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **common)
+    arrays, header = read_tensors(common["reference"])
+    assert header["draws"] == 3, "the most, because so little noise cannot be reached"
+    assert 0 < header["noise_share"] < 1
     assert arrays["retain.features"].shape == (8, inception_weights.FEATURES)
     assert arrays["1.features"].shape == (7, inception_weights.FEATURES)
     assert arrays["1.losses.heldout_retain"].shape == (3,)
     guided = common | {"guide": common["judge"], "reference": tmp_path / "guided.safetensors"}
-    build_reference.main(
-        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **guided
-    )
+    build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **guided)
     more, _ = read_tensors(guided["reference"])
     extracted, features = [], Inception.features
     monkeypatch.setattr(Inception, "features", lambda self, images: extracted.append(images) or features(self, images))
     torch.manual_seed(1)
     Ensemble([Classifier([1, 16, 16], 2, [4])]).save(tmp_path / "other.safetensors", [1, 16, 16])
     for changed in (guided, guided | {"judge": tmp_path / "other.safetensors"}):
-        build_reference.main(
-            seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **changed
-        )
+        build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **changed)
         assert extracted == [], "the same images, whatever the judge"
-    build_reference.main(
-        seeds=[0, 1, 2],
-        samples=7,
-        elbo_draws=1,
-        running_statistics="retain",
-        retrained=[*retrained, retrained[0]],
-        **guided,
-    )
+    build_reference.main(seeds=[0, 1, 2], samples=7, **judged, retrained=[*retrained, retrained[0]], **guided)
     assert [len(images) for images in extracted] == [7], "the samples of the new seed"
     np.testing.assert_allclose(more["retain.features"], arrays["retain.features"], rtol=2e-3, atol=1e-4)
     assert more["published.mean"].shape == (inception_weights.FEATURES,)
@@ -202,7 +192,7 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     run = {
         **common,
         "code": "",
-        "settings": {"samples": 7, "elbo_draws": 1, "threshold": 0.02, "metrics": metrics, "features": "inception"},
+        "settings": {"samples": 7, "threshold": 0.02, "metrics": metrics, "features": "inception"} | elbo,
         "other_seed": 1,
         "attribute": None,
         "model": retrained[0],
@@ -216,14 +206,14 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     values = {name: value["value"] for name, value in read_json(tmp_path / "metrics.json")["metrics"].items()}
     assert set(values) == {key for name in metrics for key in describe_metrics(name)}
     assert [name for name, value in values.items() if value is None] == ["membership_score"], "one reference model"
+    assert values["membership_draws"] == 3
+    assert values["membership_noise_share"] == pytest.approx(100 * header["noise_share"])
     assert values["kid_retain"] > values["kid_retrain"], "random pictures, and two untrained models"
     assert 1 <= values["inception_score"] <= 1008
     assert (tmp_path / "inception.safetensors").is_file()
     assert len(np.load(tmp_path / "samples.npz")["classes"]) == 7
 
-    build_reference.main(
-        seeds=[0, 1], samples=7, elbo_draws=1, running_statistics="retain", retrained=retrained, **guided
-    )
+    build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **guided)
     extracted.clear()
     for _ in range(2):
         evaluate.main(**run | guided)

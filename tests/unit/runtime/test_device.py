@@ -48,8 +48,8 @@ def arguments(tmp_path):
     write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, {"seeds": []})
     record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
     write_json(files["record"], record)
-    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "elbo_draws", "steps", "measurements")
-    settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE}
+    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "steps", "measurements")
+    settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE, "elbo": {}}
     names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
     numbers = {"running_statistics": "retain", "seed": 0, "seeds": [], "samples": 32, "retrained": []}
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
