@@ -8,12 +8,14 @@ from torch import Tensor, nn
 
 from unlearning.config.experiment import bound_of, running_statistics
 from unlearning.data.forget_set import spread_out
+from unlearning.evaluation.by_statistics import evaluate_by_statistics
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.evidence import CompletionSet, Evidence, SampleSet
 from unlearning.evaluation.likelihood import group_losses
 from unlearning.evaluation.reference import UNSEEN, Reference
 from unlearning.networks.generative import complete, completes, decode
 from unlearning.networks.running_statistics import estimated_from, retain_batches
+from unlearning.plugins.describe import plugin_constant
 from unlearning.runtime.seeding import stream
 
 STORED_IMAGES = 256  # enough for figures; the others can be made again from the model and the latents
@@ -57,7 +59,22 @@ def evaluate_run(
     if evaluators.guide is not None and not completes(model):
         published = published_features(model, evaluators, latents, unlearned=bool(evidence.steps))
         fields["published_features"] = published
+    if needs_statistics(settings["metrics"]) and not completes(model):
+        heldout = {"heldout_retain": evidence.groups["heldout_retain"]}
+        fields["by_statistics"] = evaluate_by_statistics(
+            model,
+            evaluators.judge,
+            latents,
+            images,
+            evidence.groups,
+            lambda: evaluate_losses(model, images, heldout, settings, reference)["heldout_retain"],
+        )
     return replace(evidence, **fields), stored
+
+
+def needs_statistics(metrics: list[str]) -> bool:
+    """Whether one of the metrics compares sources of running statistics."""
+    return "by_statistics" in {plugin_constant("metrics", name, "NEEDS") for name in metrics}
 
 
 def evaluate_samples(model: nn.Module, evaluators: Evaluators, latents: Tensor) -> tuple[dict, dict[str, np.ndarray]]:

@@ -113,6 +113,9 @@ class Evidence:
             mode. None if the experiment has no guide or if the run diverged.
         completions: by group, of a model that completes images; empty otherwise or if the run diverged.
         losses: (n,) of the run's model for each image, by group; empty if the run diverged.
+        by_statistics: numbers of samples (M, K) of each class by each of the judge's networks, and losses (n,) of
+            held-out retain images, by the source of the running statistics, see
+            `by_statistics.evaluate_by_statistics`; empty where no metric needs them.
 
     Example:
         The share of samples that the judge takes for the class 3, in a metric with `NEEDS = "samples"`::
@@ -143,6 +146,7 @@ class Evidence:
     noise_share: float | None = None
     completions: dict[str, CompletionSet] = field(default_factory=dict)
     losses: dict[str, np.ndarray] = field(default_factory=dict)
+    by_statistics: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:
         """Whether the run has what a metric needs.
@@ -160,6 +164,7 @@ class Evidence:
             "samples": self.samples is not None,
             "completions": bool(self.completions),
             "losses": bool(self.losses),
+            "by_statistics": bool(self.by_statistics),
             "trajectory": bool(self.steps),
             # A reference has no steps, and a diverged run no features.
             "guide": self.published_features is not None or bool(self.steps),

@@ -15,8 +15,9 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
     * `"event": True` if the metric is the time until an event that a run may not reach. Tables then show the
       Kaplan–Meier median instead of the mean;
 * `NEEDS`: what the metrics are computed from. A run without it has no values. The constant is one of 'samples' and
-  'completions' (by the family of the model), 'losses', 'trajectory' (the steps of a method), 'guide' (the as-published
-  protocol), 'drift' (of models that complete images) and 'cost' (which every run has);
+  'completions' (by the family of the model), 'losses', 'by_statistics' (running statistics of several sources),
+  'trajectory' (the steps of a method), 'guide' (the as-published protocol), 'drift' (of models that complete images)
+  and 'cost' (which every run has);
 * `compute(evidence)`: the values `{name: Value}`; see `unlearning.evaluation.evidence.Evidence`. A metric that is left
   out has no value.
 

@@ -41,9 +41,14 @@ def retain_batches(model: nn.Module, images: Tensor, retain: Sequence[int], runn
         (BATCHES, BATCH_SIZE, C, H, W) uint8 on the model's device, the same images for every model. None if the key is
         'as_left' or if the model has no batch normalisation.
     """
-    if running_statistics == "as_left" or not _normalisations(model):
+    if running_statistics == "as_left" or not has_running_statistics(model):
         return None
     return draw_batches(images, retain).to(next(model.parameters()).device)
+
+
+def has_running_statistics(model: nn.Module) -> bool:
+    """Whether a model has batch normalisation."""
+    return bool(_normalisations(model))
 
 
 def draw_batches(images: Tensor, indices: Sequence[int]) -> Tensor:

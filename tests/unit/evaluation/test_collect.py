@@ -183,7 +183,7 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
         for buffer_name, buffer in model.named_buffers():
             if "running" in buffer_name:
                 buffer.copy_(statistics * torch.rand(buffer.shape, generator=generator) + 0.1)
-        settings |= {"samples": 50, "elbo_draws": 2}
+        settings |= {"samples": 50, "elbo_draws": 2, "metrics": ["statistics_effect"]}
         result, _ = evaluate_run(
             model, evaluators, run, Reference({}, [0], None, draws=2), settings, torch.device("cpu")
         )
@@ -194,6 +194,14 @@ def test_rows_with_the_same_weights_are_judged_alike_whatever_their_running_stat
     np.testing.assert_array_equal(one.samples.features, other.samples.features)
     for group, losses in one.losses.items():
         np.testing.assert_array_equal(losses, other.losses[group])
+    for source in ("retain", "mixed"):
+        for values, others in zip(one.by_statistics[source], other.by_statistics[source], strict=True):
+            np.testing.assert_array_equal(values, others)
+    assert not np.array_equal(one.by_statistics["as_left"][1], other.by_statistics["as_left"][1])
+    class_counts, losses = one.by_statistics["retain"]
+    np.testing.assert_array_equal(class_counts, one.samples.class_counts)
+    np.testing.assert_array_equal(losses, one.losses["heldout_retain"])
+    assert not np.array_equal(losses, one.by_statistics["mixed"][1])
     assert not np.array_equal(one.published_features, other.published_features), "as published: as the run left them"
     one, other = (judge(statistics, running_statistics="as_left") for statistics in (1, 5))
     assert not np.array_equal(one.losses["retain"], other.losses["retain"])
@@ -207,7 +215,7 @@ def test_runs_of_one_experiment_have_the_references_draws_whatever_their_seed(cl
     data = Dataset(images.numpy(), np.zeros(9, int), np.empty((9, 0), np.uint8), np.arange(9) < 5, ["a"], [])
     groups = {"forget": [0, 1], "retain": [2, 3, 4], "heldout_forget": [], "heldout_retain": [5, 6, 7, 8]}
     reference, device = Reference({}, [0, 1], None, draws=8), torch.device("cpu")
-    settings = {"samples": 3, "elbo_draws": 2, "running_statistics": "as_left"}
+    settings = {"samples": 3, "elbo_draws": 2, "metrics": [], "running_statistics": "as_left"}
 
     def losses(seed, **more):
         known = evidence(data=data, groups=groups, record=RECORD | {"seed": seed}, losses={})

@@ -141,3 +141,20 @@ def test_inception_score_is_the_exponential_of_the_mutual_information(count, cla
     probabilities = np.random.default_rng(seed).dirichlet(np.full(classes, 0.5), size=count)
     information = stats.entropy(probabilities.mean(0)) - stats.entropy(probabilities, axis=1).mean()
     assert inception_score(probabilities) == pytest.approx(np.exp(information))
+
+
+def test_each_source_of_running_statistics_has_a_forget_fraction_and_an_elbo():
+    seen = {
+        "as_left": (np.array([[1, 2, 1]]), np.array([3.0, 5.0])),
+        "retain": (np.array([[4, 0, 0]]), np.array([1.0])),
+    }
+    values = compute("statistics_effect", by_statistics=seen)
+    assert {name: value.value for name, value in values.items()} == {
+        "running_statistics_as_left_forget_fraction": 50.0,
+        "running_statistics_as_left_negative_elbo": 4.0,
+        "running_statistics_retain_forget_fraction": 0.0,
+        "running_statistics_retain_negative_elbo": 1.0,
+    }
+    assert values["running_statistics_as_left_forget_fraction"].low < 50
+    values = compute("statistics_effect", by_statistics=seen, forgotten_classes=[])
+    assert not any("fraction" in name for name in values)
