@@ -30,12 +30,12 @@ from unlearning.runtime.code_hash import code_hash
 ENVIRONMENT = "../envs/pipeline.yaml"
 
 
-def checked(function, *arguments):
+def checked(function, *arguments, end=WorkflowError):
     """Call a function; what it finds wrong ends Snakemake with one message."""
     try:
         return function(*arguments)
     except (ValueError, OSError) as error:
-        raise WorkflowError(str(error)) from None
+        raise end(str(error)) from None
 
 
 SETTINGS, EXPERIMENTS = checked(load_configuration, config)
@@ -49,7 +49,8 @@ onstart:
 
 def basis(rule):
     """A function of the wildcards: what the configuration asks of a job, see `unlearning.runtime.basis`."""
-    return lambda wildcards: checked(request_of_job, workflow, rule, wildcards)
+    # Snakemake (9.27) hides every other error of an input function if the job's output exists.
+    return lambda wildcards: checked(request_of_job, workflow, rule, wildcards, end=SystemExit)
 
 
 def setting(*keys):

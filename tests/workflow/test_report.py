@@ -47,3 +47,14 @@ def test_report_shows_every_figure_and_the_table_with_their_captions_and_the_rul
     page.get_by_text("Fréchet distance of the final model's samples").first.wait_for()
     assert page.problems == []
     assert [url for url in page.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_results_of_other_settings_are_not_reported(copy):
+    """Snakemake hides what an input function raises if the job's output exists, but not the end of the process."""
+    copy.replace("configs/tiny.yaml", "threshold: 0.02", "threshold: 0.03")
+    done = copy.snakemake("--report", "results/other.html")
+    assert done.returncode != 0
+    assert (
+        "metrics.json: is missing, or was made with other settings, code or inputs; run Snakemake first" in done.stderr
+    )
+    assert not (copy.path / "results" / "other.html").exists()
