@@ -20,8 +20,9 @@ endif
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
 .PHONY: all install run report test test-quick bench audit readme
 
-all: run report
-	@$(RUN) scripts/show_results.py $(REPORT)
+# If a method fails, the tables and the report show the others.
+all: $(INSTALLED)
+	$(RUN) -m snakemake; $(RUN) scripts/show_results.py $(REPORT) $$?
 
 run: $(INSTALLED)
 	$(RUN) -m snakemake

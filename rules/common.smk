@@ -16,7 +16,9 @@ from unlearning.config.experiment import (
     uses_inception,
 )
 from unlearning.config.workflow import (
+    known_failures,
     load_configuration,
+    make_the_rest,
     prepare_process,
     prepare_run,
     request_of_job,
@@ -41,10 +43,15 @@ def checked(function, *arguments, end=WorkflowError):
 SETTINGS, EXPERIMENTS = checked(load_configuration, config)
 config.update(SETTINGS, experiments=EXPERIMENTS)  # for the captions of the report
 checked(prepare_process, workflow, SETTINGS, EXPERIMENTS)
+FAILED = checked(known_failures, workflow, SETTINGS, EXPERIMENTS)
 
 
 onstart:
     checked(prepare_run, workflow, SETTINGS, EXPERIMENTS)
+
+
+onerror:
+    checked(make_the_rest, workflow, SETTINGS, EXPERIMENTS)
 
 
 def basis(rule):
@@ -121,19 +128,34 @@ def accuracy_files(wildcards):
 
 
 def paths_of_runs(experiment, *names, methods=None):
-    """These files of every run of an experiment, references first, in the order of tables and figures."""
+    """These files of the runs of an experiment, references first, in the order of tables and figures.
+
+    Runs that failed are left out.
+    """
     configuration = EXPERIMENTS[experiment]
+    failed = [(entry["method"], entry["seed"]) for entry in failed_runs(experiment)]
     return [
         f"<results>/{experiment}/seed{seed}/{method}/{name}"
         for method in methods or [*REFERENCES, *configuration["methods"]]
         for seed in configuration["seeds"]
         for name in names
+        if (method, seed) not in failed
     ]
 
 
+def failed_runs(experiment):
+    """The runs of an experiment that this call leaves out, because they failed."""
+    return [entry for entry in FAILED[experiment] if "method" in entry]
+
+
 def files_of_experiment(name):
-    """Tables, figures and the manifest of an experiment."""
-    figures = [f"figures/{figure}.pdf" for figure in EXPERIMENTS[name]["figures"]]
+    """Tables, figures and the manifest of an experiment; nothing if all of its runs failed."""
+    if not paths_of_runs(name, "metrics.json"):
+        return []
+    failed = [entry["figure"] for entry in FAILED[name] if "figure" in entry]
+    figures = [
+        f"figures/{figure}.pdf" for figure in EXPERIMENTS[name]["figures"] if figure not in failed
+    ]
     verdicts = ["verdicts.md"] if "published" in EXPERIMENTS[name] else []
     files = ["table.md", "comparisons.md", "manifest.json", *figures, *verdicts]
     return [f"<results>/{name}/{file}" for file in files]

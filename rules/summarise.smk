@@ -19,6 +19,7 @@ rule aggregate:
         seeds=setting("seeds"),
         dataset=setting("dataset"),
         selection=setting("forget_set"),
+        failed=lambda wildcards: failed_runs(wildcards.experiment),
         code=code("aggregate.py", "metrics"),
     script:
         "../scripts/aggregate.py"

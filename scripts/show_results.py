@@ -1,28 +1,46 @@
-"""Print the main table of every experiment that config.yaml names, and where its files lie."""
+"""Make the report, and print the main table of every experiment that config.yaml names, and where its files lie."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
 from unlearning.config.load import load_settings
+from unlearning.config.strict_yaml import ConfigError
+from unlearning.runtime import failures
 
 
-def main(report: str) -> None:
-    """Print the tables.
+def main(report: str, status: int) -> None:
+    """Make the report and print the tables. If only single runs failed, say which; the exit status is that of the run.
 
     Args:
         report: Path of the HTML report.
+        status: Exit status of Snakemake.
     """
-    settings = load_settings({})
-    for name in settings["experiments"]:
-        folder = Path(settings["results"]) / name
-        table = pd.read_csv(folder / "table.csv", dtype=str, keep_default_na=False)
-        print(f"\n{table.to_markdown(index=False, tablefmt='simple', maxheadercolwidths=10, disable_numparse=True)}\n")
-        print(f"table    {folder}/table.md, .csv, .tex; every number: {folder}/metrics.csv")
-        print(f"figures  {folder}/figures/*.pdf, *.svg")
-    print(f"report   {report}")
+    try:
+        settings = load_settings({})
+    except ConfigError:  # Snakemake has said what is wrong
+        sys.exit(status)
+    folders = [Path(settings["results"]) / name for name in settings["experiments"]]
+    failed = [line for folder in folders for line in failures.describe(folder)]
+    if status and not failed:
+        sys.exit(status)
+    subprocess.run([sys.executable, "-m", "snakemake", "--report", report], check=True)
+    for folder in folders:
+        if (folder / "table.csv").is_file():
+            show(folder)
+    print(f"report   {report}", *failed, sep="\n")
+    sys.exit(status)
+
+
+def show(folder: Path) -> None:
+    """Print the main table in a folder of results, and where the other files are."""
+    table = pd.read_csv(folder / "table.csv", dtype=str, keep_default_na=False)
+    print(f"\n{table.to_markdown(index=False, tablefmt='simple', maxheadercolwidths=10, disable_numparse=True)}\n")
+    print(f"table    {folder}/table.md, .csv, .tex; every number: {folder}/metrics.csv")
+    print(f"figures  {folder}/figures/*.pdf, *.svg")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -5,6 +5,7 @@ from pathlib import Path
 from unlearning.data.forget_set import GROUPS
 from unlearning.io.files import read_json, sha256_of, write_json
 from unlearning.reporting.results import Results
+from unlearning.runtime.failures import FAILED
 from unlearning.runtime.job import run
 from unlearning.runtime.provenance import command, environment
 
@@ -61,10 +62,11 @@ def main(
 
 def _runs(results: Results) -> list[dict]:
     """What made each run. A run is reused until its cause changes, and so it can be older than the manifest."""
+    failed = results.runs["status"] == FAILED
     paths = [
-        results.run(method, seed) / "metrics.json" for method in results.rows for seed in results.experiment["seeds"]
+        results.run(run.method, run.seed) / "metrics.json" for run in results.runs[~failed].itertuples(index=False)
     ]
-    return [
+    return results.runs.loc[failed, ["method", "seed", "status", "log"]].to_dict("records") + [
         {
             **_select(result, OF_RESULT),
             **_select(result["run"], OF_RUN),

@@ -53,15 +53,17 @@ def test_only_another_content_of_the_requirements_installs_again(make, tmp_path)
     assert make(".venv/installed", PYTHON="false").returncode != 0, "tried to install"
 
 
-def test_the_report_waits_for_the_run_whatever_the_flags(make, tmp_path):
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_results_are_shown_after_the_run_whatever_the_flags_and_its_exit_status(make, tmp_path, status):
     make("--dry-run")
     clone = tmp_path / "clone"
     (clone / ".venv" / "bin").mkdir(parents=True)
     (clone / ".venv" / "installed").write_text("".join((clone / name).read_text() for name in FILES[1:]))
     python = clone / ".venv" / "bin" / "python"
-    python.write_text('#!/bin/sh\necho "start $*" >>log\nsleep 0.2\necho "end $*" >>log\n')
+    python.write_text(f'#!/bin/sh\necho "start $*" >>log\nsleep 0.2\necho "end $*" >>log\nexit {status}\n')
     python.chmod(0o755)
     done = make(MAKEFLAGS="-j4")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode != 0) == (status != 0), done.stderr
     lines = (clone / "log").read_text().splitlines()
-    assert [line.split()[0] for line in lines] == ["start", "end"] * 3
+    assert lines[-1].endswith(f"results/report.html {status}")
+    assert [line.split()[0] for line in lines] == ["start", "end"] * 2

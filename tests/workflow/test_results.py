@@ -148,13 +148,14 @@ def test_nothing_half_written_is_left(finished):
     assert leftovers == []
 
 
-def test_shown_results_name_table_figures_and_report(finished):
+def test_shown_results_name_table_figures_and_report(copy):
     done = subprocess.run(
-        [sys.executable, "scripts/show_results.py", "results/report.html"],
-        cwd=finished.path,
+        [sys.executable, "scripts/show_results.py", "results/report.html", "0"],
+        cwd=copy.path,
         capture_output=True,
         text=True,
         check=True,
     )
     for part in (*ROWS, "results/tiny/table.md", "results/tiny/figures", "results/report.html"):
         assert part in done.stdout
+    assert (copy.path / "results/report.html").is_file()

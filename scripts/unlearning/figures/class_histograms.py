@@ -29,7 +29,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             spread = [mean - shares.min(axis=0), shares.max(axis=0) - mean]
             axis.bar(positions, mean, color=colors(results.methods)[method], yerr=spread, error_kw={"lw": 0.8})
         else:
-            axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
+            axis.text(0.5, 0.5, results.why_empty(method), ha="center", transform=axis.transAxes)
         _outline(axis, retrained)
         axis.set_xticks(positions, results.classes)
     figure.supxlabel("class, by the judge")

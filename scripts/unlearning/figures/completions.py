@@ -28,7 +28,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     Returns:
         The figure and its caption.
     """
-    seed = results.experiment["seeds"][0]
+    seed = results.shown_seed
     rows, labels, split = read_rows(results, seed)
     height, width = rows[TRUTH].shape[1:3]
     gap = max(height, width) // 16
@@ -44,7 +44,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     _label(axis, middles, np.array(lefts) + (width - 1) / 2, classes, split)
     for model in results.rows:
         if model not in rows:
-            axis.text(0, middles[model], "diverged: no completions", va="center")
+            axis.text(0, middles[model], f"{results.why_empty(model)}: no completions", va="center")
     return figure, render_caption("completions", results, retain=split, forget=len(labels) - split, seed=seed)
 
 
@@ -56,8 +56,8 @@ def read_rows(results: Results, seed: int) -> tuple[dict[str, np.ndarray], np.nd
         seed: Seed of the runs.
 
     Returns:
-        The images of each row, (n, H, W, 3) uint8, without models that diverged; the labels (n,); and the number of
-        images to retain, which come first.
+        The images of each row, (n, H, W, 3) uint8, without models that diverged or failed; the labels (n,); and the
+        number of images to retain, which come first.
     """
     parts, labels = {name: [] for name in (TRUTH, INPUT, *results.rows)}, []
     for group in HELDOUT_GROUPS:

@@ -48,7 +48,7 @@ def _draw_panel(axis: plt.Axes, results: Results, metric: str, rows: dict[str, i
     for method, row in rows.items():
         values, color = results.values(metric, method)["value"], colors(results.methods)[method]
         if values.empty:
-            axis.text(retrained.max(), row, " diverged", va="center", fontsize="small", color=color)
+            axis.text(retrained.max(), row, f" {results.why_empty(method)}", va="center", fontsize="small", color=color)
         axis.plot(values, [row] * len(values), "|", color=color, ms=6)
         axis.plot(values.mean(), row, markers(results.methods).get(method, "X"), color=color, ms=5)
     axis.set_yticks(list(rows.values()), list(rows))

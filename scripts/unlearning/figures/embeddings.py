@@ -26,7 +26,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     Returns:
         The figure and its caption.
     """
-    seed = results.experiment["seeds"][0]
+    seed = results.shown_seed
     features = _features(results, seed)
     points, perplexity = embedding(features)
     figure, axes = panels(results.rows)
@@ -36,7 +36,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
                 if (source, group) in points:
                     axis.scatter(*points[source, group].T, s=9, marker=marker, color=color, lw=0, rasterized=True)
         if not any(source == model for source, _ in points):
-            axis.text(0.5, 0.5, "diverged", ha="center", va="center", transform=axis.transAxes)
+            axis.text(0.5, 0.5, results.why_empty(model), ha="center", va="center", transform=axis.transAxes)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(True)
     handles = {
@@ -67,7 +67,7 @@ def _features(results: Results, seed: int) -> dict[tuple[str, str], np.ndarray]:
         seed: Seed of the runs.
 
     Returns:
-        By source, 'true' or a model that did not diverge, and by group.
+        By source, 'true' or a model that has any, and by group.
     """
     features = {}
     for source in ["true", *results.rows]:

@@ -21,14 +21,14 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     Returns:
         The figure and its caption.
     """
-    seed = results.experiment["seeds"][0]
+    seed = results.shown_seed
     figure, axes = panels(results.rows)
     palette = plt.get_cmap("tab10")
     for method, axis in axes.items():
         samples = results.samples(method, seed)
         axis.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
         if len(samples["classes"]) == 0:
-            axis.text(0.5, 0.5, "diverged", ha="center", transform=axis.transAxes)
+            axis.text(0.5, 0.5, results.why_empty(method), ha="center", transform=axis.transAxes)
             continue
         latents, classes = samples["latents"][:POINTS], samples["classes"][:POINTS]
         axis.scatter(*latents.T, c=palette(classes % 10), s=1.5, lw=0, rasterized=True)

@@ -20,7 +20,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     Returns:
         The figure and its caption.
     """
-    seed = results.experiment["seeds"][0]
+    seed = results.shown_seed
     rows = results.rows
     figure, axes = plt.subplots(len(rows), 1, figsize=(0.42 * COUNT + 1.2, 0.42 * len(rows)))
     for axis, method in zip(axes, rows, strict=True):
@@ -30,7 +30,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         name = "original (before)" if method == "original" else method
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
         if len(samples["images"]) == 0:
-            axis.text(0, 0.5, "diverged: no samples", va="center", transform=axis.transAxes)
+            axis.text(0, 0.5, f"{results.why_empty(method)}: no samples", va="center", transform=axis.transAxes)
         else:
             forgotten = np.isin(samples["classes"][:COUNT], results.forget_set["forgotten_classes"])
             _draw_images(axis, samples["images"][:COUNT], forgotten)

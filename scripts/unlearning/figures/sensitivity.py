@@ -101,6 +101,8 @@ def at_threshold(results: Results, row: str, threshold: float) -> pd.DataFrame:
     """
     values = []
     for seed in results.experiment["seeds"]:
+        if results.has_failed(row, seed):
+            continue
         folder = results.run(row, seed)
         record, steps = read_json(folder / "record.json"), read_columns(folder / "steps.csv")
         measurements = read_columns(folder / "measurements.csv")

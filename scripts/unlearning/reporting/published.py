@@ -16,6 +16,7 @@ from unlearning.reporting.estimates import Estimate, estimate, reached
 from unlearning.reporting.quantities import Quantity
 from unlearning.reporting.results import Results
 from unlearning.reporting.significance import kaplan_meier_median
+from unlearning.runtime.failures import FAILED
 
 # Columns of the CSV file that a program can compute with. `row`: our row that is compared. `published_value` and
 # `our_value`: what the verdict compares, with half the width of its 95 % interval as error. `described_value`: value of
@@ -253,9 +254,10 @@ def _text(results: Results, metric: str, method: str, mean: Estimate | None) -> 
 
 def _missing_values(results: Results, method: str) -> str:
     """Why runs of a row have no value."""
-    runs = results.metrics[results.metrics["method"] == method].drop_duplicates("seed")
-    diverged = (runs["status"] == "diverged").sum()
-    return f"{diverged} of {len(runs)} runs diverged" if diverged else "not measured"
+    statuses = results.runs.loc[results.runs["method"] == method, "status"]
+    counts = [(status, (statuses == status).sum()) for status in ("diverged", FAILED)]
+    reasons = [f"{count} of {len(statuses)} runs {status}" for status, count in counts if count]
+    return ", ".join(reasons) or "not measured"
 
 
 def caption(results: Results) -> str:

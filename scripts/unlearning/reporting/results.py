@@ -14,6 +14,7 @@ from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_metrics
 from unlearning.io.files import read_json
 from unlearning.plugins.describe import describe_plugin, plugin_constant
+from unlearning.runtime.failures import FAILED
 
 
 def label_with_unit(description: dict) -> str:
@@ -167,7 +168,8 @@ class Results:
             "judge_accuracy": f"{100 * self.judge['heldout_accuracy']:.1f}",
             "judge_images": self.judge["heldout_images"],
             "recognition": self._recognition(),
-            "diverged": self._diverged_runs(),
+            "diverged": self._count_runs("diverged"),
+            "failed": self._count_runs(FAILED),
             "features": self.features,
         }
 
@@ -190,10 +192,29 @@ class Results:
             "mistaken": predicted[~forgotten].sum(),
         }
 
-    def _diverged_runs(self) -> dict[str, int]:
-        """The number of diverged runs of each method that has any."""
-        runs = self.metrics.drop_duplicates(["method", "seed"])
-        return runs[runs["status"] == "diverged"].groupby("method", sort=False).size().to_dict()
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row of `metrics` for each run."""
+        return self.metrics.drop_duplicates(["method", "seed"])
+
+    def _count_runs(self, status: str) -> dict[str, int]:
+        """The number of runs with a status of each method that has any."""
+        return self.runs[self.runs["status"] == status].groupby("method", sort=False).size().to_dict()
+
+    def why_empty(self, method: str) -> str:
+        """Why runs of a method have no values: 'diverged', 'failed', or both words."""
+        statuses = self.runs.loc[self.runs["method"] == method, "status"]
+        return " or ".join(sorted(set(statuses) - {"finished"}))
+
+    def has_failed(self, method: str, seed: int) -> bool:
+        """Whether a run failed, so that its folder may lack files."""
+        run = (self.runs["method"] == method) & (self.runs["seed"] == seed)
+        return (self.runs.loc[run, "status"] == FAILED).any()
+
+    @property
+    def shown_seed(self) -> int:
+        """The seed that figures of a single seed show: the first one whose original model did not fail."""
+        return next(seed for seed in self.experiment["seeds"] if not self.has_failed("original", seed))
 
     def values(self, metric: str, *methods: str) -> pd.DataFrame:
         """Select the runs that have a value of a metric.
@@ -213,11 +234,12 @@ class Results:
         return self.folder / f"seed{seed}" / method
 
     def trajectory(self, file: str) -> pd.DataFrame:
-        """Read `steps.csv` or `measurements.csv` of all runs of methods, with `method` and `seed` as columns."""
+        """Read `steps.csv` or `measurements.csv` of the runs of methods, with `method` and `seed` as columns."""
         tables = [
             pd.read_csv(self.run(method, seed) / file).assign(method=method, seed=seed)
             for method in self.methods
             for seed in self.experiment["seeds"]
+            if not self.has_failed(method, seed)
         ]
         return pd.concat(tables, ignore_index=True)
 
@@ -229,8 +251,11 @@ class Results:
             seed: Seed of the run.
 
         Returns:
-            `latents` (N, D), `classes` (N,), and `images` (n, C, H, W) uint8 of the first n samples.
+            `latents` (N, D), `classes` (N,), and `images` (n, C, H, W) uint8 of the first n samples. Images and classes
+            are empty if the run diverged or failed.
         """
+        if self.has_failed(method, seed):
+            return {"classes": np.zeros(0, int), "images": np.zeros((0, 1, 1, 1), np.uint8)}
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return dict(file)
 
@@ -244,8 +269,10 @@ class Results:
             names: Names of arrays, attributes of `CompletionSet`.
 
         Returns:
-            The arrays that are stored, by name; none if the run diverged.
+            The arrays that are stored, by name; none if the run diverged or failed.
         """
+        if self.has_failed(method, seed):
+            return {}
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return {name: file[f"{group}.{name}"] for name in names if f"{group}.{name}" in file}
 

@@ -9,6 +9,7 @@ from unlearning.reporting.estimates import reached
 from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.scale import normalised
 from unlearning.reporting.significance import kaplan_meier_median
+from unlearning.runtime.failures import FAILED
 
 
 def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str]) -> pd.DataFrame:
@@ -38,11 +39,35 @@ def tidy(results: list[dict], descriptions: dict[str, dict], classes: list[str])
                     "config_sha256": result["run"]["config_sha256"],
                     "commit": result["run"]["environment"]["commit"],
                     "metrics_sha256": result["metrics_sha256"],
+                    "log": result.get("log"),
                 }
             )
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("unit"), "normalised", normalised(table, descriptions))
     return table
+
+
+def failed_result(experiment: str, run: dict, descriptions: dict[str, dict]) -> dict:
+    """What stands for the `metrics.json` of a run that failed: no values, but the path of a log.
+
+    Args:
+        experiment: Name of the experiment.
+        run: The run, see `unlearning.runtime.failures.read`.
+        descriptions: Description of each metric.
+
+    Returns:
+        What `tidy` reads.
+    """
+    return {
+        "experiment": experiment,
+        **run,
+        "status": FAILED,
+        "last_step": None,
+        "metrics": {metric: {"value": None} for metric in descriptions},
+        "class_counts": None,
+        "run": {"config_sha256": None, "environment": {"commit": None}},
+        "metrics_sha256": None,
+    }
 
 
 def _class_shares(result: dict, classes: list[str]) -> dict[str, dict]:
@@ -76,8 +101,9 @@ def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFra
     """Make the table of means ± standard deviations over seeds, with one row per method.
 
     A time to an event is shown as its Kaplan–Meier median over seeds, with the number of seeds that reached the event.
-    A mean of values that are censored in some run has this number, too. Diverged runs have no samples: the column
-    'Runs' counts these runs, and a mean is over the other runs. If other runs have no value either, the cell says so.
+    A mean of values that are censored in some run has this number, too. Runs that diverged or failed have no samples:
+    the column 'Runs' counts these runs, and a mean is over the other runs. If other runs have no value either, the cell
+    says so.
 
     Args:
         table: Tidy table of one experiment.
@@ -89,7 +115,7 @@ def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFra
     rows = {}
     for method, runs in table.groupby("method", sort=False):
         by_seed = runs.drop_duplicates("seed")
-        finished = (by_seed["status"] != "diverged").sum()
+        finished = (by_seed["status"] == "finished").sum()
         cells = {"Runs": _run_count(by_seed)}
         for metric, description in descriptions.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
@@ -100,7 +126,7 @@ def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFra
 
 
 def _run_count(by_seed: pd.DataFrame) -> str:
-    """How many runs a method has, and which diverged.
+    """How many runs a method has, which diverged, and which failed, with the paths of their logs.
 
     Args:
         by_seed: One row per run.
@@ -108,12 +134,13 @@ def _run_count(by_seed: pd.DataFrame) -> str:
     Returns:
         Text of a cell.
     """
-    diverged = by_seed[by_seed["status"] == "diverged"]
-    total = len(by_seed)
-    if diverged.empty:
-        return str(total)
-    steps = ", ".join(str(int(step)) for step in diverged["last_step"])
-    return f"{total}, {len(diverged)} diverged (step {steps})"
+    text = str(len(by_seed))
+    diverged, failed = (by_seed[by_seed["status"] == status] for status in ("diverged", FAILED))
+    if len(diverged):
+        text += f", {len(diverged)} diverged (step {', '.join(str(int(step)) for step in diverged['last_step'])})"
+    if len(failed):
+        text += f", {len(failed)} failed ({', '.join(failed['log'].unique())})"
+    return text
 
 
 def _cell(values: pd.DataFrame, event: bool) -> str:

@@ -87,7 +87,7 @@ def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
         # A user deletes an output to have the output computed again. A copied folder may state what another job did.
         if not all(path.exists() for path in outputs) or not _read_statement(basis, place):
             basis.forget()
-        if not valid or not basis.request.exists():
+        if not valid or _requested(basis) != digest:
             write_json(
                 basis.request, {"rule": rule, "params_sha256": digest, "params": params, "mark": uuid.uuid4().hex}
             )
@@ -133,6 +133,14 @@ def _read_statement(basis: Basis, place: str) -> dict:
     except (OSError, ValueError, KeyError):
         return {}
     return stated if f"/{path}".endswith(f"/{place}") else {}
+
+
+def _requested(basis: Basis) -> str | None:
+    """The hash of the params that were asked for last; None if there is no whole request."""
+    try:
+        return read_json(basis.request)["params_sha256"]
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def restore(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict) -> bool:

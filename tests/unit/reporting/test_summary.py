@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from unlearning.reporting.summary import caption, main_table, retrained_above_threshold, tidy
+from unlearning.reporting.summary import caption, failed_result, main_table, retrained_above_threshold, tidy
 
 from ..made_up import CLASSES, DESCRIPTIONS, EXPERIMENT, FID, METHODS, contents, write_results
 
@@ -25,7 +25,7 @@ def test_tidy_has_one_row_per_method_seed_and_metric(table):
     names = (
         "experiment method seed metric value low high censored undecided normalised unit status last_step config_sha256"
     )
-    assert list(table.columns) == [*names.split(), "commit", "metrics_sha256"]
+    assert list(table.columns) == [*names.split(), "commit", "metrics_sha256", "log"]
     assert not table.duplicated(["experiment", "method", "seed", "metric"]).any()
     finished = table[table["method"] != "ascent"]
     assert len(finished) == (len(METHODS) - 1) * 3 * (len(DESCRIPTIONS) + 10)
@@ -129,3 +129,14 @@ def test_the_caption_says_whether_intervals_contain_the_judges_error(tmp_path):
     assert "the disagreement of the judge's 2 networks" in caption(results)
     alone = dataclasses.replace(results, judge=results.judge | {"heldout_accuracy_by_network": [0.98]})
     assert "not the judge's error, because the judge has one network" in caption(alone)
+
+
+def test_a_failed_run_is_a_row_that_names_its_log_and_changes_no_other_row(runs, table):
+    failed = [{"method": "uno", "seed": seed, "log": f"logs/unlearn/seed{seed}/uno.log"} for seed in (1, 2)]
+    others = [run for run in runs if (run["method"], run["seed"]) not in (("uno", 1), ("uno", 2))]
+    lacking = tidy([*others, *(failed_result("digits", run, DESCRIPTIONS) for run in failed)], DESCRIPTIONS, CLASSES)
+    formatted, whole = (main_table(each, DESCRIPTIONS) for each in (lacking, table))
+    assert formatted.loc["uno", "Runs"] == "3, 2 failed (logs/unlearn/seed1/uno.log, logs/unlearn/seed2/uno.log)"
+    assert formatted.loc["uno", FID] == "4.00"
+    assert formatted.drop("uno").equals(whole.drop("uno"))
+    assert formatted.loc["ascent", "Runs"] == "3, 3 diverged (step 37, 38, 39)"
