@@ -9,7 +9,7 @@ def main(tables: list[Path], log: Path) -> None:
         "No experiment of config.yaml has the key `published`; try --config experiments=[mnist-small]\n"
     )
     print(text)
-    log.write_text(text)
+    log.write_text(text, encoding="utf-8")
 
 
 if "snakemake" in globals():

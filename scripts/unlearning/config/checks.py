@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from inspect import getmembers, isfunction
 
 from unlearning.config.experiment import algorithm_of, bound_of, published_weights, rows_alike_but_for
@@ -188,7 +189,10 @@ def _unread_settings(experiment: dict) -> Iterator[str]:
     read |= {key for figure in experiment["figures"] for key in plugin_constant("figures", figure, "NEEDS", ())}
     for key in READ_BY_PLUGINS:
         if key in evaluation and f"evaluation.{key}" not in read:
-            readers = [repr(metric) for metric in plugin_names("metrics") if key in _settings_read(metric)]
+            readers = []
+            for metric in plugin_names("metrics"):
+                with suppress(ValueError):  # a draft that nobody uses
+                    readers += [repr(metric)] if key in _settings_read(metric) else []
             yield (
                 f"evaluation.{key} = {evaluation[key]!r}: no metric or figure has a use for it; leave it out, or add "
                 f"{' or '.join(readers)} to 'metrics'"

@@ -76,7 +76,8 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     """
     file = f"configs/{name}.yaml"
     experiment = read_yaml(file, root)
-    _refuse(file, _renamed_keys(experiment) or violations(experiment, _with_rows(experiment_schema(root), experiment)))
+    schema = experiment_schema(root, _used_plugins(experiment))
+    _refuse(file, _renamed_keys(experiment) or violations(experiment, _with_rows(schema, experiment)))
     try:
         dataset = describe_dataset(experiment["dataset"])
     except ValueError as error:
@@ -88,15 +89,24 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
 
 
 @cache
-def experiment_schema(root: Path = ROOT) -> dict:
-    """The closed schema of an experiment: the fixed part, and what each plug-in file declares."""
+def experiment_schema(root: Path = ROOT, used: frozenset[tuple[str, str]] | None = None) -> dict:
+    """The closed schema of an experiment: the fixed part, and what each plug-in file declares.
+
+    Args:
+        root: folder of the repository.
+        used: kinds and names of models and methods. Other files are not read: they may be drafts. None for all files.
+
+    Returns:
+        The schema.
+    """
     schema = read_yaml("schemas/experiment.schema.yaml", root)
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
     properties["dataset"]["enum"] = plugin_names("datasets")
     properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = plugin_names("datasets")
-    properties["model"]["properties"] = _schemas("models", {}, set())
-    properties["methods"]["properties"] = _schemas("methods", row, {*row, *properties["unlearning"]["properties"]})
+    properties["model"]["properties"] = _schemas("models", {}, set(), used)
+    reserved = {*row, *properties["unlearning"]["properties"]}
+    properties["methods"]["properties"] = _schemas("methods", row, reserved, used)
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugin_names("metrics")
     properties["figures"]["items"]["enum"] = plugin_names("figures")
     tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
@@ -104,22 +114,27 @@ def experiment_schema(root: Path = ROOT) -> dict:
     return schema
 
 
-def _schemas(kind: str, optional: dict, reserved: set[str]) -> dict:
+def _schemas(kind: str, optional: dict, reserved: set[str], used: frozenset[tuple[str, str]] | None) -> dict:
     """A closed schema for each plug-in of a kind.
 
     Args:
         kind: "models" or "methods".
         optional: schemas of keys that every plug-in of the kind has besides its own parameters.
         reserved: names that no parameter may have.
+        used: kinds and names of the plug-ins to read; None for all.
 
     Returns:
-        The schemas by the name of the plug-in. All its own parameters are required.
+        The schemas by the name of the plug-in. All its own parameters are required. Of a plug-in that is not read, an
+        empty schema.
 
     Raises:
         ConfigError: a parameter has a reserved name, or its schema is not a JSON schema.
     """
     schemas = {}
     for name in plugin_names(kind):
+        if used is not None and (kind, name) not in used:
+            schemas[name] = {}
+            continue
         parameters, place = describe_plugin(kind, name), f"scripts/unlearning/{kind}/{name}.py: PARAMETERS"
         for key in sorted(reserved.intersection(parameters)):
             raise ConfigError(f"{place}.{key}: a setting of the loop has this name; choose another")
@@ -159,6 +174,17 @@ def _renamed_keys(experiment: dict) -> list[str]:
         for name, row in _rows(experiment).items()
         if "rule" in row
     ]
+
+
+def _used_plugins(experiment: dict) -> frozenset[tuple[str, str]]:
+    """Kinds and names of the models and methods in an experiment that is not checked yet."""
+    keys = {"models": "model", "methods": "methods"}
+    names = [
+        (kind, name) for kind, key in keys.items() if isinstance(experiment.get(key), dict) for name in experiment[key]
+    ]
+    return frozenset(
+        names + [("methods", str(row["algorithm"])) for row in _rows(experiment).values() if "algorithm" in row]
+    )
 
 
 def _rows(experiment: dict) -> dict[str, dict]:

@@ -23,7 +23,9 @@ TAKE_PARAMETERS = {"methods": ("direction", "prepare")}
 
 def plugin_names(kind: str) -> list[str]:
     """The names of all plug-ins of a kind, one of the keys of `DEFINITIONS`, sorted."""
-    return sorted(file.stem for file in (LIBRARY / kind).glob("*.py") if file.stem != "__init__")
+    # Python cannot import `my-draft.py`, nor the dangling link `.#finetune.py` that Emacs makes.
+    files = [file for file in (LIBRARY / kind).glob("*.py") if file.stem.isidentifier() and file.is_file()]
+    return sorted(file.stem for file in files if file.stem != "__init__")
 
 
 @cache

@@ -60,7 +60,7 @@ def claim(cards: list[str], folder: Path | None = None) -> str:
 
 def _hold(slot: Path) -> bool:
     """Lock a slot's file until this process ends; False where another process holds the lock."""
-    file = slot.open("a")
+    file = slot.open("a")  # noqa: PLW1514 -- nothing is written
     try:
         lock.take(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from unlearning.config.load import ConfigError, experiment_schema, load_experiment
+from unlearning.io.files import ROOT
 from unlearning.plugins import describe as plugins
 from unlearning.plugins.describe import completes, describe_plugin, plugin_constant
 
@@ -98,3 +99,40 @@ def test_a_model_completes_images_where_its_class_says_how(tmp_path, monkeypatch
     for name, body in {"generates": "samples", "restores": "completions"}.items():
         (tmp_path / "models" / f"{name}.py").write_text(f"{helper}class Model:\n    def {body}(self): pass\n")
         assert completes.__wrapped__(name) == (name == "restores")
+
+
+@pytest.fixture
+def drafts(tmp_path, monkeypatch):
+    """A library with files that editors and authors leave in the folders of plug-ins."""
+    library = tmp_path / "library"
+    shutil.copytree(plugins.LIBRARY, library)
+    monkeypatch.setattr(plugins, "LIBRARY", library)
+    for cached in (describe_plugin, plugin_constant, experiment_schema):
+        cached.cache_clear()
+    for kind in plugins.DEFINITIONS:
+        (library / kind / ".#finetune.py").symlink_to("user@host.1234")
+        for name in ("finetune.py~", ".finetune.py.swp", "my-draft.py", "draft.py"):
+            (library / kind / name).touch()
+        (library / kind / "half.py").write_text("\nPARAMETERS = {\n")
+    yield library
+    for cached in (describe_plugin, plugin_constant, experiment_schema):
+        cached.cache_clear()
+
+
+def test_drafts_that_nobody_uses_and_files_of_editors_stop_nothing(drafts):
+    load_experiment("digits")
+    for kind in plugins.DEFINITIONS:
+        assert "draft" in plugins.plugin_names(kind)
+        assert {"my-draft", ".#finetune"}.isdisjoint(plugins.plugin_names(kind))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("half", "methods/half.py, line 2: not valid Python"), ("draft", "draft.py: must define dir")]
+)
+def test_a_draft_that_an_experiment_names_is_one_clear_message(drafts, tmp_path, name, said):
+    for folder in ("configs", "schemas", "published"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    file = tmp_path / "configs" / "digits.yaml"
+    file.write_text(file.read_text().replace("  finetune: {}\n", f"  finetune: {{}}\n  {name}: {{}}\n"))
+    with pytest.raises(ValueError, match=said):
+        load_experiment("digits", tmp_path)
