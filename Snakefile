@@ -23,6 +23,7 @@ pathvars:
 
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
+    dataset=r"\w+",  # no folders: `data` may contain `results`
     seed=r"\d+",
     method="[a-z][a-z0-9_]*",
 

@@ -15,10 +15,9 @@ from unlearning.config.experiment import (
     running_statistics,
     uses_inception,
 )
+from unlearning.config.second_call import known_failures, make_the_rest
 from unlearning.config.workflow import (
-    known_failures,
     load_configuration,
-    make_the_rest,
     prepare_process,
     prepare_run,
     request_of_job,

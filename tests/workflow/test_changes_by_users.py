@@ -71,3 +71,7 @@ def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
     for figure in FIGURES:
         svg = (results / "figures" / f"{figure}.svg").read_text()
         assert f"<!-- {name}" in svg, figure
+
+
+def test_data_may_contain_results(clone):
+    assert clone.pending("--config", "data=scratch", "results=scratch/results")["evaluate"] == 2 * 5

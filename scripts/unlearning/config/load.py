@@ -23,6 +23,8 @@ from unlearning.io.downloads import expand_home
 from unlearning.io.files import ROOT
 from unlearning.plugins.describe import describe_plugin, plugin_names
 
+EXPERIMENT_NAME = "[a-z0-9][a-z0-9_-]*"
+
 
 def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     """Read and check `config.yaml`: what to run, and where. A ConfigError names every problem.
@@ -41,9 +43,10 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     schema = read_yaml("schemas/config.schema.yaml", root)
     # An experiment's name becomes part of paths and of shell commands.
     schema["properties"]["experiments"]["items"]["enum"] = sorted(
-        file.stem for file in (root / "configs").glob("*.yaml") if re.fullmatch("[a-z0-9][a-z0-9_-]*", file.stem)
+        file.stem for file in (root / "configs").glob("*.yaml") if re.fullmatch(EXPERIMENT_NAME, file.stem)
     )
-    _refuse("config.yaml", violations(settings, schema) or check_folders(settings, root))
+    problems = violations(settings, schema)
+    _refuse("config.yaml", [*problems, *_unseen_files(settings, root)] if problems else check_folders(settings, root))
     return settings | {key: os.path.normpath(settings[key]) for key in ("results", "data")}
 
 
@@ -86,6 +89,19 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     experiment = with_runs_named(experiment, dataset["classes"])
     _refuse(file, check_experiment(experiment, dataset))
     return experiment
+
+
+def _unseen_files(settings: dict, root: Path) -> list[str]:
+    """Files of experiments that `config.yaml` names, but whose own names are not allowed."""
+    names = settings["experiments"] if isinstance(settings.get("experiments"), list) else []
+    asked = {Path(str(name)).stem.lower() for name in names} | {str(name).lower() for name in names}
+    return [
+        f"experiments: configs/{file.name} is not seen: the name must be small letters, digits, _ and -, "
+        "and must end in .yaml; rename the file"
+        for file in sorted((root / "configs").iterdir())
+        if asked.intersection({file.name.lower(), file.stem.lower()})
+        and not (file.suffix == ".yaml" and re.fullmatch(EXPERIMENT_NAME, file.stem))
+    ]
 
 
 @cache

@@ -1,12 +1,11 @@
 """What the rules ask of Snakemake itself, and what must hold before the first job starts.
 
-Nothing else in the library looks into Snakemake's objects. They have no documented interface; the comments name what
-was tried with version 9.27.
+Only this module and `second_call` look into Snakemake's objects. They have no documented interface; the comments name
+what was tried with version 9.27.
 """
 
 import os
 import re
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,6 @@ from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
-RULES_OF_RUNS = ("train", "unlearn", "evaluate")
 _asked = set()  # requests of jobs that this process has compared
 
 
@@ -52,6 +50,11 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     """
     if not workflow.is_main_process:
         return
+    if odd := sorted(set(re.findall(r"[^\w./+=@,~-]", sys.executable))):
+        raise ValueError(
+            f"{sys.executable}: jobs fail with {' '.join(map(repr, odd))} in the path of Python; "
+            "make the environment in a folder with another name"
+        )
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
     forced = workflow.dag_settings
@@ -83,6 +86,8 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
         for name in experiments:
             failures.forget(Path(settings["results"]) / name)
     jobs = list(workflow.dag.needrun_jobs())
+    if workflow.local_exec:
+        _check_cards(jobs, experiments)
     _fetch_weights(jobs, settings, experiments)
     if uses_slurm(workflow):
         _ask_slurm(workflow, jobs)
@@ -91,105 +96,6 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):  # a user's own limit stays
         workflow.scheduler.job_rate_limiter = None
-
-
-def known_failures(workflow, settings: dict, experiments: dict[str, dict]) -> dict[str, list[dict]]:
-    """What is left out of this call, by experiment; see `unlearning.runtime.failures.read`.
-
-    Args:
-        workflow: Snakemake's.
-        settings: `config.yaml`.
-        experiments: configurations by name.
-
-    Returns:
-        What failed, in the second call and for the report. Nothing in a first call, which tries everything.
-    """
-    leave_out = failures.SECOND_CALL in os.environ or (workflow.is_main_process and "--report" in sys.argv)
-    return {name: failures.read(Path(settings["results"]) / name) if leave_out else [] for name in experiments}
-
-
-def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> None:
-    """After jobs have failed: note which runs failed, and make tables and figures of the others in a second call.
-
-    A run has also failed if a job that the run waits for has failed. It makes no difference whether a job ended with an
-    error, was killed, or was lost with its machine.
-
-    Args:
-        workflow: Snakemake's, after its last job.
-        settings: `config.yaml`.
-        experiments: configurations by name.
-    """
-    scheduler = workflow.scheduler
-    if scheduler._user_kill or scheduler._executor_error or not scheduler.keepgoing:
-        return  # jobs are missing that nobody tried
-    alone, together = set(), set()  # of a group of jobs on SLURM, nobody knows which one failed
-    for job in scheduler.failed:
-        members = set(job.jobs) if job.is_group() else {job}
-        (alone if len(members) == 1 else together).update(members)
-    second, news = failures.SECOND_CALL in os.environ, False
-    for name, experiment in experiments.items():
-        folder = Path(settings["results"]) / name
-        known = failures.read(folder) if second else []
-        found = [entry for entry in _failed_of(workflow, alone, name, folder) if entry not in known]
-        if found:
-            rows = list(experiment["methods"])  # references come first
-            failures.write(folder, sorted(known + found, key=lambda entry: _place(entry, rows)))
-            news = True
-    waiting = any(job.rule.name == "aggregate" for job in workflow.dag.needrun_jobs())
-    if waiting and (news or (together and not second)):
-        # Alone in its entry of the queue, an evaluation that fails costs no other evaluation.
-        ungrouped = ["--group-components", "evaluations=1"] if together else []
-        command = [sys.executable, "-m", "snakemake", "--nolock", *ungrouped, *sys.argv[1:]]
-        environment = os.environ | {failures.SECOND_CALL: "1"}
-        subprocess.run(command, cwd=workflow.workdir_init, env=environment, check=False)
-    if not second:
-        lines = [line for name in experiments for line in failures.describe(Path(settings["results"]) / name)]
-        if lines:
-            print(
-                "",
-                *lines,
-                "Tables and figures show the others. The same command tries these again.",
-                "",
-                sep="\n",
-                file=sys.stderr,
-            )
-
-
-def _failed_of(workflow, failed: set, experiment: str, folder: Path) -> list[dict]:
-    """The entries of `failed.json` for the jobs of one experiment that failed, or that wait for a job that failed.
-
-    Args:
-        workflow: Snakemake's, after its last job.
-        failed: jobs that failed.
-        experiment: name of the experiment.
-        folder: of its results.
-
-    Returns:
-        The entries, each one once.
-    """
-    entries = []
-    for job in workflow.dag.needrun_jobs():
-        if job.wildcards.get("experiment") != experiment:
-            continue
-        if job.rule.name in RULES_OF_RUNS:
-            causes = (each for each in workflow.dag.bfs(workflow.dag.dependencies, job) if each in failed)
-            what = {"method": job.wildcards.method, "seed": int(job.wildcards.seed)}
-        elif job.rule.name == "draw_figure":
-            causes = iter(failed.intersection({job}))
-            what = {"figure": job.wildcards.figure}
-        else:
-            continue
-        if cause := next(causes, None):
-            entry = what | {"log": os.path.relpath(cause.log[0], folder)}
-            if entry not in entries:
-                entries.append(entry)
-    return entries
-
-
-def _place(entry: dict, rows: list[str]) -> tuple[bool, int, int]:
-    """Where an entry stands in `failed.json`: runs in the order of tables, then figures."""
-    method = entry.get("method")
-    return "figure" in entry, rows.index(method) if method in rows else -1, entry.get("seed", 0)
 
 
 def request_of_job(workflow, rule: str, wildcards) -> str:
@@ -250,6 +156,20 @@ def gpus_of_job(workflow, experiment: dict) -> int:
 def _count_cards(on_slurm: bool) -> int:
     """How many GPUs jobs may take on this machine; of a cluster, 1 where it has any."""
     return int(slurm.has_gpus()) if on_slurm else gpus.count_cards()
+
+
+def _check_cards(jobs: list, experiments: dict[str, dict]) -> None:
+    """Refuse `device: cuda` on a machine without a GPU, before the first job.
+
+    Raises:
+        ValueError: a job would need a GPU, and there is none.
+    """
+    due = {job.wildcards.get("experiment") for job in jobs if job.resources.get("gpu")}
+    wanting = [name for name in experiments if name in due and experiments[name]["device"] == "cuda"]
+    if wanting and not gpus.may_have_card():
+        raise ValueError(
+            f"configs/{wanting[0]}.yaml: device = 'cuda': this machine has no GPU; set device to cpu or auto"
+        )
 
 
 def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:

@@ -35,6 +35,12 @@ def count_cards() -> int:
     return len(cards)
 
 
+def may_have_card() -> bool:
+    """Tell whether torch could find a GPU here: whether there is a card of any kind, also without nvidia-smi."""
+    devices = [path for pattern in ("nvidia[0-9]*", "kfd", "dxg") for path in Path("/dev").glob(pattern)]
+    return bool(count_cards() or devices)
+
+
 def claim(cards: list[str], folder: Path | None = None) -> str:
     """Wait for a free slot of any card and hold it until this process ends.
 

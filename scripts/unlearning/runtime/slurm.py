@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -18,8 +19,14 @@ def check_submission(account: str | None, partition: str | None, qos: str | None
         qos: quality of service of the job; None for the account's default.
 
     Raises:
-        ValueError: SLURM would refuse the job. The message says why, and which accounts and partitions there are.
+        ValueError: there is no SLURM here, or SLURM would refuse the job. The message says why, and which accounts and
+            partitions there are.
     """
+    if shutil.which("sbatch") is None:
+        raise ValueError(
+            "there is no sbatch on this machine: start Snakemake on a login node of the cluster, or without "
+            "`--workflow-profile profiles/slurm`"
+        )
     options = {"account": account, "partition": partition, "qos": qos}
     arguments = [f"--{name}={value}" for name, value in options.items() if value]
     answer = _run("sbatch", "--test-only", *arguments, "--wrap=true")

@@ -1,6 +1,7 @@
 """Configuration: what is right passes, what is wrong is named with file, key, value and cure."""
 
 import copy
+import re
 import shutil
 
 import pytest
@@ -610,3 +611,21 @@ def test_a_generating_model_completes_nothing(refused):
     message = refused(yaml.safe_dump(experiment))
     assert "methods.i2i: is for completing models, but vae is a generating one" in message
     assert "'recognised' is computed from completions, which vae does not make" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [
+        ("Tiny2.yaml", "Tiny2"),
+        ("Tiny2.yaml", "tiny2"),
+        ("v1.2.yaml", "v1.2"),
+        ("my exp.yaml", "my exp"),
+        ("x.yml", "x"),
+    ],
+)
+def test_a_file_whose_name_is_not_allowed_is_named(tmp_path, file, asked):
+    for name in ("config.yaml", "schemas", "configs"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    (tmp_path / "configs" / file).touch()
+    with pytest.raises(ConfigError, match=rf"configs/{re.escape(file)} is not seen: the name must be small letters"):
+        load_settings({"experiments": [asked]}, tmp_path)

@@ -54,3 +54,9 @@ def test_only_jobs_sent_from_this_directory_are_orphans(commands, tmp_path):
     assert slurm.cancel_orphans(here, "unlearning", patience=5) == ["11", "12"]
     assert "scancel 11 12\n" in calls.read_text()
     assert slurm.cancel_orphans(here, "unlearning") == []
+
+
+def test_a_machine_without_slurm_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="no sbatch on this machine: start Snakemake on a login node"):
+        slurm.check_submission("maths", None, None)

@@ -1,0 +1,112 @@
+"""The second call of Snakemake, which makes tables and figures without the runs that failed.
+
+See `unlearning.runtime.failures` for the file that lists these runs.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from unlearning.runtime import failures
+
+RULES_OF_RUNS = ("train", "unlearn", "evaluate")
+
+
+def known_failures(workflow, settings: dict, experiments: dict[str, dict]) -> dict[str, list[dict]]:
+    """What is left out of this call, by experiment; see `unlearning.runtime.failures.read`.
+
+    Args:
+        workflow: Snakemake's.
+        settings: `config.yaml`.
+        experiments: configurations by name.
+
+    Returns:
+        What failed, in the second call and for the report. Nothing in a first call, which tries everything.
+    """
+    leave_out = failures.SECOND_CALL in os.environ or (workflow.is_main_process and "--report" in sys.argv)
+    return {name: failures.read(Path(settings["results"]) / name) if leave_out else [] for name in experiments}
+
+
+def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> None:
+    """After jobs have failed: note which runs failed, and make tables and figures of the others in a second call.
+
+    A run has also failed if a job that the run waits for has failed. It makes no difference whether a job ended with an
+    error, was killed, or was lost with its machine.
+
+    Args:
+        workflow: Snakemake's, after its last job.
+        settings: `config.yaml`.
+        experiments: configurations by name.
+    """
+    scheduler = workflow.scheduler
+    if scheduler._user_kill or scheduler._executor_error or not scheduler.keepgoing:
+        return  # jobs are missing that nobody tried
+    alone, together = set(), set()  # of a group of jobs on SLURM, nobody knows which one failed
+    for job in scheduler.failed:
+        members = set(job.jobs) if job.is_group() else {job}
+        (alone if len(members) == 1 else together).update(members)
+    second, news = failures.SECOND_CALL in os.environ, False
+    for name, experiment in experiments.items():
+        folder = Path(settings["results"]) / name
+        known = failures.read(folder) if second else []
+        found = [entry for entry in _failed_of(workflow, alone, name, folder) if entry not in known]
+        if found:
+            rows = list(experiment["methods"])  # references come first
+            failures.write(folder, sorted(known + found, key=lambda entry: _place(entry, rows)))
+            news = True
+    waiting = any(job.rule.name == "aggregate" for job in workflow.dag.needrun_jobs())
+    if waiting and (news or (together and not second)):
+        # Alone in its entry of the queue, an evaluation that fails costs no other evaluation.
+        ungrouped = ["--group-components", "evaluations=1"] if together else []
+        command = [sys.executable, "-m", "snakemake", "--nolock", *ungrouped, *sys.argv[1:]]
+        environment = os.environ | {failures.SECOND_CALL: "1"}
+        subprocess.run(command, cwd=workflow.workdir_init, env=environment, check=False)
+    if not second:
+        lines = [line for name in experiments for line in failures.describe(Path(settings["results"]) / name)]
+        if lines:
+            print(
+                "",
+                *lines,
+                "Tables and figures show the others. The same command tries these again.",
+                "",
+                sep="\n",
+                file=sys.stderr,
+            )
+
+
+def _failed_of(workflow, failed: set, experiment: str, folder: Path) -> list[dict]:
+    """The entries of `failed.json` for the jobs of one experiment that failed, or that wait for a job that failed.
+
+    Args:
+        workflow: Snakemake's, after its last job.
+        failed: jobs that failed.
+        experiment: name of the experiment.
+        folder: of its results.
+
+    Returns:
+        The entries, each one once.
+    """
+    entries = []
+    for job in workflow.dag.needrun_jobs():
+        if job.wildcards.get("experiment") != experiment:
+            continue
+        if job.rule.name in RULES_OF_RUNS:
+            causes = (each for each in workflow.dag.bfs(workflow.dag.dependencies, job) if each in failed)
+            what = {"method": job.wildcards.method, "seed": int(job.wildcards.seed)}
+        elif job.rule.name == "draw_figure":
+            causes = iter(failed.intersection({job}))
+            what = {"figure": job.wildcards.figure}
+        else:
+            continue
+        if cause := next(causes, None):
+            entry = what | {"log": os.path.relpath(cause.log[0], folder)}
+            if entry not in entries:
+                entries.append(entry)
+    return entries
+
+
+def _place(entry: dict, rows: list[str]) -> tuple[bool, int, int]:
+    """Where an entry stands in `failed.json`: runs in the order of tables, then figures."""
+    method = entry.get("method")
+    return "figure" in entry, rows.index(method) if method in rows else -1, entry.get("seed", 0)
