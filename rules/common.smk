@@ -163,7 +163,13 @@ def files_of_experiment(name):
 def caption_hash(wildcards):
     """Hash of the templates of a caption: its own, where it has one, and the sentences that captions share."""
     folder = Path(workflow.basedir) / "report" / "captions"
-    names = (wildcards.get("table", wildcards.get("figure")), "conditions", "diverged", "range")
+    names = (
+        wildcards.get("table", wildcards.get("figure")),
+        "conditions",
+        "diverged",
+        "range",
+        "numbered",
+    )
     templates = [folder / f"{name}.j2" for name in names]
     return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from unlearning.reporting.captions import render_caption
-from unlearning.reporting.plotting import colors, panels
+from unlearning.reporting.plotting import colors, label_classes, labels_of_classes, panels
 from unlearning.reporting.results import Results
 
 MODELS = "generating"
@@ -21,6 +21,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     """
     figure, axes = panels(["original", *results.methods])
     retrained = _shares(results, "retrain")
+    labels, numbered = labels_of_classes(results.classes)
     positions = np.arange(len(results.classes))
     for method, axis in axes.items():
         shares = _shares(results, method)
@@ -31,10 +32,11 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         else:
             axis.text(0.5, 0.5, results.why_empty(method), ha="center", transform=axis.transAxes)
         _outline(axis, retrained)
-        axis.set_xticks(positions, results.classes)
+        label_classes(axis, labels)
     figure.supxlabel("class, by the judge")
     figure.supylabel("share of samples (%)")
-    return figure, render_caption("class_histograms", results, samples=results.experiment["evaluation"]["samples"])
+    samples = results.experiment["evaluation"]["samples"]
+    return figure, render_caption("class_histograms", results, samples=samples, numbered=numbered)
 
 
 def _shares(results: Results, method: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from unlearning.data.forget_set import GROUPS
 from unlearning.reporting.captions import render_caption
+from unlearning.reporting.plotting import labels_of_classes
 from unlearning.reporting.results import Results
 
 MODELS = "completing"
@@ -16,7 +17,6 @@ TRUTH, INPUT = "truth", "masked input"  # the first two rows
 HATCH = np.array([[92, 128, 178], [160, 190, 230]], np.uint8)  # two tones of blue beside grey images, stripes in grey
 CELL = 0.36  # inches
 SHARP = 64  # pixels at least, so that a small image is not blurred and a hatch fits into it
-LONGEST_NAME = 18
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -36,8 +36,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     tops = dict(zip(names, offsets(len(names), height + gap, [2, 4]), strict=True))
     lefts = offsets(len(labels), width + gap, [split])
     canvas = paint(rows, tops, lefts)
-    classes = [results.classes[label] for label in labels]
-    classes = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in classes]
+    of_classes, numbered = labels_of_classes(results.classes)
+    classes = [of_classes[label] for label in labels]
     figure, axis = _axes_for(canvas, CELL / width, names, classes)
     axis.imshow(canvas)
     middles = {row: top + (height - 1) / 2 for row, top in tops.items()}
@@ -45,7 +45,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     for model in results.rows:
         if model not in rows:
             axis.text(0, middles[model], f"{results.why_empty(model)}: no completions", va="center")
-    return figure, render_caption("completions", results, retain=split, forget=len(labels) - split, seed=seed)
+    counts = {"retain": split, "forget": len(labels) - split}
+    return figure, render_caption("completions", results, **counts, seed=seed, numbered=numbered)
 
 
 def read_rows(results: Results, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, int]:

@@ -4,12 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from unlearning.reporting.captions import render_caption
-from unlearning.reporting.plotting import panels
+from unlearning.reporting.plotting import labels_of_classes, panels
 from unlearning.reporting.results import Results
 
 MODELS = "generating"
 NEEDS = {"model": {"additionalProperties": {"properties": {"latent_dimensions": {"const": 2}}}}}
 POINTS = 4000
+LEGEND_WIDTH = 60  # letters on a line of the legend
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -37,6 +38,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     color_of = {name: palette(number % 10) for number, name in enumerate(results.classes)}
     color_of |= dict.fromkeys(results.forgotten, "black")
     handles = [plt.Line2D([], [], ls="", marker="o", ms=4, color=color) for color in color_of.values()]
-    figure.legend(handles, results.classes, loc="outside lower center", ncols=10, frameon=False)
+    labels, numbered = labels_of_classes(results.classes)
+    columns = min(10, LEGEND_WIDTH // (max(map(len, labels)) + 4))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     latents = min(POINTS, results.experiment["evaluation"]["samples"])
-    return figure, render_caption("latent_space", results, latents=latents, seed=seed)
+    return figure, render_caption("latent_space", results, latents=latents, seed=seed, numbered=numbered)

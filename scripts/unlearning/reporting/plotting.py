@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from unlearning.io.files import atomic_path
@@ -20,6 +21,18 @@ MARKERS = "osD^vP<>X*h"
 # seaborn's colour-blind palette without its grey, which is for the references, and with a yellow that shows on white.
 PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9", "#949400", "#7a3b8f"]
 REFERENCE_COLORS = {"original": "0.6", "retrain": "black"}
+# Fonts with the letters that DejaVu Sans lacks. Those that are installed are used where letters are missing.
+FURTHER_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans",
+    "WenQuanYi Zen Hei",
+    "IPAexGothic",
+    "Unifont",
+)
+LONGEST_LABEL = 14  # letters of the name of a class
+MOST_LABELS = 14  # classes that have a label below a small panel
+LONGEST_LINE = 24  # letters below a small panel
 LONGEST_TITLE = 24  # letters of normal size above a small panel
 
 
@@ -32,7 +45,35 @@ def use_style() -> None:
         "pdf.fonttype": 42,
         "svg.hashsalt": "unlearning",
     }
-    sns.set_theme(context="paper", style="ticks", font="DejaVu Sans", rc=parameters)
+    installed = set(font_manager.get_font_names())
+    fonts = ["DejaVu Sans", *(font for font in FURTHER_FONTS if font in installed)]
+    sns.set_theme(context="paper", style="ticks", font=fonts, rc=parameters)
+
+
+def labels_of_classes(names: list[str]) -> tuple[list[str], bool]:
+    """Make labels of classes that can be drawn.
+
+    Args:
+        names: Names of all classes.
+
+    Returns:
+        The names, shortened if they are long; or the numbers of the classes, if a name has a letter that no font has.
+        And whether the labels are numbers.
+    """
+    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in plt.rcParams["font.family"]]
+    known = set().union(*(font.get_charmap() for font in fonts))
+    if any(ord(letter) not in known for name in names for letter in name):
+        return [str(number) for number in range(len(names))], True
+    return [name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…" for name in names], False
+
+
+def label_classes(axis: plt.Axes, labels: list[str]) -> None:
+    """Write labels of classes below a small panel: upright if they are long, and every n-th one if there are many."""
+    every = -(-len(labels) // MOST_LABELS)
+    shown = labels[::every]
+    upright = len(" ".join(shown)) > LONGEST_LINE
+    style = {"rotation": 90, "fontsize": "x-small"} if upright else {}
+    axis.set_xticks(range(0, len(labels), every), shown, **style)
 
 
 def colors(methods: list[str]) -> dict[str, str]:
