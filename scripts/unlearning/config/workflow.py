@@ -46,7 +46,13 @@ def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
 def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     """Prepare the process that the user started; nothing in the processes of jobs, which parse the workflow again.
 
-    A ValueError tells what does not fit in the user's own data.
+    Args:
+        workflow: Snakemake's.
+        settings: `config.yaml`.
+        experiments: configurations by name.
+
+    Raises:
+        ValueError: jobs would fail on the path of Python, or something does not fit in the user's own data.
     """
     if not workflow.is_main_process:
         return
