@@ -5,6 +5,7 @@ tell that nothing has changed: they stand with the hash of the file in `.basis/s
 set. Who replaces a file can give the new one the old time of modification, but not the old time of change.
 """
 
+import logging
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ READERS = 8  # threads; a disk or a server of files answers several faster than 
 # A file that changed less than these seconds before it was read is read again next time: a file system may give two
 # changes in a short time the same time.
 RACE = 2
+LONG_TO_READ = 10**9  # bytes
+logger = logging.getLogger(__name__)
 
 
 def digest(description: dict, source: str | None, data: Path, fetched: dict | None) -> str:
@@ -80,6 +83,8 @@ def _contents(folder: Path, names: list[str], cache: Path) -> list[list]:
             if stat.S_ISREG(status.st_mode):
                 states[name] = file_state(status)
     new = [name for name, state in states.items() if known.get(name, {}).get("state") != state]
+    if (size := sum(states[name][0] for name in new)) > LONG_TO_READ:
+        logger.warning("%s: reads %d files (%.1f GB) once, to notice changes", folder, len(new), size / 1e9)
     with ThreadPoolExecutor(READERS) as pool:
         hashes = dict(zip(new, pool.map(lambda name: _hash(folder / name), new), strict=True))
     hashes |= {name: known[name]["sha256"] for name in states.keys() - hashes.keys()}

@@ -153,6 +153,14 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(layout, state, monkeypat
     assert len(read) == 2 * first
 
 
+def test_a_long_reading_is_announced(layout, state, monkeypatch, caplog):
+    state()
+    assert caplog.text == ""
+    monkeypatch.setattr(source_state, "LONG_TO_READ", 0)
+    state()
+    assert "GB) once, to notice changes" in caplog.text
+
+
 def test_hashes_that_cannot_be_kept_are_computed_again(layout, state, tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
     assert state() == state()
