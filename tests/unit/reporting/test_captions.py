@@ -38,7 +38,9 @@ def template(tmp_path, monkeypatch):
     return render
 
 
-@pytest.mark.parametrize(("name", "facts"), [("conditions", {}), ("latent_space", {"latents": 9, "seed": 0})])
+@pytest.mark.parametrize(
+    ("name", "facts"), [("conditions", {}), ("latent_space", {"latents": 9, "seed": 0, "numbered": False})]
+)
 def test_a_title_is_shown_as_it_was_written(results, tmp_path, name, facts):
     write_caption(tmp_path / "caption.rst", render_caption(name, results, **facts))
     assert f"{MARKUP}: 1 training image of class 1 to forget" in shown(
