@@ -17,6 +17,11 @@ $(error The path of this folder contains a space or another special character, a
 a path of letters, digits and . _ - + = @ , ~)
 endif
 
+# Snakemake needs a folder for its cache. In containers, the home folder can be missing or read-only.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
+
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
 .PHONY: all install run report test test-quick bench audit readme
 

@@ -67,3 +67,17 @@ def test_the_results_are_shown_after_the_run_whatever_the_flags_and_its_exit_sta
     lines = (clone / "log").read_text().splitlines()
     assert lines[-1].endswith(f"results/report.html {status}")
     assert [line.split()[0] for line in lines] == ["start", "end"] * 2
+
+
+@pytest.mark.parametrize("home", ["", "missing"])
+def test_a_home_that_cannot_be_written_is_not_needed(make, tmp_path, monkeypatch, home):
+    make("--dry-run")
+    clone = tmp_path / "clone"
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "installed").write_text("".join((clone / name).read_text() for name in FILES[1:]))
+    python = clone / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "cache: $XDG_CACHE_HOME"\n')
+    python.chmod(0o755)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    done = make("run", HOME=str(tmp_path / home))
+    assert f"cache: {clone}/.snakemake/cache" in done.stdout if home else "cache: \n" in done.stdout

@@ -4,6 +4,7 @@ Only this module and `second_call` look into Snakemake's objects. They have no d
 what was tried with version 9.27.
 """
 
+import getpass
 import os
 import re
 import sys
@@ -61,6 +62,7 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
             f"{sys.executable}: jobs fail with {' '.join(map(repr, odd))} in the path of Python; "
             "make the environment in a folder with another name"
         )
+    name_user()
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
     forced = workflow.dag_settings
@@ -79,6 +81,14 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     # Not only where a job asks: Snakemake (9.27) hides an error of an input function if the job's output exists.
     for dataset in set().union(*map(datasets_of, experiments.values())):
         state_of_source(dataset)
+
+
+def name_user() -> None:
+    """Give the user a name for this process and its jobs, where the machine knows none, as in some containers."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
