@@ -18,6 +18,7 @@ def main(report: str, status: int) -> None:
         report: Path of the HTML report.
         status: Exit status of Snakemake.
     """
+    sys.stdout.reconfigure(errors="replace")  # not every terminal can show every sign
     try:
         settings = load_settings({})
     except ConfigError:  # Snakemake has said what is wrong

@@ -2,10 +2,13 @@
 
 import csv
 import json
+import multiprocessing
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +80,15 @@ class Clone:
         return [sys.executable, "-m", "snakemake", *arguments]
 
     def snakemake(self, *arguments, cwd=None):
-        return subprocess.run(
-            self.command(*arguments), cwd=cwd or self.path, capture_output=True, text=True, check=False
-        )
+        """Run Snakemake to its end, in a copy of a process that has imported Snakemake: half of a plan is imports."""
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [Path(folder, name) for name in ("stdout", "stderr")]
+            call = (arguments, str(cwd or self.path), dict(os.environ), outputs)
+            process = _FORKS.Process(target=_call_snakemake, args=call)
+            process.start()
+            process.join()
+            texts = [path.read_text(encoding="utf-8") for path in outputs]
+            return subprocess.CompletedProcess(self.command(*arguments), process.exitcode, *texts)
 
     def run(self, *arguments):
         done = self.snakemake(*arguments)
@@ -105,6 +114,23 @@ class Clone:
         path = self.path / file
         assert old in path.read_text(), (file, old)
         path.write_text(path.read_text().replace(old, new))
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["snakemake.cli", "pytest"])
+
+
+def _call_snakemake(arguments, folder, environment, outputs):
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate(outputs, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = ["snakemake", *arguments]
+    sys.path = [path for path in sys.path if Path(path) != ROOT / "scripts"]  # the clone has scripts of its own
+    from snakemake.cli import main
+
+    main()
 
 
 class _Loader(yaml.SafeLoader):

@@ -36,6 +36,10 @@ class ClusterClone(Clone):
     def command(self, *arguments):
         return [sys.executable, QUICK_SNAKEMAKE, "--workflow-profile", "profiles/slurm", *arguments]
 
+    def snakemake(self, *arguments, cwd=None):
+        command = self.command(*arguments)
+        return subprocess.run(command, cwd=cwd or self.path, capture_output=True, text=True, check=False)
+
     @contextmanager
     def start(self, *arguments):
         """A Snakemake in the background, killed at the end of the block if it still runs."""

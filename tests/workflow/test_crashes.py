@@ -112,16 +112,3 @@ def test_a_second_snakemake_in_the_same_directory_is_told_so(uninterrupted, tmp_
     assert process.poll() is None
     process.terminate()
     process.wait()
-
-
-def test_results_do_not_depend_on_the_number_of_cores(finished, tmp_path):
-    """`finished` ran two jobs at a time; here one at a time, from scratch."""
-    clone = Clone.make(tmp_path / "clone")
-    clone.write_experiment()
-    run = "results/tiny/seed0/uno"
-    clone.run("--cores", "1", f"{run}/metrics.json")
-    for name in ("model.safetensors", "measurements.csv", "samples.npz"):
-        assert (clone.path / run / name).read_bytes() == (finished.path / run / name).read_bytes(), name
-    reference = "results/tiny/reference.safetensors"
-    assert (clone.path / reference).read_bytes() == (finished.path / reference).read_bytes()
-    assert results_of(clone.path / run / "metrics.json") == results_of(finished.path / run / "metrics.json")

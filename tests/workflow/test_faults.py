@@ -31,31 +31,30 @@ def mounted(folder, *options):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize(
-    ("file", "damage", "target"),
-    [
-        (f"{RUN}/model.safetensors", "flip", f"{RUN}/metrics.json"),
-        ("data/digits/prepared.safetensors", "truncate", "results/tiny/forget_set.json"),
-        (f"{RUN}/metrics.json", "truncate", "results/tiny/metrics.csv"),
-    ],
-)
-def test_a_damaged_result_is_made_again(copy, finished, file, damage, target):
-    path = copy.path / file
+def test_damaged_data_are_made_again(copy):
+    path = copy.path / "data/digits/prepared.safetensors"
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2] if damage == "truncate" else content[:-1] + bytes([content[-1] ^ 1]))
-    copy.run("--cores", "2", target)
-    assert path.read_bytes() == content or file.endswith("metrics.json")
-    assert results_of(copy.path / RUN / "metrics.json") == results_of(finished.path / RUN / "metrics.json")
+    path.write_bytes(content[: len(content) // 2])
+    copy.run("--cores", "2", "results/tiny/forget_set.json")
+    assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("change", ["reference", "record"])
-def test_a_result_that_somebody_replaced_is_made_again(copy, finished, change):
-    """As if it had been copied from an experiment with another judge or with other settings."""
-    path = copy.path / ("results/tiny/reference.safetensors" if change == "reference" else f"{RUN}/record.json")
-    path.write_bytes((copy.path / f"{RUN}/steps.csv").read_bytes())
-    assert copy.pending(f"{RUN}/metrics.json")[{"reference": "build_reference", "record": "unlearn"}[change]] == 1
-    copy.run("--cores", "2", f"{RUN}/metrics.json")
-    assert results_of(copy.path / RUN / "metrics.json") == results_of(finished.path / RUN / "metrics.json")
+def test_results_that_were_damaged_or_replaced_are_made_again(copy, finished):
+    """A flipped bit, half a file, and files as if copied from another experiment."""
+    results = copy.path / "results/tiny"
+    model = copy.path / RUN / "model.safetensors"
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    half = results / "seed0/finetune/metrics.json"
+    half.write_bytes(half.read_bytes()[:500])
+    for replaced in (results / "reference.safetensors", results / "seed1/uno/record.json"):
+        replaced.write_bytes((copy.path / f"{RUN}/steps.csv").read_bytes())
+    targets = [f"results/tiny/{run}/metrics.json" for run in ("seed0/uno", "seed1/uno", "seed0/finetune")]
+    assert copy.pending(*targets) == {"unlearn": 2, "build_reference": 1, "evaluate": 3}
+    copy.run("--cores", "2", *targets)
+    assert model.read_bytes() == content
+    for target in targets:
+        assert results_of(copy.path / target) == results_of(finished.path / target)
 
 
 def test_an_original_file_that_changes_after_fetching_is_refused(copy):
@@ -124,14 +123,16 @@ def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
         process.wait()
 
 
-def test_a_job_whose_state_is_damaged_starts_afresh(tmp_path, finished):
+def test_a_job_with_a_damaged_state_starts_afresh_and_one_core_gives_the_results_of_two(tmp_path, finished):
     clone = Clone.make(tmp_path / "clone")
     clone.write_experiment()
     folder = clone.path / "results/tiny/seed0/original"
     folder.mkdir(parents=True)
     (folder / "model.resume").write_bytes(b"PK\x03\x04 not a checkpoint")
-    clone.run("--cores", "2", str(folder.relative_to(clone.path) / "model.safetensors"))
-    name = "results/tiny/seed0/original/model.safetensors"
-    assert (clone.path / name).read_bytes() == (finished.path / name).read_bytes()
+    clone.run("--cores", "1", f"{RUN}/metrics.json")
     assert "starting afresh" in (clone.path / "results/tiny/logs/train/seed0/original.log").read_text()
     assert json.loads((folder / "record.json").read_text())["status"] == "finished"
+    files = [f"{RUN}/{name}" for name in ("model.safetensors", "measurements.csv", "samples.npz")]
+    for name in (*files, "results/tiny/seed0/original/model.safetensors", "results/tiny/reference.safetensors"):
+        assert (clone.path / name).read_bytes() == (finished.path / name).read_bytes(), name
+    assert results_of(clone.path / RUN / "metrics.json") == results_of(finished.path / RUN / "metrics.json")

@@ -1,8 +1,9 @@
-"""What runs again, and what does not, after each kind of change to a finished run."""
+"""What runs again, and what does not, after each kind of change to a finished run, and without Snakemake's memory."""
 
 import os
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,13 @@ SUMMARY = {"aggregate": 1, "write_table": 2, "draw_figure": len(FIGURES), "write
 ONE_METHOD = {"unlearn": 2, "evaluate": 2, **SUMMARY}
 
 
+@pytest.fixture
+def copy(copy):
+    shutil.rmtree(copy.path / ".snakemake")
+    return copy
+
+
 def test_nothing_after_nothing(copy):
-    assert copy.pending() == {}
     assert "Nothing to be done" in copy.run()
 
 
@@ -23,23 +29,14 @@ def test_waiting_jobs_are_weighed_only_when_a_job_has_ended(copy):
     assert 0 < weighed <= len(FIGURES) + 2
 
 
-def test_nothing_after_touching_every_file(copy):
+def test_nothing_from_another_directory_after_touching_every_file_and_moving_the_clone(copy, tmp_path):
     files = [path for path in copy.path.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
     random.Random(0).shuffle(files)
     for number, path in enumerate(files):
         time = path.stat().st_mtime + 1000 + number
         os.utime(path, (time, time))
-    assert copy.pending() == {}
-
-
-def test_nothing_after_moving_the_clone(copy, tmp_path):
-    shutil.move(copy.path, tmp_path / "elsewhere")
-    copy.path = tmp_path / "elsewhere"
-    assert copy.pending() == {}
-
-
-def test_nothing_from_another_directory(copy, tmp_path):
-    arguments = ("--snakefile", str(copy.path / "Snakefile"), "--directory", str(copy.path))
+    moved = Path(shutil.move(copy.path, tmp_path / "elsewhere"))
+    arguments = ("--snakefile", str(moved / "Snakefile"), "--directory", str(moved))
     assert copy.pending(*arguments, cwd=tmp_path) == {}
 
 
@@ -49,14 +46,6 @@ def test_nothing_for_results_that_lie_elsewhere(copy, tmp_path):
         shutil.move(copy.path / name, tmp_path / "work" / name)
     arguments = ("--snakefile", str(copy.path / "Snakefile"), "--directory", str(tmp_path / "work"))
     assert copy.pending(*arguments, cwd=tmp_path) == {}
-
-
-@pytest.mark.parametrize(
-    "file", ["README.md", "tests/unit/conftest.py", "scripts/unlearning/methods/surgery_mutual.py"]
-)
-def test_nothing_after_an_edit_of_what_the_experiment_does_not_use(copy, file):
-    (copy.path / file).write_text((copy.path / file).read_text() + "\n")
-    assert copy.pending() == {}
 
 
 def test_an_edit_of_a_method_runs_that_method_and_what_follows_and_its_revert_nothing(copy):
@@ -110,18 +99,17 @@ def test_another_label_of_a_metric_is_printed_and_evaluates_nothing(copy):
     assert copy.pending() == SUMMARY
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
+def test_edits_of_words_and_of_what_the_experiment_does_not_use_run_nothing(copy):
+    for file in ("README.md", "tests/unit/conftest.py", "scripts/unlearning/methods/surgery_mutual.py"):
+        (copy.path / file).write_text((copy.path / file).read_text() + "\n")
+    for file, old, new in (
         ("scripts/unlearning/models/vae.py", '"""Variational', '"""A variational'),
         ("scripts/unlearning/models/vae.py", '"description": "width of', '"description": "the width of'),
         ("scripts/unlearning/methods/uno.py", "PARAMETERS = {", "# A comment.\nPARAMETERS = {"),
         ("scripts/unlearning/training/train.py", "diverged in epoch", "ended in epoch"),
         ("scripts/unlearning/config/checks.py", "remove the row", "leave the row out"),
-    ],
-)
-def test_an_edit_of_words_runs_nothing(copy, file, old, new):
-    copy.replace(file, old, new)
+    ):
+        copy.replace(file, old, new)
     assert copy.pending() == {}
 
 

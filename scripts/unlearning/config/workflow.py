@@ -57,7 +57,7 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     """
     if not workflow.is_main_process:
         return
-    if odd := sorted(set(re.findall(r"[^\w./+=@,~-]", sys.executable))):
+    if odd := sorted(set(re.findall(r"[^\w./+=@,~\x80-\U0010ffff-]", sys.executable))):
         raise ValueError(
             f"{sys.executable}: jobs fail with {' '.join(map(repr, odd))} in the path of Python; "
             "make the environment in a folder with another name"

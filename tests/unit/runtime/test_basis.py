@@ -144,7 +144,7 @@ def apply(workflow, asked, step):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(sequence=st.lists(steps, min_size=3, max_size=12))
 def test_a_table_equals_that_of_a_fresh_run(tmp_path_factory, sequence):
     folder = tmp_path_factory.mktemp("basis")
