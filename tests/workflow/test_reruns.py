@@ -42,7 +42,7 @@ def test_nothing_from_another_directory_after_touching_every_file_and_moving_the
 
 def test_nothing_for_results_that_lie_elsewhere(copy, tmp_path):
     """`--directory` with another working directory than the repository: its results are found there."""
-    for name in ("results", "data", ".snakemake"):
+    for name in ("results", "data"):
         shutil.move(copy.path / name, tmp_path / "work" / name)
     arguments = ("--snakefile", str(copy.path / "Snakefile"), "--directory", str(tmp_path / "work"))
     assert copy.pending(*arguments, cwd=tmp_path) == {}
