@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from unlearning.runtime import failures
+from unlearning.runtime import basis, failures
 
+FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", "--forcerun", "-R"}
 RULES_OF_RUNS = ("train", "unlearn", "evaluate")
 
 
@@ -59,8 +60,9 @@ def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> Non
     if waiting and (news or (together and not second)):
         # Alone in its entry of the queue, an evaluation that fails costs no other evaluation.
         ungrouped = ["--group-components", "evaluations=1"] if together else []
-        command = [sys.executable, "-m", "snakemake", "--nolock", *ungrouped, *sys.argv[1:]]
-        environment = os.environ | {failures.SECOND_CALL: "1"}
+        command = [sys.executable, "-m", "snakemake", "--nolock", *ungrouped, *without_forcing(sys.argv[1:])]
+        environment = {name: value for name, value in os.environ.items() if name != basis.COMPUTE_AGAIN}
+        environment[failures.SECOND_CALL] = "1"
         subprocess.run(command, cwd=workflow.workdir_init, env=environment, check=False)
     if not second:
         lines = [line for name in experiments for line in failures.describe(Path(settings["results"]) / name)]
@@ -73,6 +75,17 @@ def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> Non
                 sep="\n",
                 file=sys.stderr,
             )
+
+
+def without_forcing(arguments: list[str]) -> list[str]:
+    """The arguments of Snakemake without those by which a user has jobs run again: these jobs have run."""
+    kept, forced = [], False
+    for argument in arguments:
+        if argument.startswith("-"):
+            forced = argument.partition("=")[0] in FORCING_OPTIONS  # the words that follow belong to this option
+        if not forced:
+            kept.append(argument)
+    return kept
 
 
 def _failed_of(workflow, failed: set, experiment: str, folder: Path) -> list[dict]:

@@ -66,9 +66,6 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
     forced = workflow.dag_settings
-    if forced and failures.SECOND_CALL in os.environ:  # what was forced has run in the first call
-        forced.forceall, forced.forcetargets, forced.forcerun = False, False, frozenset()
-        os.environ.pop(basis.COMPUTE_AGAIN, None)
     if forced and (forced.forceall or forced.forcetargets or forced.forcerun):  # there are none for `--lint`
         os.environ[basis.COMPUTE_AGAIN] = "1"
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
