@@ -23,6 +23,11 @@ def test_nothing_after_nothing(copy):
     assert "Nothing to be done" in copy.run()
 
 
+def test_a_job_that_the_user_forces_computes_again(copy):
+    copy.run("--forcerun", "aggregate")
+    assert "taken from before" not in (copy.path / "results/tiny/logs/aggregate.log").read_text()
+
+
 def test_waiting_jobs_are_weighed_only_when_a_job_has_ended(copy):
     shutil.rmtree(copy.path / "results" / "tiny" / "figures")
     weighed = copy.run("--cores", "1", "--verbose").count("Ready jobs: ")

@@ -65,9 +65,6 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     name_user()
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
-    forced = workflow.dag_settings
-    if forced and (forced.forceall or forced.forcetargets or forced.forcerun):  # there are none for `--lint`
-        os.environ[basis.COMPUTE_AGAIN] = "1"
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
     # number of nodes, counts cards itself.
     one_machine = workflow.global_resources["_nodes"].value is None
@@ -93,6 +90,9 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
 
     A ValueError or an OSError tells what is wrong.
     """
+    forced = workflow.dag_settings  # not known yet while Snakemake reads the rules
+    if forced.forceall or forced.forcetargets or forced.forcerun:
+        os.environ[basis.COMPUTE_AGAIN] = "1"
     lock.hold(Path.cwd())
     if failures.SECOND_CALL not in os.environ:  # the first call holds the lock until the second has ended
         lock.claim(Path(settings["results"]))

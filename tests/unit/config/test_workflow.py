@@ -29,9 +29,7 @@ def flowers(tmp_path, monkeypatch):
 
 def test_own_data_that_do_not_fit_are_refused_even_where_all_results_are_there(flowers):
     """Snakemake hides what an input function raises if the job's output exists."""
-    started = SimpleNamespace(
-        is_main_process=True, dag_settings=None, global_resources={"_nodes": SimpleNamespace(value=None)}
-    )
+    started = SimpleNamespace(is_main_process=True, global_resources={"_nodes": SimpleNamespace(value=None)})
     experiments = {"own": {"dataset": "flowers", "device": "cpu"}}
     workflow.prepare_process(started, {}, experiments)
     (flowers / "images" / "new.heic").touch()
