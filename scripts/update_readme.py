@@ -29,6 +29,7 @@ from unlearning.reporting.tables import to_markdown
 RESULTS = r"(<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->\n).*?(<!-- results: end -->)"
 TABLES = r"(<!-- ([\w-]+)/(\w+): begin -->\n).*?(<!-- whole: end -->)"
 BENCHMARKS = r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)"
+FIGURES = {"tradeoff.svg": "readme.svg", "statistics_effect.svg": "statistics_effect.svg"}  # of digits, in report/
 COLUMNS = {
     "ms": "ms",
     "over_finetune": "× finetune",
@@ -41,13 +42,13 @@ COLUMNS = {
 
 
 def main() -> None:
-    """Write both pages, and the figure of the README."""
+    """Write both pages and their figures."""
     results = Path(load_settings({})["results"])
     for page in (ROOT / "README.md", ROOT / "report" / "results.md"):
         page.write_text(with_results(page.read_text(encoding="utf-8"), results), encoding="utf-8")
-    figure = results / "digits" / "figures" / "tradeoff.svg"
-    if figure.is_file():
-        shutil.copyfile(figure, ROOT / "report" / "readme.svg")
+    for figure, copy in FIGURES.items():
+        if (drawn := results / "digits" / "figures" / figure).is_file():
+            shutil.copyfile(drawn, ROOT / "report" / copy)
 
 
 def with_results(text: str, results: Path) -> str:

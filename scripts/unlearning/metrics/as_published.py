@@ -66,8 +66,8 @@ NOTE = (
     "train-mode batch normalisation, and the guide classifies the images ({guide_accuracy} % of held-out images "
     "correctly). The first crossing counts, even if the class comes back, and without a crossing the last step counts "
     "(in brackets: how many seeds crossed). The distance has a symmetrised covariance product, and its reference is "
-    "all training images, the forgotten class included. All other columns are rigorous: fresh samples in eval mode, "
-    "the judge, the crossing for good, and runs that never crossed as censored."
+    "all training images, the forgotten class included. All other columns are rigorous: fresh samples in eval mode "
+    "with running statistics of retain data, the judge, the crossing for good, and runs that never crossed as censored."
 )
 NEEDS = "guide"
 SETTINGS = ["threshold"]
