@@ -69,7 +69,7 @@ def checked(tmp_path_factory):
             "finetune": {},
             "i2i_proxy": I2I,
             "i2i_elsewhere": I2I | {"retain_images": "elsewhere"},
-            "lost": {"algorithm": "ascent", "learning_rate": 3e38},  # float32 ends before
+            "lost": {"algorithm": "ascent", "learning_rate": 3e38},  # weights of 1e36 after one step of warm-up
         },
         evaluation__embedding={
             "source": str(published.parent),
@@ -91,7 +91,7 @@ def test_the_imagenet_experiment_runs_from_folders_to_verdicts(checked):
     assert set(data.labels[chosen["heldout_retain"]]) == {3, 4, 5}
     table = pd.read_csv(results / "table.csv", index_col="Method")
     assert list(table.index) == ["original", "retrain", "finetune", "i2i_proxy", "i2i_elsewhere", "lost"]
-    assert table["Runs"]["lost"] == "1, 1 diverged (step 1)"
+    assert table["Runs"]["lost"] == "1, 1 diverged (step 2)"
     table = table.drop(index="lost")
     for column in ("FID (judge features) held-out forget", "Cosine (CLIP embeddings) held-out forget"):
         assert (table[column] != "–").all(), column
