@@ -1,7 +1,10 @@
 """Whether the folders that `config.yaml` names can be used."""
 
+import os
 import re
 from pathlib import Path
+
+from unlearning.io.files import broken_link
 
 REPOSITORY = {".ci", ".git", ".github", ".snakemake", ".venv", "configs", "envs", "profiles", "published", "report"}
 REPOSITORY |= {"rules", "schemas", "scripts", "tests"}
@@ -18,9 +21,9 @@ def check_folders(settings: dict, root: Path) -> list[str]:
         One line for each problem.
     """
     problems = []
-    folders = {key: Path(settings[key]).resolve() for key in ("results", "data")}
+    folders = {key: Path(os.path.realpath(settings[key])) for key in ("results", "data")}
     for key, folder in folders.items():
-        if link := _dangling(Path(settings[key])):
+        if link := broken_link(Path(settings[key])):
             problems.append(f"{key} = {settings[key]!r}: {link}")
         elif forbidden := sorted(set(re.findall(r"[^\w./ +@=,:-]", settings[key]))):
             problems.append(f"{key} = {settings[key]!r}: must not contain {' '.join(map(repr, forbidden))}")
@@ -49,13 +52,5 @@ def check_source(settings: dict, datasets: set[str]) -> list[str]:
     missing = sorted(name for name in datasets if not (Path(settings["data"]) / name / "fetched.json").is_file())
     if not missing:
         return []
-    reason = _dangling(Path(source)) or "no such folder; it must hold {dataset}/{file}, or be a URL"
+    reason = broken_link(Path(source)) or "no such folder; it must hold {dataset}/{file}, or be a URL"
     return [f"data_source = {source!r}: {reason}. Not fetched yet: {', '.join(missing)}"]
-
-
-def _dangling(path: Path) -> str | None:
-    """What is wrong with a path that leads through a link to nothing; None where nothing is."""
-    for link in (*reversed(path.parents), path):
-        if link.is_symlink() and not link.exists():
-            return f"{link} is a link to {link.readlink()}, which is not there; make that folder, or delete the link"
-    return None

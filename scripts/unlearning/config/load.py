@@ -40,6 +40,9 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     source = settings.get("data_source")
     if isinstance(source, str):  # Snakemake hands `--config data_source=null` on as text, to jobs as 'None'
         settings["data_source"] = None if source.lower() in ("", "null", "none") else expand_home(source)
+    for key in ("results", "data"):
+        if isinstance(settings.get(key), str):
+            settings[key] = expand_home(settings[key])
     schema = read_yaml("schemas/config.schema.yaml", root)
     # An experiment's name becomes part of paths and of shell commands.
     schema["properties"]["experiments"]["items"]["enum"] = sorted(

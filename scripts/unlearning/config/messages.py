@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from jsonschema import Draft202012Validator, ValidationError
@@ -9,13 +10,23 @@ from jsonschema.validators import extend
 
 LARGEST_NUMBER = 1e100
 SMALLEST, LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)  # of 32 bits
+
+
+def _check_type(validator: Draft202012Validator, types: str | list, value: object, schema: dict) -> Iterator:
+    """The keyword `type`, which for a number also asks that jobs can compute with it."""
+    yield from Draft202012Validator.VALIDATORS["type"](validator, types, value, schema)
+    if "number" in types and type(value) in (int, float) and not _is_float32(value):
+        yield ValidationError("not a number of 32 bits")
+
+
 # JSON Schema takes 1e3 for an integer, but YAML reads it as a float, with which jobs cannot count.
 Validator = extend(
     Draft202012Validator,
+    validators={"type": _check_type},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: type(value) in (int, float) and _is_float32(value),
+            "number": lambda _, value: type(value) in (int, float),
         }
     ),
 )
@@ -98,7 +109,7 @@ def _explain(error: ValidationError) -> list[str]:
         case "enum":
             allowed = [str(item) for item in error.validator_value]
             return [f"{place}: must be one of {', '.join(allowed)}{nearest(str(error.instance), allowed)}"]
-        case "type" if error.validator_value == "number" and type(error.instance) in (int, float):
+        case "type" if "number" in error.validator_value and type(error.instance) in (int, float):
             return [
                 f"{place}: jobs compute with 32 bits, in which this number is {0 if abs(error.instance) < 1 else '∞'}; "
                 f"must be 0, or of a size from {SMALLEST:.3g} to {LARGEST:.3g}"
@@ -106,6 +117,8 @@ def _explain(error: ValidationError) -> list[str]:
             ]
     template = REQUIREMENTS.get(error.validator)
     requirement = template.format(_limit(error)) if template else error.message
+    if error.validator == "type" and "string" in error.validator_value and not isinstance(error.instance, list | dict):
+        requirement += "; write a name that looks like a number, a date, true or null in quotes, as it is spelt"
     return [f"{place}: {requirement}{_description(error.schema)}"]
 
 

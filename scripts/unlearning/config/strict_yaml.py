@@ -11,9 +11,11 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 from unlearning.io.files import ROOT
 
 MOST_VALUES = 100_000  # in one file
-# Without quotes, YAML 1.1 takes `yes` for a boolean, 010 for 8 and 12:30 for 750; YAML 1.2 takes 010 for 10.
+# Without quotes, YAML 1.1 takes `yes` for a boolean, 010 for 8 and 12:30 for 750; YAML 1.2 takes 010 for 10. Both take
+# +7 for 7 and -0 for 0, which may be the names of other classes.
 AMBIGUOUS = re.compile(
     r"(?i)yes|no|on|off|[-+]?0([\d_]+|x[\da-f_]+|o[0-7_]+|b[01_]+)|[-+]?\d[\d_]*_[\d_.]*|[-+]?\d+(:[0-5]?\d)+(\.\d*)?"
+    r"|\+\d+|-0"
 )
 
 

@@ -10,6 +10,7 @@ import difflib
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -182,8 +183,9 @@ def _fault(entry: os.DirEntry) -> str | None:
     if not entry.name.lower().endswith(SUFFIXES):
         suffix = file_names.printable(Path(entry.name).suffix)
         return "folders in a class" if entry.is_dir() else f"of another kind ({suffix or 'without a suffix'})"
-    if entry.is_file():
-        return None
-    if entry.is_dir():
-        return "folders in a class"
+    with suppress(OSError):  # raised for a link to itself
+        if entry.is_file():
+            return None
+        if entry.is_dir():
+            return "folders in a class"
     return "links to nothing" if entry.is_symlink() else "that are no plain files"

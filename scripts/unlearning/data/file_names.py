@@ -4,6 +4,7 @@ import difflib
 import os
 import unicodedata
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 # By systems for folders of pictures, in lower case; names with a dot in front, such as .DS_Store, are hidden anyway.
 IGNORED = {"thumbs.db", "desktop.ini"}
@@ -50,7 +51,7 @@ def meant(name: str, known: Iterable[str]) -> str | None:
 
     Args:
         name: a path, perhaps with backslashes, `./`, a folder too much or too few in front, in another case or another
-            Unicode form.
+            Unicode form, or with %20 for a space.
         known: paths.
 
     Returns:
@@ -72,6 +73,6 @@ def quoted(*names: str) -> list[str]:
 
 def _endings(path: str) -> list[str]:
     """A path in one spelling, whole and then without its first folders."""
-    parts = unicodedata.normalize("NFC", path.replace("\\", "/")).casefold().split("/")
+    parts = unicodedata.normalize("NFC", unquote(path).replace("\\", "/")).casefold().split("/")
     parts = [part for part in parts if part not in ("", ".")]
     return ["/".join(parts[start:]) for start in range(len(parts))]

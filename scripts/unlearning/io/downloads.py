@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from unlearning.io.checksums import difference, verify_file
@@ -19,8 +20,10 @@ def user_source() -> str | None:
 
 
 def expand_home(source: str) -> str:
-    """A source in which `~` in front is the user's home folder, as in a shell."""
-    return str(Path(source).expanduser()) if source.startswith("~") else source
+    """A path or URL in which `~` in front is the user's home folder, as in a shell; as it is, where there is none."""
+    with suppress(RuntimeError):
+        return str(Path(source).expanduser()) if source.startswith("~") else source
+    return source
 
 
 def fetch(raw: Path, description: dict, mirrors: list[str]) -> None:

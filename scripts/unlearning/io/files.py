@@ -150,6 +150,14 @@ def sha256_of(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def broken_link(path: Path) -> str | None:
+    """What is wrong with a path that leads through a link to nothing, or to itself; None where nothing is."""
+    for link in (*reversed(path.parents), path):
+        if link.is_symlink() and not link.exists():
+            return f"{link} is a link to {link.readlink()}, which is not there; make that folder, or delete the link"
+    return None
+
+
 def link_folder(source: Path, target: Path) -> None:
     """Copy a folder, whole or not at all, by hard links where the file system has them.
 

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearning.io.files import read_json, sha256_of, sha256_of_file, write_json
+from unlearning.io.files import broken_link, read_json, sha256_of, sha256_of_file, write_json
 
 CHECKED_WITH = "checked_with"  # a param by which a job only checks: it changes no output
 COMPUTE_AGAIN = "UNLEARNING_COMPUTE_AGAIN"  # environment variable: set while a user forces jobs to run
@@ -92,6 +92,8 @@ def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
                 basis.request, {"rule": rule, "params_sha256": digest, "params": params, "mark": uuid.uuid4().hex}
             )
     except OSError as error:
+        if link := broken_link(basis.request):
+            raise ValueError(link) from None
         raise ValueError(
             f"{basis.request.parent}: cannot be written: {error.strerror}; make room, change the permissions, or set "
             "results and data in config.yaml to other folders"

@@ -179,7 +179,10 @@ def test_yaml_that_does_not_parse_is_refused_with_its_place(refused):
     assert "configs/bad.yaml, line 3, column 1: not valid YAML" in refused("title: x\nseeds: [0, 1\n")
 
 
-@pytest.mark.parametrize("value", ["007", "010", "0o7", "0x1F", "0b11", "1_000", "12:30", "no", "Yes", "ON", "off"])
+AMBIGUOUS = ["007", "010", "0o7", "0x1F", "0b11", "1_000", "12:30", "+7", "-0", "no", "Yes", "ON", "off"]
+
+
+@pytest.mark.parametrize("value", AMBIGUOUS)
 def test_values_that_versions_of_yaml_read_differently_are_refused_without_quotes(refused, tmp_path, value):
     """Class folders may have such names: of 7, 8 and 010, the class 8 was forgotten for 010."""
     message = refused(f"title: x\nforget_set:\n  classes: [7, {value}]\n")
@@ -194,6 +197,13 @@ def test_other_words_and_numbers_need_no_quotes(tmp_path):
     (tmp_path / "plain.yaml").write_text(f"a: [0, -1, 0.5, 10, none, nope, n01440764, 1-2, a:30, {sha256}, true]\n")
     expected = [0, -1, 0.5, 10, "none", "nope", "n01440764", "1-2", "a:30", sha256, True]
     assert read_yaml("plain.yaml", tmp_path) == {"a": expected}
+
+
+@pytest.mark.parametrize("value", ["1.10", "1e3", "2024-01-01", "true", "null"])
+def test_names_that_are_something_else_in_yaml_must_be_in_quotes(refused, value):
+    message = refused(changed("forget_set.classes", ["x"]).replace("- x", f"- {value}"))
+    assert "forget_set.classes.0 = " in message
+    assert "must be of type string or integer; write a name that looks like a number, a date" in message
 
 
 def test_yaml_tags_that_would_run_code_are_refused(refused):
@@ -476,6 +486,9 @@ def test_a_tilde_in_front_of_the_source_is_the_home_folder(root, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert load_settings({"data_source": "~/data"}, root)["data_source"] == "/home/me/data"
     assert load_settings({"data_source": "https://x.org/~me/data"}, root)["data_source"] == "https://x.org/~me/data"
+    assert load_settings({"data_source": "~nobody-here/data"}, root)["data_source"] == "~nobody-here/data"
+    for key in ("results", "data"):
+        assert load_settings({key: "~/scratch"}, root)[key] == "/home/me/scratch"
 
 
 @pytest.mark.parametrize("key", ["results", "data"])
@@ -486,6 +499,9 @@ def test_a_folder_behind_a_link_to_nothing_is_refused(root, tmp_path, key):
             ConfigError, match=f"{key} = '{path}': .*link is a link to /scratch/gone, which is not there"
         ):
             load_settings({key: str(path)}, root)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match=f"{key} = '{tmp_path}/loop': .*loop is a link to loop, which is not there"):
+        load_settings({key: str(tmp_path / "loop")}, root)
 
 
 @pytest.mark.parametrize("value", ["1e-60", "1e60", "-1e60", "1e-39", "3.5e38", f"1{50 * '0'}"])
@@ -495,6 +511,11 @@ def test_a_number_that_32_bits_cannot_hold_is_refused(refused, value):
     )
     assert "unlearning.learning_rate = " in message
     assert "jobs compute with 32 bits" in message
+
+
+@pytest.mark.parametrize("value", [10**40, -(10**40)])
+def test_the_bounds_of_a_whole_number_hold_where_32_bits_cannot_hold_it(refused, value):
+    assert f"evaluation.samples = {value}: must be at " in refused(changed("evaluation.samples", value))
 
 
 CLIP = {"source": "somewhere", "file": "model.safetensors", "sha256": "0" * 64, "config_sha256": "0" * 64}

@@ -117,6 +117,7 @@ def test_a_table_may_be_held_to_a_checksum(flowers):
         ("1.png", "roses/1.png"),
         ("Roses/1.PNG", "roses/1.png"),
         ("roses/01.png", "roses/1.png"),
+        ("roses%2F1.png", "roses/1.png"),
         ("/home/me/flowers/images/roses/1.png", "roses/1.png"),
     ],
 )

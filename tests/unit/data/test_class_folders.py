@@ -68,9 +68,10 @@ def test_whatever_would_be_left_out_is_counted_in_one_message(folder, tmp_path):
         (folder / split / CLASSES[1] / "more.png").mkdir()
         (folder / split / CLASSES[1] / "more.png" / "x.png").touch()
     (place / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (place / "itself.jpg").symlink_to("itself.jpg")
     os.mkfifo(place / "pipe.jpg")
     (folder / "val" / "flat.jpg").touch()
-    with pytest.raises(ValueError, match=f"^{folder}: 9 files and folders would be left out: ") as error:
+    with pytest.raises(ValueError, match=f"^{folder}: 10 files and folders would be left out: ") as error:
         class_listing.used(folder, imagenet.DATASET)
     for told in (
         f"1 outside all folders of classes, such as {folder}/val/flat.jpg",
@@ -78,7 +79,7 @@ def test_whatever_would_be_left_out_is_counted_in_one_message(folder, tmp_path):
         f"1 of another kind (.txt), such as {place}/notes.txt",
         f"1 of another kind (without a suffix), such as {place}/README",
         f"2 folders in a class, such as {folder}/train/{CLASSES[1]}/more.png",
-        f"1 links to nothing, such as {place}/gone.jpg",
+        f"2 links to nothing, such as {place}/gone.jpg",
         f"1 that are no plain files, such as {place}/pipe.jpg",
         "Put pictures (.jpg, .jpeg, .jfif, .png, .webp, .tif, .tiff, .bmp, .gif) directly into the folder",
         "hidden files such as .DS_Store, Thumbs.db and desktop.ini are ignored",

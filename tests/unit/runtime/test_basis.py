@@ -227,6 +227,13 @@ def test_a_job_refuses_an_input_that_was_changed(workflow):
         check_inputs([workflow.file("train0")])
 
 
+def test_a_link_to_nothing_in_the_way_of_results_is_named(workflow, tmp_path):
+    rule, inputs, (output,), *rest = workflow.about("train0", SETTINGS)
+    (tmp_path / "link").symlink_to("/scratch/gone")
+    with pytest.raises(ValueError, match=f"^{tmp_path}/link is a link to /scratch/gone, which is not there; make that"):
+        request(rule, inputs, [tmp_path / "link" / output.name], *rest, workflow.folder / "none")
+
+
 def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_valid(workflow, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
