@@ -18,8 +18,9 @@ a path of letters, digits and . _ - + = @ , ~)
 endif
 
 # Snakemake needs a folder for its cache. In containers, the home folder can be missing or read-only.
-ifneq ($(shell test -w "$$HOME" && echo writable),writable)
-export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+ifneq ($(shell { cache="$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/snakemake"; mkdir -p "$$cache" && test -w "$$cache" && \
+    echo writable; } 2>/dev/null),writable)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
@@ -33,6 +34,7 @@ run: $(INSTALLED)
 	$(RUN) -m snakemake
 
 report: $(INSTALLED)
+	mkdir -p $(dir $(REPORT))
 	$(RUN) -m snakemake --report $(REPORT)
 
 test: $(INSTALLED)

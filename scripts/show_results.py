@@ -27,6 +27,7 @@ def main(report: str, status: int) -> None:
     failed = [line for folder in folders for line in failures.describe(folder)]
     if status and not failed:
         sys.exit(status)
+    Path(report).parent.mkdir(parents=True, exist_ok=True)  # results may lie elsewhere
     subprocess.run([sys.executable, "-m", "snakemake", "--report", report], check=True)
     for folder in folders:
         if (folder / "table.csv").is_file():

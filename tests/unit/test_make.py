@@ -69,7 +69,7 @@ def test_the_results_are_shown_after_the_run_whatever_the_flags_and_its_exit_sta
     assert [line.split()[0] for line in lines] == ["start", "end"] * 2
 
 
-@pytest.mark.parametrize("home", ["", "missing"])
+@pytest.mark.parametrize("home", ["", "/proc"])
 def test_a_home_that_cannot_be_written_is_not_needed(make, tmp_path, monkeypatch, home):
     make("--dry-run")
     clone = tmp_path / "clone"

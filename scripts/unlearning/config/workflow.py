@@ -62,6 +62,8 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
             f"{sys.executable}: jobs fail with {' '.join(map(repr, odd))} in the path of Python; "
             "make the environment in a folder with another name"
         )
+    if {"{", "}"} & set(workflow.basedir):
+        raise ValueError(f"{workflow.basedir}: Snakemake takes braces in this path for wildcards; rename the folder")
     name_user()
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])

@@ -21,11 +21,11 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     """
     unlearning, threshold = results.experiment["unlearning"], 100 * results.experiment["evaluation"]["threshold"]
     figure, axes = panels(results.methods)
-    measurements = results.trajectory("measurements.csv")
+    measurements = results.trajectory("measurements.csv", "forgotten", "samples")
     measurements["percent"] = 100 * measurements["forgotten"] / measurements["samples"]
     measurements = measurements.groupby(["method", "seed", "step"], as_index=False)["percent"].mean()  # over networks
     retrained = results.values("forget_fraction", "retrain")["value"]
-    published = results.trajectory("steps.csv").dropna(subset="published_forgotten") if results.guide else None
+    published = results.trajectory("steps.csv", "published_forgotten").dropna() if results.guide else None
     for method, axis in axes.items():
         runs = measurements[measurements["method"] == method]
         color = colors(results.methods)[method]

@@ -20,7 +20,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         The figure and its caption.
     """
     figure, axes = panels(results.methods)
-    steps = results.trajectory("steps.csv").dropna(subset="cosine")
+    steps = results.trajectory("steps.csv", "cosine", "cosine_after").dropna(subset="cosine")
     for method, axis in axes.items():
         runs, color = steps[steps["method"] == method], colors(results.methods)[method]
         before = _smoothed(runs, "cosine")

@@ -40,6 +40,9 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     handles = [plt.Line2D([], [], ls="", marker="o", ms=4, color=color) for color in color_of.values()]
     labels, numbered = labels_of_classes(results.classes)
     columns = min(10, LEGEND_WIDTH // (max(map(len, labels)) + 4))
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    # The labels are written afterwards: matplotlib leaves out each label that begins with an underscore.
+    legend = figure.legend(handles, range(len(labels)), loc="outside lower center", ncols=columns, frameon=False)
+    for place, label in zip(legend.get_texts(), labels, strict=True):
+        place.set_text(label)
     latents = min(POINTS, results.experiment["evaluation"]["samples"])
     return figure, render_caption("latent_space", results, latents=latents, seed=seed, numbered=numbered)

@@ -57,14 +57,16 @@ def labels_of_classes(names: list[str]) -> tuple[list[str], bool]:
         names: Names of all classes.
 
     Returns:
-        The names, shortened if they are long; or the numbers of the classes, if a name has a letter that no font has.
-        And whether the labels are numbers.
+        The names, shortened if they are long, with a backslash before each `$`, which matplotlib reads as mathematics
+        otherwise; or the numbers of the classes, if a name has a letter that no font has. And whether the labels are
+        numbers.
     """
     fonts = [font_manager.get_font(font_manager.findfont(family)) for family in plt.rcParams["font.family"]]
     known = set().union(*(font.get_charmap() for font in fonts))
     if any(ord(letter) not in known for name in names for letter in name):
         return [str(number) for number in range(len(names))], True
-    return [name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…" for name in names], False
+    short = [name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…" for name in names]
+    return [name.replace("$", r"\$") for name in short], False
 
 
 def label_classes(axis: plt.Axes, labels: list[str]) -> None:

@@ -233,15 +233,24 @@ class Results:
         """Return the folder of one run."""
         return self.folder / f"seed{seed}" / method
 
-    def trajectory(self, file: str) -> pd.DataFrame:
-        """Read `steps.csv` or `measurements.csv` of the runs of methods, with `method` and `seed` as columns."""
+    def trajectory(self, file: str, *columns: str) -> pd.DataFrame:
+        """Read columns of `steps.csv` or `measurements.csv` of the runs of methods.
+
+        Args:
+            file: Name of the file.
+            columns: Names of the columns besides `step`.
+
+        Returns:
+            The columns, with `method` and `seed`. No row if all runs have failed.
+        """
         tables = [
-            pd.read_csv(self.run(method, seed) / file).assign(method=method, seed=seed)
+            pd.read_csv(self.run(method, seed) / file, usecols=["step", *columns]).assign(method=method, seed=seed)
             for method in self.methods
             for seed in self.experiment["seeds"]
             if not self.has_failed(method, seed)
         ]
-        return pd.concat(tables, ignore_index=True)
+        none = pd.DataFrame(columns=["step", *columns, "method", "seed"], dtype=float)
+        return pd.concat(tables, ignore_index=True) if tables else none
 
     def samples(self, method: str, seed: int) -> dict[str, np.ndarray]:
         """Read the samples of a run that the judge classified.

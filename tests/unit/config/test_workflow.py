@@ -29,7 +29,9 @@ def flowers(tmp_path, monkeypatch):
 
 def test_own_data_that_do_not_fit_are_refused_even_where_all_results_are_there(flowers):
     """Snakemake hides what an input function raises if the job's output exists."""
-    started = SimpleNamespace(is_main_process=True, global_resources={"_nodes": SimpleNamespace(value=None)})
+    started = SimpleNamespace(
+        is_main_process=True, basedir="/clone", global_resources={"_nodes": SimpleNamespace(value=None)}
+    )
     experiments = {"own": {"dataset": "flowers", "device": "cpu"}}
     workflow.prepare_process(started, {}, experiments)
     (flowers / "images" / "new.heic").touch()
@@ -37,6 +39,11 @@ def test_own_data_that_do_not_fit_are_refused_even_where_all_results_are_there(f
     workflow.state_of_source.cache_clear()
     with pytest.raises(ValueError, match=r"attributes.csv: has no row for 1 of 13 files in .*, such as new.heic"):
         workflow.prepare_process(started, {}, experiments)
+
+
+def test_braces_in_the_path_of_the_clone_are_refused():
+    with pytest.raises(ValueError, match=r"/a\{b\}: Snakemake takes braces in this path for wildcards; rename"):
+        workflow.prepare_process(SimpleNamespace(is_main_process=True, basedir="/a{b}"), {}, {})
 
 
 def test_a_user_without_a_name_gets_one(monkeypatch):

@@ -19,6 +19,7 @@ FIGURES = [name for name in plugin_names("figures") if plugin_constant("figures"
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
+    use_style()
     results = write_results(tmp_path_factory.mktemp("digits"))
     cells = [cell(method, "steps_to_unlearn", 4.0, 0.1, relative=0.1, dataset="digits") for method in METHODS]
     verdict(results, *cells).to_csv(results.folder / "verdicts.csv")
@@ -180,3 +181,21 @@ def failing(results, tmp_path_factory):
 def test_a_figure_does_not_need_the_files_of_runs_that_failed(failing, name):
     _, text = load_plugin("figures", name).draw(failing)
     assert "surgery_retain (3 of 3)" in text.replace("\\", "")
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "published"])
+def test_a_figure_is_drawn_even_if_all_runs_of_all_methods_failed(results, tmp_path, name):
+    runs = results.metrics
+    failed = ~runs["method"].isin(["original", "retrain"])
+    runs = runs.assign(status=runs["status"].mask(failed, "failed"), value=runs["value"].mask(failed))
+    figure, text = load_plugin("figures", name).draw(dataclasses.replace(results, metrics=runs))
+    assert "uno (3 of 3)" in text
+    save(figure, tmp_path / "figure.svg")
+
+
+def test_a_legend_names_classes_that_matplotlib_would_leave_out_or_read_as_mathematics(results, tmp_path, monkeypatch):
+    names = ["_background", "$x^$", *results.classes[2:]]
+    monkeypatch.setattr(type(results), "classes", names)
+    figure, _ = load_plugin("figures", "latent_space").draw(results)
+    save(figure, tmp_path / "figure.svg")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["_background", r"\$x^\$", *names[2:]]
