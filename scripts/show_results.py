@@ -28,12 +28,12 @@ def main(report: str, status: int) -> None:
     if status and not failed:
         sys.exit(status)
     Path(report).parent.mkdir(parents=True, exist_ok=True)  # results may lie elsewhere
-    subprocess.run([sys.executable, "-m", "snakemake", "--report", report], check=True)
+    made = subprocess.run([sys.executable, "-m", "snakemake", "--report", report], check=False).returncode == 0
     for folder in folders:
         if (folder / "table.csv").is_file():
             show(folder)
-    print(f"report   {report}", *failed, sep="\n")
-    sys.exit(status)
+    print(f"report   {report if made else 'was not made, see above'}", *failed, sep="\n")
+    sys.exit(status or not made)
 
 
 def show(folder: Path) -> None:

@@ -41,7 +41,7 @@ def failing(copy):
     for name, failure in FAILURES.items():
         (copy.path / f"scripts/unlearning/methods/{name}.py").write_text(METHOD.replace("FAILURE", failure))
         copy.replace("configs/tiny.yaml", "  uno:\n", f"  {name}: {{}}\n  uno:\n")
-    for figure in ("samples", "gradient_cosine", "normalised"):
+    for figure in ("samples", "gradient_cosine", "normalised", "statistics_effect"):
         copy.replace("configs/tiny.yaml", f"- {figure}\n", "")
     return copy
 

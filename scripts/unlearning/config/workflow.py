@@ -65,6 +65,8 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     if {"{", "}"} & set(workflow.basedir):
         raise ValueError(f"{workflow.basedir}: Snakemake takes braces in this path for wildcards; rename the folder")
     name_user()
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # another repository's, as in a hook of Git
+        os.environ.pop(name, None)
     lock.clear_if_abandoned(Path.cwd())
     provenance.remember_command(["snakemake", *sys.argv[1:]])
     # On one machine, no job may wait for a card while it holds a core. A cluster, for which Snakemake is given a
@@ -95,6 +97,8 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     forced = workflow.dag_settings  # not known yet while Snakemake reads the rules
     if forced.forceall or forced.forcetargets or forced.forcerun:
         os.environ[basis.COMPUTE_AGAIN] = "1"
+    if (reason := provenance.why_no_commit()) and failures.SECOND_CALL not in os.environ:
+        print(f"The results will name no commit of the code: {reason}", file=sys.stderr)
     lock.hold(Path.cwd())
     if failures.SECOND_CALL not in os.environ:  # the first call holds the lock until the second has ended
         lock.claim(Path(settings["results"]))

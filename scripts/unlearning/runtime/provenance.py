@@ -61,6 +61,19 @@ def git_state() -> dict:
     return {"commit": None, "dirty": None}
 
 
+def why_no_commit() -> str | None:
+    """Say why results name no commit of the code; None where they name one."""
+    if git_state()["commit"]:
+        return None
+    try:
+        top = _git("rev-parse", "--show-toplevel")
+    except OSError:
+        return "the program git was not found"
+    except subprocess.CalledProcessError as error:
+        return error.stderr.strip()
+    return "the repository has no commit" if ROOT.samefile(top) else f"the Git repository {top} is another one"
+
+
 def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -41,3 +41,17 @@ def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
     assert provenance.git_state() == {"commit": None, "dirty": None}
+
+
+def test_the_reason_is_said_why_there_is_no_commit(repository, tmp_path_factory, monkeypatch):
+    assert provenance.why_no_commit() == f"the Git repository {repository} is another one"
+    monkeypatch.setattr(provenance, "ROOT", repository)
+    assert provenance.why_no_commit() is None
+    new = tmp_path_factory.mktemp("new")
+    monkeypatch.setattr(provenance, "ROOT", new)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(new.parent))
+    assert "not a git repository" in provenance.why_no_commit()
+    git(new, "init")
+    assert provenance.why_no_commit() == "the repository has no commit"
+    monkeypatch.setenv("PATH", "")
+    assert provenance.why_no_commit() == "the program git was not found"
