@@ -44,8 +44,8 @@ METRICS = {
         "unit": "steps",
         "table": True,
         "event": True,
-        "description": "first measured step from which the forget fraction surely stays at most {margin} percentage "
-        "points above that of the retrained models of all other seeds ({pooled} samples)",
+        "description": "first measured step from which the forget fraction surely exceeds that of the retrained models "
+        "of all other seeds ({pooled} samples) by {margin} % of the samples at most",
     },
     "relative_crossing_seconds": {
         "label": "Time to retrained",
