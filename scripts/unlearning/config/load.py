@@ -95,16 +95,24 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
 
 
 def _unseen_files(settings: dict, root: Path) -> list[str]:
-    """Files of experiments that `config.yaml` names, but whose own names are not allowed."""
+    """What is wrong with names in `config.yaml` of experiments whose files are there."""
     names = settings["experiments"] if isinstance(settings.get("experiments"), list) else []
     asked = {Path(str(name)).stem.lower() for name in names} | {str(name).lower() for name in names}
-    return [
-        f"experiments: configs/{file.name} is not seen: the name must be small letters, digits, _ and -, "
-        "and must end in .yaml; rename the file"
-        for file in sorted((root / "configs").iterdir())
-        if asked.intersection({file.name.lower(), file.stem.lower()})
-        and not (file.suffix == ".yaml" and re.fullmatch(EXPERIMENT_NAME, file.stem))
-    ]
+    problems = []
+    for file in sorted((root / "configs").rglob("*.y*ml")):
+        shown = file.relative_to(root)
+        if not asked.intersection({file.name.lower(), file.stem.lower()}):
+            continue
+        if file.parent != root / "configs":
+            problems.append(f"experiments: {shown} is not seen: move the file to configs/")
+        elif file.suffix != ".yaml" or not re.fullmatch(EXPERIMENT_NAME, file.stem):
+            problems.append(
+                f"experiments: {shown} is not seen: the name must be small letters, digits, _ and -, must begin with a "
+                "letter or a digit, and must end in .yaml; rename the file"
+            )
+        elif file.stem not in names:
+            problems.append(f"experiments: the experiment of {shown} is called {file.stem}")
+    return problems
 
 
 @cache

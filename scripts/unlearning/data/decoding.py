@@ -192,5 +192,8 @@ def file_states(folder: Path, names: list[str]) -> list:
 
 def workers() -> int:
     """Count the processes to decode with: a SLURM job's CPUs, or the threads that Snakemake gives, or all cores."""
-    numbers = (int(os.environ.get(name) or 0) for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"))
-    return next(filter(None, numbers), os.cpu_count())
+    for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
+        number = os.environ.get(name, "").partition(",")[0].strip()  # OpenMP takes a list, one number for each level
+        if number.isdecimal() and int(number):
+            return int(number)
+    return os.cpu_count()

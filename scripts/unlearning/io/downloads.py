@@ -14,8 +14,8 @@ PATIENCE = 60  # seconds to wait for the next byte from a mirror
 
 
 def user_source() -> str | None:
-    """The user's own source of original files; None where the environment variable is not set, or is set but empty."""
-    source = os.environ.get(SOURCE_VARIABLE)
+    """The user's own source of original files; None where the environment variable is not set, or is set but blank."""
+    source = os.environ.get(SOURCE_VARIABLE, "").strip()
     return expand_home(source) if source else None
 
 

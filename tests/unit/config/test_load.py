@@ -642,6 +642,7 @@ def test_a_generating_model_completes_nothing(refused):
         ("v1.2.yaml", "v1.2"),
         ("my exp.yaml", "my exp"),
         ("x.yml", "x"),
+        ("_x.yaml", "_x"),
     ],
 )
 def test_a_file_whose_name_is_not_allowed_is_named(tmp_path, file, asked):
@@ -649,4 +650,21 @@ def test_a_file_whose_name_is_not_allowed_is_named(tmp_path, file, asked):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
     (tmp_path / "configs" / file).touch()
     with pytest.raises(ConfigError, match=rf"configs/{re.escape(file)} is not seen: the name must be small letters"):
+        load_settings({"experiments": [asked]}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("configs/digits.yaml", "the experiment of configs/digits.yaml is called digits"),
+        ("DIGITS", "the experiment of configs/digits.yaml is called digits"),
+        ("mine", "configs/old/mine.yaml is not seen: move the file to configs/"),
+    ],
+)
+def test_an_experiment_by_another_name_is_named(tmp_path, asked, answer):
+    for name in ("config.yaml", "schemas", "configs"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    (tmp_path / "configs" / "old").mkdir()
+    (tmp_path / "configs" / "old" / "mine.yaml").touch()
+    with pytest.raises(ConfigError, match=re.escape(answer)):
         load_settings({"experiments": [asked]}, tmp_path)

@@ -267,6 +267,7 @@ def test_a_name_that_leads_out_of_the_folder_is_not_opened(folder, tmp_path, nam
     [
         ({"SLURM_CPUS_PER_TASK": "8", "OMP_NUM_THREADS": "1"}, 8),
         ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "4,2"}, 4),
         ({"SLURM_CPUS_PER_TASK": "", "OMP_NUM_THREADS": "3"}, 3),
         ({"SLURM_CPUS_PER_TASK": "", "OMP_NUM_THREADS": ""}, os.cpu_count()),
         ({}, os.cpu_count()),

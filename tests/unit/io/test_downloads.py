@@ -126,6 +126,7 @@ def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, m
     [
         (None, None),
         ("", None),
+        ("  ", None),
         ("/data", "/data"),
         ("~/data", "/home/me/data"),
         ("https://x.org/~me", "https://x.org/~me"),
