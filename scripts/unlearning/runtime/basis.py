@@ -118,11 +118,16 @@ def is_valid(rule: str, inputs: dict[str, Path], outputs: list[Path], params: di
         Whether the job need not run.
     """
     stated = _read_statement(Basis.of(rule, outputs[0]), place)
+    return _agrees(stated, inputs, {path.name: path for path in outputs}, params)
+
+
+def _agrees(stated: dict, inputs: dict[str, Path], outputs: dict[str, Path], params: dict) -> bool:
+    """Whether a statement names these params, and these inputs and outputs by name with the content they have now."""
     return (
         stated.get("params_sha256") == _digest(params)
         and stated["inputs"].keys() == inputs.keys()
-        and stated["outputs"].keys() == {path.name for path in outputs}
-        and all(_has_content(path, stated["outputs"][path.name]) for path in outputs)
+        and stated["outputs"].keys() == outputs.keys()
+        and all(_has_content(path, stated["outputs"][name]) for name, path in outputs.items())
         and all(_has_content(path, stated["inputs"][name]) for name, path in inputs.items())
     )
 
@@ -160,14 +165,8 @@ def restore(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
     basis = Basis.of(rule, outputs[0])
     if os.environ.get(COMPUTE_AGAIN) or not basis.statement.is_file():
         return False
-    stated = read_json(basis.statement)
-    same = stated["params_sha256"] == _digest(params) and stated["inputs"].keys() == inputs.keys()
     kept = {path.name: basis.kept / path.name for path in outputs}
-    if not same or kept.keys() != stated["outputs"].keys():
-        return False
-    if not all(_has_content(path, stated["inputs"][name]) for name, path in inputs.items()):
-        return False
-    if not all(_has_content(path, stated["outputs"][name]) for name, path in kept.items()):
+    if not _agrees(read_json(basis.statement), inputs, kept, params):
         return False
     for path in outputs:
         path.unlink(missing_ok=True)
