@@ -3,6 +3,7 @@
 # make test    the whole test suite
 # make test-quick  the unit tests alone
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
+# make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the tables and a figure of what has been run into README.md and report/results.md
 PYTHON ?= python3
@@ -24,7 +25,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
-.PHONY: all install run report test test-quick bench audit readme
+.PHONY: all install run report test test-quick bench docs audit readme
 
 # If a method fails, the tables and the report show the others.
 all: $(INSTALLED)
@@ -50,6 +51,9 @@ bench: $(INSTALLED)
 	$(RUN) -m benchmarks.metrics
 	$(RUN) -m benchmarks.data
 	$(RUN) -m benchmarks.precision
+
+docs: $(INSTALLED)
+	$(RUN) -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 
 # In an environment of its own: what audits the packages must not change them.
 audit:
