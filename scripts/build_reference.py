@@ -66,7 +66,7 @@ def main(
         evaluators = Evaluators.load(judge, guide, weights, target, folder=reference.with_name("inception"))
         data, groups = Dataset.load(dataset), ForgetSet.load(forget_set).groups()
         images = torch.from_numpy(data.images).to(target)
-        arrays = real_features(evaluators, images, np.flatnonzero(data.train), groups["retain"])
+        arrays = real_features(evaluators, images, np.flatnonzero(data.train), groups)
         networks, header = {}, {"seeds": seeds, "draws": elbo.get("elbo_draws"), "noise_share": None}
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = generative.load(path, target)
@@ -84,7 +84,7 @@ def main(
 
 
 def real_features(
-    evaluators: Evaluators, images: Tensor, training: np.ndarray, retained: list[int]
+    evaluators: Evaluators, images: Tensor, training: np.ndarray, groups: dict[str, list[int]]
 ) -> dict[str, Tensor | np.ndarray]:
     """Features of real images.
 
@@ -92,21 +92,22 @@ def real_features(
         evaluators: networks that give the features.
         images: all real images, (N, C, H, W) uint8.
         training: indices of the training images, sorted.
-        retained: indices of the retained training images.
+        groups: indices of the images by group.
 
     Returns:
-        `retain.features` (n, F); with a guide also `published.mean` (G,) and `published.covariance` (G, G) of all
-        training images' published features.
+        `retain.features` (n, F) and `forget.features` (m, F) of the training images to retain and to forget; with a
+        guide also `published.mean` (G,) and `published.covariance` (G, G) of all training images' published features.
     """
+    trained = {group: groups[group] for group in ("retain", "forget")}
     if evaluators.guide is None:
-        return {"retain.features": evaluators.features(images[retained], "retain")}
+        return {f"{group}.features": evaluators.features(images[of], group) for group, of in trained.items()}
     published = evaluators.published_features(images[training], "training")
     mean, covariance = moments(published.cpu().numpy())
     if evaluators.inception is None:
-        features = evaluators.features(images[retained])
+        features = {f"{group}.features": evaluators.features(images[of]) for group, of in trained.items()}
     else:  # the same features, which take long to extract
-        features = published[np.searchsorted(training, retained)]
-    return {"retain.features": features, "published.mean": mean, "published.covariance": covariance}
+        features = {f"{group}.features": published[np.searchsorted(training, of)] for group, of in trained.items()}
+    return features | {"published.mean": mean, "published.covariance": covariance}
 
 
 def retrained_samples(

@@ -76,7 +76,8 @@ def main(
         metrics: JSON file of the values.
         samples: npz file. Of a model that generates: `latents` (N, D) and `classes` (N,) of all samples, and the first
             `STORED_IMAGES` of the `images` (n, C, H, W) uint8. Of a model that completes: `{group}.{array}` of each
-            array of `CompletionSet`, of `STORED_IMAGES` images of each group, evenly spread.
+            array of `CompletionSet`, of `STORED_IMAGES` images of each group, evenly spread. Also `{metric}.{array}` of
+            each array that a metric's file computes for figures.
         inputs: files to read, see `Inputs`.
     """
     files, target = Inputs(**inputs), prepare_device(device)
@@ -93,10 +94,10 @@ def main(
                 files.judge, files.guide, files.weights, target, settings.get("embedding"), samples.parent
             )
             evidence, stored = evaluate_run(network.eval(), evaluators, evidence, reference, settings, target)
-    values = compute_metrics(settings["metrics"], evidence)
+    values, arrays = compute_metrics(settings["metrics"], evidence)
 
     with atomic_path(samples) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **stored)
+        np.savez_compressed(file, **stored, **arrays)
     hashes = {"evaluation": provenance, "samples_sha256": sha256_of_file(samples)}
     write_json(metrics, describe_result(evidence, values) | hashes)
 
@@ -119,22 +120,23 @@ def known_evidence(
     )
 
 
-def compute_metrics(names: list[str], evidence: Evidence) -> dict[str, Value]:
-    """The values of all metrics of some files, in the order of their descriptions.
+def compute_metrics(names: list[str], evidence: Evidence) -> tuple[dict[str, Value], dict[str, np.ndarray]]:
+    """The values of all metrics of some files, in the order of their descriptions, and their arrays for figures.
 
     Args:
         names: of files in `unlearning/metrics`.
         evidence: of the run. The metrics of a file have no value if the evidence lacks what the file needs.
 
     Returns:
-        The value of each metric by its name.
+        The value of each metric by its name, and each array by `{file}.{array}`.
     """
-    values = {}
+    values, arrays = {}, {}
     for name in names:
         metric = load_plugin("metrics", name)
         computed = metric.compute(evidence) if evidence.has(metric.NEEDS) else {}
         values |= {key: computed.get(key, Value(None)) for key in describe_metrics(name)}
-    return values
+        arrays |= {f"{name}.{key}": array for key, array in computed.items() if isinstance(array, np.ndarray)}
+    return values, arrays
 
 
 def describe_result(evidence: Evidence, values: dict[str, Value]) -> dict:

@@ -96,6 +96,7 @@ class Evidence:
         steps: columns (S,) of the unlearning steps, see `UnlearningResult`; empty for a reference.
         measurements: columns of `measurements.csv`; empty if nothing was measured.
         retain_features: (N, F) of the retained training images.
+        forget_features: (M, F) of the training images to forget.
         retrained: samples of a retrained model of another seed; None if there is no other seed.
         retrained_counts: (M, K) class counts by each network of the judge, of the samples of all models that were
             retrained with other seeds; None if there is no other seed.
@@ -134,6 +135,7 @@ class Evidence:
     steps: dict[str, np.ndarray]
     measurements: dict[str, np.ndarray]
     retain_features: np.ndarray
+    forget_features: np.ndarray
     retrained: SampleSet | None
     retrained_counts: np.ndarray | None
     retrained_losses: dict[str, np.ndarray]

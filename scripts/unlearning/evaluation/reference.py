@@ -48,6 +48,7 @@ class Reference:
             published_reference = self.arrays["published.mean"], self.arrays["published.covariance"]
         return {
             "retain_features": self.arrays["retain.features"],
+            "forget_features": self.arrays["forget.features"],
             "retrained": retrained,
             "retrained_counts": self._retrained_counts(seed),
             "retrained_losses": self._retrained_losses(seed),

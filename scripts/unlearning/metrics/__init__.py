@@ -19,7 +19,7 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
   'trajectory' (the steps of a method), 'guide' (the as-published protocol), 'drift' (of models that complete images)
   and 'cost' (which every run has);
 * `compute(evidence)`: the values `{name: Value}`; see `unlearning.evaluation.evidence.Evidence`. A metric that is left
-  out has no value.
+  out has no value. A numpy array beside the values is stored in `samples.npz` as `{file}.{name}`, for a figure.
 
 The file may also hold further literals:
 

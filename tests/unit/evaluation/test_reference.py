@@ -7,7 +7,7 @@ from unlearning.io.tensors import write_tensors
 
 
 def reference(other_seed, seeds=(0, 1, 2), **arrays):
-    standard = {"retain.features": np.zeros((4, 2))}
+    standard = {"retain.features": np.zeros((4, 2)), "forget.features": np.zeros((3, 2))}
     for seed in seeds:
         standard |= {f"{seed}.features": np.full((3, 2), seed), f"{seed}.classes": np.full(3, seed)}
         standard[f"{seed}.class_counts"] = np.eye(3, dtype=int)[[seed, seed]]
@@ -49,7 +49,8 @@ def test_moments_of_the_published_distance_are_there_with_a_guide():
 
 def test_a_reference_is_read_with_its_seeds(tmp_path):
     draws = {"draws": 64, "noise_share": 0.08}
-    write_tensors(tmp_path / "reference.safetensors", {"retain.features": np.zeros((4, 2))}, {"seeds": [0, 1]} | draws)
+    arrays = {f"{name}.features": np.zeros((4, 2)) for name in ("retain", "forget")}
+    write_tensors(tmp_path / "reference.safetensors", arrays, {"seeds": [0, 1]} | draws)
     reference = Reference.load(tmp_path / "reference.safetensors", other_seed=1)
     assert (reference.seeds, reference.other_seed) == ([0, 1], 1)
     assert reference.arrays["retain.features"].shape == (4, 2)

@@ -29,6 +29,7 @@ def evidence(**changes):
         "images": np.zeros((100, 1, 2, 2), np.uint8),
         "retrained": SampleSet(np.zeros((100, 2)), np.repeat([0, 2], 50), np.array([[50, 0, 50]])),
         "retain_features": np.zeros((10, 2)),
+        "forget_features": np.zeros((5, 2)),
         "published_features": None,
         "published_reference": None,
         "data": DATA,

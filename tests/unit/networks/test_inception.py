@@ -188,7 +188,7 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     np.testing.assert_allclose(more["retain.features"], arrays["retain.features"], rtol=2e-3, atol=1e-4)
     assert more["published.mean"].shape == (inception_weights.FEATURES,)
 
-    metrics = ["kid", "precision_recall", "inception_score", "elbo_rank", "membership", "nearest_sample"]
+    metrics = ["kid", "precision_recall", "inception_score", "elbo_rank", "membership", "nearest_sample", "originality"]
     run = {
         **common,
         "code": "",
@@ -211,7 +211,9 @@ def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, 
     assert values["kid_retain"] > values["kid_retrain"], "random pictures, and two untrained models"
     assert 1 <= values["inception_score"] <= 1008
     assert (tmp_path / "inception.safetensors").is_file()
-    assert len(np.load(tmp_path / "samples.npz")["classes"]) == 7
+    stored = np.load(tmp_path / "samples.npz")
+    assert len(stored["classes"]) == 7
+    assert stored["originality.features.forget"].shape == (4, 1, 16, 16)
 
     build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **guided)
     extracted.clear()

@@ -45,7 +45,8 @@ def arguments(tmp_path):
     ForgetSet([0], [1, 2, 3], [6], [7], [], []).save(files["forget_set"], {"indices": [0]})
     Ensemble([Classifier([1, 4, 4], 2, [4])]).save(files["judge"], [1, 4, 4])
     generative.save(generative.build(ARCHITECTURE, [1, 4, 4], 0), ARCHITECTURE, [1, 4, 4], files["original"])
-    write_tensors(files["reference"], {"retain.features": np.zeros((3, 4), np.float32)}, {"seeds": []})
+    features = {f"{name}.features": np.zeros((3, 4), np.float32) for name in ("retain", "forget")}
+    write_tensors(files["reference"], features, {"seeds": []})
     record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
     write_json(files["record"], record)
     absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "steps", "measurements")
