@@ -6,10 +6,13 @@
 # make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
 # make readme  put the tables and a figure of what has been run into README.md and report/results.md
+# With VERBOSE=1, Snakemake and pip print all that they print by themselves.
 PYTHON ?= python3
 # `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
 RUN := .venv/bin/python
 INSTALLED := .venv/installed
+INSTALL_LOG := .venv/install.log
+SNAKEMAKE := $(RUN) -m snakemake$(if $(VERBOSE),, --logger progress)
 REPORT := results/report.html
 
 # Snakemake starts jobs through a shell, without quotes around the path of Python.
@@ -29,10 +32,10 @@ endif
 
 # If a method fails, the tables and the report show the others.
 all: $(INSTALLED)
-	$(RUN) -m snakemake; $(RUN) scripts/show_results.py $(REPORT) $$?
+	@$(SNAKEMAKE); $(RUN) scripts/show_results.py $(REPORT) $$?
 
 run: $(INSTALLED)
-	$(RUN) -m snakemake
+	@$(SNAKEMAKE)
 
 report: $(INSTALLED)
 	mkdir -p $(dir $(REPORT))
@@ -66,11 +69,14 @@ readme: run
 
 # The file holds what is installed. Nothing is installed again when only the times of the requirements change.
 $(INSTALLED): requirements.txt constraints.txt
-	@cat $^ | cmp -s - $@ || $(MAKE) install
+	@cat $^ | cmp -s - $@ || $(MAKE) --no-print-directory install
 	@touch $@
 
 install:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version)'
-	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --disable-pip-version-check -r requirements.txt
-	cat requirements.txt constraints.txt > $(INSTALLED)
+	@$(PYTHON) -m venv .venv
+	@echo 'Installing PyTorch, Snakemake and what they need into .venv: 7 GB on disk, usually 3 to 10 minutes.'
+	@$(if $(VERBOSE),,echo 'Log of pip: $(INSTALL_LOG)')
+	@$(RUN) -m pip install --disable-pip-version-check -r requirements.txt $(if $(VERBOSE),,>$(INSTALL_LOG) 2>&1 || \
+	    { tail -n 15 $(INSTALL_LOG); echo 'The installation failed. The whole log of pip: $(INSTALL_LOG)'; exit 1; } >&2)
+	@cat requirements.txt constraints.txt > $(INSTALLED)

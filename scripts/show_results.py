@@ -1,5 +1,6 @@
 """Make the report, and print the main table of every experiment that config.yaml names, and where its files lie."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,9 @@ def main(report: str, status: int) -> None:
     if status and not failed:
         sys.exit(status)
     Path(report).parent.mkdir(parents=True, exist_ok=True)  # results may lie elsewhere
-    made = subprocess.run([sys.executable, "-m", "snakemake", "--report", report], check=False).returncode == 0
+    quiet = [] if os.environ.get("VERBOSE") else ["--logger", "progress"]  # as the Makefile does
+    command = [sys.executable, "-m", "snakemake", "--report", report, *quiet]
+    made = subprocess.run(command, check=False).returncode == 0
     for folder in folders:
         if (folder / "table.csv").is_file():
             show(folder)

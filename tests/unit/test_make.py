@@ -53,6 +53,54 @@ def test_only_another_content_of_the_requirements_installs_again(make, tmp_path)
     assert make(".venv/installed", PYTHON="false").returncode != 0, "tried to install"
 
 
+@pytest.fixture
+def fake_python(tmp_path):
+    """A Python that makes an environment whose pip prints forty lines and succeeds only if the file `works` exists."""
+    pip = tmp_path / "pip"
+    pip.write_text('#!/bin/sh\necho "$*"\nseq 40\ntest -e works\n')
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\n[ $1 = -c ] || {{ mkdir -p .venv/bin; cp {pip} .venv/bin/python; }}\n")
+    for program in (pip, path):
+        program.chmod(0o755)
+    return path
+
+
+def test_the_installation_is_quiet_and_names_its_log(make, tmp_path, fake_python):
+    make("--dry-run")
+    (tmp_path / "clone" / "works").touch()
+    done = make(".venv/installed", PYTHON=str(fake_python))
+    assert done.returncode == 0, done.stderr
+    said, log = done.stdout.splitlines()
+    assert "GB" in said
+    assert "minutes" in said
+    assert log == "Log of pip: .venv/install.log"
+    assert done.stderr == ""
+    assert "install --disable" in (tmp_path / "clone" / ".venv" / "install.log").read_text()
+
+
+def test_an_installation_that_fails_shows_the_end_of_its_log(make, tmp_path, fake_python):
+    done = make(".venv/installed", PYTHON=str(fake_python))
+    assert done.returncode != 0
+    lines = done.stderr.splitlines()
+    place = lines.index("The installation failed. The whole log of pip: .venv/install.log")
+    assert lines[:place] == [str(number) for number in range(26, 41)]
+    assert not (tmp_path / "clone" / ".venv" / "installed").exists()
+
+
+def test_a_verbose_installation_prints_what_pip_prints(make, fake_python):
+    done = make(".venv/installed", "VERBOSE=1", PYTHON=str(fake_python))
+    assert done.returncode != 0
+    assert "\n1\n2\n" in done.stdout
+    assert "install.log" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("flags", "quiet"), [([], True), (["VERBOSE=1"], False)])
+def test_snakemake_prints_progress_alone_unless_more_is_asked_for(make, flags, quiet):
+    planned = make("--dry-run", "run", *flags).stdout
+    assert "-m snakemake" in planned
+    assert ("--logger progress" in planned) == quiet
+
+
 @pytest.mark.parametrize("status", [0, 3])
 def test_the_results_are_shown_after_the_run_whatever_the_flags_and_its_exit_status(make, tmp_path, status):
     make("--dry-run")
