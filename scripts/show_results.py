@@ -43,6 +43,8 @@ def show(folder: Path) -> None:
     """Print the main table in a folder of results, and where the other files are."""
     table = pd.read_csv(folder / "table.csv", dtype=str, keep_default_na=False)
     print(f"\n{table.to_markdown(index=False, tablefmt='simple', maxheadercolwidths=10, disable_numparse=True)}\n")
+    if (folder / "explorer.html").is_file():
+        print(f"explorer {folder}/explorer.html, in a browser")
     print(f"table    {folder}/table.md, .csv, .tex; every number: {folder}/metrics.csv")
     print(f"figures  {folder}/figures/*.pdf, *.svg")
 

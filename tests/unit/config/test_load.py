@@ -468,7 +468,7 @@ def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_th
 
 def test_a_source_of_data_that_is_not_there_is_refused(root, tmp_path):
     message = r"config.yaml: data_source = '/nowhere': no such folder.*; it must hold .* Not fetched yet: digits"
-    settings = load_settings({"data_source": "/nowhere", "data": str(tmp_path)}, root)
+    settings = load_settings({"experiments": ["digits"], "data_source": "/nowhere", "data": str(tmp_path)}, root)
     with pytest.raises(ConfigError, match=message):
         load_experiments(settings)
     load_experiments(settings | {"data_source": "http://example.org/data"})
