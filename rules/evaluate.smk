@@ -81,11 +81,16 @@ rule evaluate:
         attribute=attribute,
         has_guide=has_guide,
         device=setting("device"),
-        # The labels of a metric are left out of the code below, but not the names of its values.
+        # What tables say of a metric is left out of the code below, but not the names of its values.
         values=lambda wildcards: [
             list(describe_metrics(metric))
             for metric in setting("evaluation", "metrics")(wildcards)
         ],
-        code=code("evaluate.py", "models", "metrics", without=("PARAMETERS", "METRICS")),
+        code=code(
+            "evaluate.py",
+            "models",
+            "metrics",
+            without=("PARAMETERS", "METRICS", "PANELS", "BETTER"),
+        ),
     script:
         "../scripts/evaluate.py"

@@ -35,6 +35,7 @@ rule unlearn:
         settings=settings_of_run,
         has_guide=has_guide,
         device=setting("device"),
-        code=code("unlearn.py", "models", "methods"),
+        # Titles and groups of methods are words for tables.
+        code=code("unlearn.py", "models", "methods", without=("PARAMETERS", "TITLE", "GROUP")),
     script:
         "../scripts/unlearn.py"

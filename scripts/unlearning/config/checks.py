@@ -12,7 +12,7 @@ from unlearning.config.messages import nearest, violations
 from unlearning.config.selection import check_proxies, check_selection
 from unlearning.io.files import ROOT
 from unlearning.networks import constraints
-from unlearning.plugins.describe import completes, defines, plugin_constant, plugin_names
+from unlearning.plugins.describe import completes, defines, method_heading, plugin_constant, plugin_names
 
 UNCHECKED = (
     "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
@@ -121,6 +121,7 @@ def _rows(experiment: dict) -> Iterator[str]:
     """Each row of `methods` must find the classes that it needs, and the proxy that it names."""
     in_part = {"seed", "indices"} & set(experiment["forget_set"])
     for row, settings in experiment["methods"].items():
+        method_heading(algorithm_of(experiment, row))  # raises if tables could not show it
         if in_part and plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False):
             yield (
                 f"methods.{row}: draws samples to the classes that are not to be forgotten, but 'forget_set' names no "

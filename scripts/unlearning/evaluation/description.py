@@ -3,10 +3,19 @@
 from functools import cache
 
 from unlearning.data.forget_set import GROUPS
-from unlearning.plugins.describe import LIBRARY, describe_plugin
+from unlearning.plugins.describe import LIBRARY, describe_plugin, plugin_constant
 
 REQUIRED = ("label", "unit", "table", "description")
 SWITCHES = ("table", "normalised", "by_group", "event", "has_threshold")
+# The themes of the main table, with their titles, in their order.
+PANELS = {
+    "forgetting": "Forgetting",
+    "quality": "Quality",
+    "likelihood": "Likelihood and membership",
+    "cost": "Cost",
+    "as_published": "As published",
+}
+BETTER = ("lower", "higher")
 
 
 @cache
@@ -37,6 +46,36 @@ def describe_metrics(file: str) -> dict[str, dict]:
         else:
             descriptions[metric] = entry
     return descriptions
+
+
+@cache
+def describe_columns(file: str) -> dict[str, dict]:
+    """The panel of each metric of one metric file, and whether lower or higher values are better.
+
+    These are literals of their own and no entries of `METRICS`, because no value of a metric depends on them.
+
+    Args:
+        file: name of a file in `unlearning/metrics`.
+
+    Returns:
+        `panel`, a key of `PANELS` or None, and `better`, one of `BETTER` or None, of each metric, by its name.
+
+    Raises:
+        ValueError: the file names another metric, panel or direction.
+    """
+    metrics, columns = describe_metrics(file), {}
+    for key, literal, choices in (("panel", "PANELS", tuple(PANELS)), ("better", "BETTER", BETTER)):
+        declared = plugin_constant("metrics", file, literal) or {}
+        for metric, value in declared.items():
+            place = f"{LIBRARY / 'metrics' / file}.py: {literal}.{metric}"
+            if metric not in metrics:
+                raise ValueError(f"{place}: no such metric; the metrics of the file are {', '.join(metrics)}")
+            if value not in choices:
+                raise ValueError(f"{place} = {value!r}: must be one of {', '.join(map(repr, choices))}")
+        columns[key] = declared
+    lower = {metric: "lower" for metric, entry in metrics.items() if entry.get("event")}
+    better = lower | columns["better"]
+    return {metric: {"panel": columns["panel"].get(metric), "better": better.get(metric)} for metric in metrics}
 
 
 def _check(entry: dict, place: str) -> None:

@@ -5,6 +5,11 @@ function `direction(step, **parameters)`. The function returns the vector d, (P,
 along −d. For both batches, `step.retain` and `step.forget`, a step offers the loss with its `value`, its `gradient` and
 Hessian-vector products: see `unlearning.training.step.Step`, which has an example, and `unlearning.training.gradients`.
 
+The file may also say how tables and figures show the method:
+
+* `TITLE = "Gradient ascent"`: the name that readers see. The default is the name of the file in words;
+* `GROUP = "ascent"`: the group of rows, one of 'finetuning', 'ascent', 'surgery', 'uno' and 'others', the default.
+
 A method that needs more than the two losses may also hold
 
 * `prepare(setup, **parameters)`, which is called once before the first step with the frozen original and all images,

@@ -4,6 +4,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Gradient ascent"
+GROUP = "ascent"
 PARAMETERS = {}
 
 

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Ascent and descent"
+GROUP = "ascent"
 PARAMETERS = {}
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from unlearning.methods import surgery_retain
 from unlearning.training.step import Step
 
+TITLE = "Ascent and descent, as run"
+GROUP = "ascent"
 PARAMETERS = {}
 
 

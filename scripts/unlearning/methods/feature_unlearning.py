@@ -21,6 +21,8 @@ from torch.nn import functional as F
 from unlearning.networks.images import CHUNK, as_float
 from unlearning.training.step import Setup, Step
 
+TITLE = "Feature unlearning"
+GROUP = "others"
 MODELS = "generating"
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {

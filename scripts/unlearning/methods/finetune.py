@@ -4,6 +4,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Fine-tuning"
+GROUP = "finetuning"
 PARAMETERS = {}
 BASELINE = True
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from unlearning.methods import finetune
 from unlearning.training.step import Step
 
+TITLE = "Histogram loss"
+GROUP = "others"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = {

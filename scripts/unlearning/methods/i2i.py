@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from unlearning.training.step import Setup, Step
 
+TITLE = "Image-to-image"
+GROUP = "others"
 PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the forget images' embeddings"},
     "forget_target": {

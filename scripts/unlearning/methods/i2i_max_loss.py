@@ -4,6 +4,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Max loss"
+GROUP = "others"
 PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the forget loss"}}
 MODELS = "completing"
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from unlearning.methods.i2i import noise_images
 from unlearning.training.step import Step
 
+TITLE = "Noisy label"
+GROUP = "others"
 PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the noisy forget loss"}}
 MODELS = "completing"
 

@@ -17,6 +17,8 @@ from unlearning.methods import i2i_retain_label
 from unlearning.methods.i2i import embedding_distance
 from unlearning.training.step import Setup, Step
 
+TITLE = "Random encoder"
+GROUP = "others"
 PARAMETERS = i2i_retain_label.PARAMETERS
 ENCODER_ONLY = True
 MODELS = "completing"

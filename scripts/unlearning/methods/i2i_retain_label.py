@@ -15,6 +15,8 @@ from torch import Tensor
 from unlearning.networks.images import as_float
 from unlearning.training.step import Setup, Step
 
+TITLE = "Retain label"
+GROUP = "others"
 PARAMETERS = {
     "forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of the loss with the wrong target"},
     "pushed_images": {

@@ -19,6 +19,8 @@ from unlearning.networks.images import as_float
 from unlearning.training.gradients import BatchLoss, reduce
 from unlearning.training.step import Setup, Step
 
+TITLE = "SalUn"
+GROUP = "others"
 MODELS = "generating"
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {

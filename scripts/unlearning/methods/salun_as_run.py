@@ -21,6 +21,8 @@ from torch import Tensor
 from unlearning.methods import salun
 from unlearning.training.step import Setup, Step
 
+TITLE = "SalUn, as run"
+GROUP = "others"
 MODELS = "generating"
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {

@@ -26,6 +26,8 @@ from unlearning.training.gradients import BatchLoss, reduce
 from unlearning.training.step import Setup, Step
 from unlearning.training.vectors import flatten, trainable
 
+TITLE = "Selective Amnesia"
+GROUP = "others"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = {

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Gradient surgery (conflict)"
+GROUP = "surgery"
 PARAMETERS = {}
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Gradient surgery (forget)"
+GROUP = "surgery"
 PARAMETERS = {}
 
 

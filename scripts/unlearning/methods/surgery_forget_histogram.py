@@ -5,6 +5,8 @@ from torch import Tensor
 from unlearning.methods import histogram, surgery_forget
 from unlearning.training.step import Step
 
+TITLE = "Gradient surgery (forget), histogram"
+GROUP = "surgery"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = histogram.PARAMETERS

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from unlearning.training.step import Step
 
+TITLE = "Gradient surgery (retain)"
+GROUP = "surgery"
 PARAMETERS = {}
 
 

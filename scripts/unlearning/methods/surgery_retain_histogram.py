@@ -5,6 +5,8 @@ from torch import Tensor
 from unlearning.methods import histogram, surgery_retain
 from unlearning.training.step import Step
 
+TITLE = "Gradient surgery (retain), histogram"
+GROUP = "surgery"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = histogram.PARAMETERS

@@ -16,6 +16,8 @@ from torch import Tensor
 from unlearning.training.gradients import hessian_products
 from unlearning.training.step import Step
 
+TITLE = "UNO"
+GROUP = "uno"
 PARAMETERS = {
     "orthogonality_weight": {
         "type": "number",

@@ -9,6 +9,8 @@ from torch import Tensor
 from unlearning.methods import histogram, uno
 from unlearning.training.step import Step
 
+TITLE = "UNO, histogram"
+GROUP = "uno"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = {**uno.PARAMETERS, **histogram.PARAMETERS}

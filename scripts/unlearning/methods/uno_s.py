@@ -5,6 +5,8 @@ from torch import Tensor
 from unlearning.methods import surgery_retain, uno
 from unlearning.training.step import Step
 
+TITLE = "UNO-S"
+GROUP = "uno"
 PARAMETERS = uno.PARAMETERS
 
 

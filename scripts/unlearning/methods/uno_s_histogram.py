@@ -10,6 +10,8 @@ from torch import Tensor
 from unlearning.methods import uno_histogram, uno_s
 from unlearning.training.step import Step
 
+TITLE = "UNO-S, histogram"
+GROUP = "uno"
 NEEDS_GUIDE = True
 MODELS = "generating"
 PARAMETERS = {

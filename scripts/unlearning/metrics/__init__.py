@@ -26,6 +26,12 @@ The file may also hold further literals:
 * `SETTINGS = ["threshold"]`: keys of `evaluation` in the configuration that the metrics cannot do without, and
   `OPTIONAL_SETTINGS` for keys that the metrics read if they are there;
 * `PUBLISHED_WEIGHTS = "embedding"`: the key of `evaluation` that names published weights;
+* `PANELS = {"brightness": "quality"}`: the theme under which people read the column of a metric, one of 'forgetting',
+  'quality', 'likelihood', 'cost' and 'as_published'. A panel has at most five metrics, the first ones of the
+  configuration. The metric of a group is named with the group. A metric without a panel is in `table.csv` only;
+* `BETTER = {"ms_per_step": "lower"}`: 'lower' or 'higher', if such a value is better. Without it, an earlier event is
+  better, and the best value of a `normalised` metric is the closest to the retrained model. Of all other metrics, no
+  value is marked as the best;
 * `LEAST_SAMPLES = 6`: the smallest `evaluation.samples`;
 * `MORE_IMAGES_THAN_FEATURES`: the images and features of an estimated covariance matrix, see `metrics/fid.py`;
 * `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.
@@ -51,6 +57,7 @@ Example:
                 "description": "mean pixel of {samples} samples, in per cent of white",
             }
         }
+        PANELS = {"brightness": "quality"}
         NEEDS = "samples"
 
 

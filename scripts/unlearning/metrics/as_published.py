@@ -61,6 +61,8 @@ METRICS = {
         "where the other distances are, or else on the guide's; references are decoded in train mode",
     },
 }
+PANELS = {"published_steps": "as_published", "published_fid": "as_published"}
+BETTER = {"published_steps": "lower", "published_fid": "lower"}
 NOTE = (
     "Columns 'as published' follow the protocol of the UNO paper on the same runs: 128 fixed latents are decoded with "
     "train-mode batch normalisation, and the guide classifies the images ({guide_accuracy} % of held-out images "

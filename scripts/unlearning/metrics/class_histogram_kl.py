@@ -18,6 +18,7 @@ METRICS = {
         "all other seeds, with half a sample added to each class (Jeffreys)",
     }
 }
+PANELS = {"class_histogram_kl": "forgetting"}
 NEEDS = "samples"
 DRAWS = 2000
 

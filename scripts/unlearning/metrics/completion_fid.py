@@ -14,6 +14,7 @@ METRICS = {
         "description": "Fréchet distance, on {features}, from completed to true images",
     }
 }
+PANELS = {"completion_fid_heldout_forget": "forgetting", "completion_fid_heldout_retain": "quality"}
 NEEDS = "completions"
 MORE_IMAGES_THAN_FEATURES = {
     "classifier": "judge",

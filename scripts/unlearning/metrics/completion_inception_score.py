@@ -13,6 +13,10 @@ METRICS = {
         "description": "inception score, on {features}, of completed images",
     }
 }
+PANELS = {
+    "completion_inception_score_heldout_forget": "forgetting",
+    "completion_inception_score_heldout_retain": "quality",
+}
 NEEDS = "completions"
 
 

@@ -14,6 +14,7 @@ METRICS = {
         "another seed",
     }
 }
+PANELS = {"distance_to_retrained_heldout_forget": "forgetting", "distance_to_retrained_heldout_retain": "quality"}
 NEEDS = "completions"
 
 

@@ -19,6 +19,7 @@ METRICS = {
         "over the forget set: the AUC of a loss-threshold membership attack",
     }
 }
+PANELS = {"elbo_rank": "likelihood"}
 NEEDS = "losses"
 SETTINGS = ["elbo_draws"]
 OPTIONAL_SETTINGS = ["elbo_bound"]

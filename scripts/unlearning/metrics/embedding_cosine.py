@@ -17,6 +17,7 @@ METRICS = {
         "description": "mean cosine of the {embeddings} of each completed image and of the true one",
     }
 }
+PANELS = {"embedding_cosine_heldout_forget": "forgetting", "embedding_cosine_heldout_retain": "quality"}
 NEEDS = "completions"
 OPTIONAL_SETTINGS = ["embedding"]
 PUBLISHED_WEIGHTS = "embedding"

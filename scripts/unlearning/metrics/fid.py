@@ -26,6 +26,7 @@ METRICS = {
         "another seed",
     },
 }
+PANELS = {"fid_retain": "quality", "fid_retrain": "quality"}
 NEEDS = "samples"
 MORE_IMAGES_THAN_FEATURES = {
     "classifier": "judge",

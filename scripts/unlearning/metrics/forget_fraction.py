@@ -13,6 +13,7 @@ METRICS = {
         "description": "share of samples that the judge takes for a forgotten class, the mean over its networks",
     }
 }
+PANELS = {"forget_fraction": "forgetting"}
 NEEDS = "samples"
 
 

@@ -19,6 +19,7 @@ METRICS = {
         "description": "exp of the mean KL divergence of a sample's class probabilities from their mean over samples",
     }
 }
+PANELS = {"inception_score": "quality"}
 NEEDS = "samples"
 
 

@@ -27,6 +27,7 @@ METRICS = {
         "10000 of each",
     },
 }
+PANELS = {"kid_retain": "quality"}
 NEEDS = "samples"
 MOST = 10_000  # of each set: time and memory grow with its square
 

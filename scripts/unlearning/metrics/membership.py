@@ -46,6 +46,7 @@ METRICS = {
         "description": "share of Monte Carlo noise in the variance of the {bound} of an image between retrained models",
     },
 }
+PANELS = {"membership_auc": "likelihood", "membership_score": "likelihood"}
 NOTE = (
     "Membership is judged by the {bound} of each image over {values[membership_draws]} draws of noise, which are "
     "common to all models, and by {other_seeds} retrained models of other seeds. Monte Carlo noise is "

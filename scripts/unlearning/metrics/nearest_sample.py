@@ -19,6 +19,7 @@ METRICS = {
         "distance of held-out images of its class, Euclidean in pixels, mean over at most 1000 forgotten images",
     }
 }
+PANELS = {"nearest_sample": "forgetting"}
 NEEDS = "samples"
 MOST = 1000  # forgotten images, and held-out ones
 

@@ -12,6 +12,7 @@ METRICS = {
         "description": "mean negative {bound}",
     },
 }
+PANELS = {"negative_elbo_heldout_forget": "likelihood", "negative_elbo_heldout_retain": "likelihood"}
 NEEDS = "losses"
 SETTINGS = ["elbo_draws"]
 OPTIONAL_SETTINGS = ["elbo_bound"]

@@ -47,6 +47,7 @@ METRICS = {
         "description": "share of retained images with a sample no farther than their fifth neighbour",
     },
 }
+PANELS = {"precision": "quality", "recall": "quality", "density": "quality", "coverage": "quality"}
 NEEDS = "samples"
 MOST = 10_000  # of each set: time grows with its square
 MANIFOLD = 3  # k of Kynkäänniemi et al.

@@ -12,6 +12,7 @@ METRICS = {
         "description": "share of completed images that the judge takes for their true class",
     }
 }
+PANELS = {"recognised_heldout_forget": "forgetting", "recognised_heldout_retain": "quality"}
 NEEDS = "completions"
 
 

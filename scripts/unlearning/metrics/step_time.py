@@ -17,6 +17,8 @@ METRICS = {
         "description": "time of a step over that of a finetune step timed in between, in the same process",
     },
 }
+PANELS = {"ms_per_step": "cost", "step_time_ratio": "cost"}
+BETTER = {"ms_per_step": "lower", "step_time_ratio": "lower"}
 NEEDS = "trajectory"
 
 

@@ -62,6 +62,11 @@ METRICS = {
         "description": "forget fraction after five steps",
     },
 }
+PANELS = {
+    "sustained_crossing_steps": "forgetting",
+    "sustained_crossing_seconds": "cost",
+    "relative_crossing_steps": "forgetting",
+}
 NEEDS = "trajectory"
 SETTINGS = ["threshold", "margin"]
 

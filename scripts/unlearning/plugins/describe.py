@@ -17,6 +17,8 @@ DEFINITIONS = {
     "figures": ("draw",),
 }
 DESCRIPTION = {"datasets": "DATASET", "models": "PARAMETERS", "methods": "PARAMETERS", "metrics": "METRICS"}
+# The groups of rows of tables that a method may declare as `GROUP`.
+METHOD_GROUPS = ("finetuning", "ascent", "surgery", "uno", "others")
 # Functions that take one argument from the loop, and then every parameter that the file declares.
 TAKE_PARAMETERS = {"methods": ("direction", "prepare")}
 
@@ -76,6 +78,29 @@ def plugin_constant(kind: str, name: str, variable: str, default: object = None)
         return ast.literal_eval(values[-1]) if values else default
     except ValueError:
         raise ValueError(f"{LIBRARY / kind / name}.py: {variable} must be a literal") from None
+
+
+@cache
+def method_heading(name: str) -> tuple[str, str]:
+    """How tables and figures show a method.
+
+    Args:
+        name: of its file.
+
+    Returns:
+        Its `TITLE`, by default the name in words, and its `GROUP`, by default 'others'.
+
+    Raises:
+        ValueError: the file declares a title that is no text, or an unknown group.
+    """
+    path = LIBRARY / "methods" / f"{name}.py"
+    title = plugin_constant("methods", name, "TITLE", name.replace("_", " ").capitalize())
+    group = plugin_constant("methods", name, "GROUP", METHOD_GROUPS[-1])
+    if not isinstance(title, str) or not title.strip():
+        raise ValueError(f"{path}: TITLE = {title!r}: must be a text that is not empty")
+    if group not in METHOD_GROUPS:
+        raise ValueError(f"{path}: GROUP = {group!r}: must be one of {', '.join(map(repr, METHOD_GROUPS))}")
+    return title, group
 
 
 @cache

@@ -11,7 +11,7 @@ import pandas as pd
 from unlearning.config.experiment import REFERENCES, algorithm_of, bound_of
 from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
-from unlearning.evaluation.description import describe_metrics
+from unlearning.evaluation.description import describe_columns, describe_metrics
 from unlearning.io.files import read_json
 from unlearning.plugins.describe import describe_plugin, plugin_constant
 from unlearning.runtime.failures import FAILED
@@ -109,9 +109,9 @@ class Results:
 
     @property
     def descriptions(self) -> dict[str, dict]:
-        """Label, unit and description of every metric, in the order of the configuration."""
+        """Label, unit, description, panel and further entries of every metric, in the order of the configuration."""
         return {
-            metric: self._with_facts(description)
+            metric: self._with_facts(description) | describe_columns(file)[metric]
             for file in self.experiment["evaluation"]["metrics"]
             for metric, description in describe_metrics(file).items()
         }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unlearning.evaluation.description import describe_metrics
+from unlearning.evaluation.description import describe_columns, describe_metrics
 from unlearning.plugins import describe
 from unlearning.plugins.describe import plugin_names
 from unlearning.plugins.load import load_plugin
@@ -27,17 +27,19 @@ def described(tmp_path, monkeypatch):
     monkeypatch.setattr(describe, "LIBRARY", tmp_path)
     (tmp_path / "metrics").mkdir()
 
-    def write(name, **changes):
+    def write(name, literals="", **changes):
         entry = {"label": "Glow", "unit": "", "table": True, "description": "glow of the images"} | changes
         entry = {key: value for key, value in entry.items() if value is not None}
         (tmp_path / "metrics" / f"{name}.py").write_text(
-            f"METRICS = {{'glow': {entry}}}\ndef compute(evidence): pass\n"
+            f"METRICS = {{'glow': {entry}}}\n{literals}\ndef compute(evidence): pass\n"
         )
         return describe_metrics(name)
 
     yield write
     describe.describe_plugin.cache_clear()
     describe_metrics.cache_clear()
+    describe.plugin_constant.cache_clear()
+    describe_columns.cache_clear()
 
 
 def test_every_group_of_a_metric_has_the_scale_that_the_metric_declares(described):
@@ -58,3 +60,24 @@ def test_every_group_of_a_metric_has_the_scale_that_the_metric_declares(describe
 def test_an_entry_that_cannot_be_meant_is_named(described, changes, said):
     with pytest.raises(ValueError, match=said):
         described("glow_wrong", **changes)
+
+
+def test_a_metric_names_its_panel_and_an_earlier_event_is_better(described):
+    described("glow_shown", "PANELS = {'glow': 'quality'}\nBETTER = {'glow': 'higher'}")
+    assert describe_columns("glow_shown") == {"glow": {"panel": "quality", "better": "higher"}}
+    described("glow_event", event=True)
+    assert describe_columns("glow_event") == {"glow": {"panel": None, "better": "lower"}}
+
+
+@pytest.mark.parametrize(
+    ("literals", "said"),
+    [
+        ("PANELS = {'glow': 'looks'}", r"PANELS\.glow = 'looks': must be one of 'forgetting', "),
+        ("PANELS = {'glows': 'cost'}", r"PANELS\.glows: no such metric; the metrics of the file are glow"),
+        ("BETTER = {'glow': 'more'}", r"BETTER\.glow = 'more': must be one of 'lower', 'higher'"),
+    ],
+)
+def test_a_panel_or_direction_that_cannot_be_meant_is_named(described, literals, said):
+    described("glow_wrong", literals)
+    with pytest.raises(ValueError, match=said):
+        describe_columns("glow_wrong")
