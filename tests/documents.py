@@ -1,0 +1,37 @@
+"""The worked examples of the documentation, taken from its pages as a reader takes them."""
+
+import re
+from dataclasses import dataclass
+
+from .clone import ROOT
+
+_BLOCK = re.compile(r"^```(?:\{code-block\} )?(\w+)\n(?::caption: (\S+)\n)?\n*(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code on a page.
+
+    Attributes:
+        language: of the block, such as `sh`.
+        file: the path that the reader writes the code to, from the folder of the clone; None for commands and output.
+        code: the code, ending with a newline.
+    """
+
+    language: str
+    file: str | None
+    code: str
+
+
+def blocks_of(page):
+    """The blocks of code on the page `docs/{page}.md`, in their order."""
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    blocks = [Block(language, file or None, code) for language, file, code in _BLOCK.findall(text)]
+    assert len(blocks) == len(re.findall(r"^ *```(?:\w|\{code-block\})", text, re.MULTILINE)), f"odd block in {page}"
+    return blocks
+
+
+def file_of(page, path):
+    """The code that a page tells the reader to write to a path."""
+    (code,) = [block.code for block in blocks_of(page) if block.file == path]
+    return code
