@@ -23,6 +23,10 @@ A method that needs more than the two losses may also hold
 * `COUNTED_AFTER_UPDATE = True`: the released code of the UNO paper counts forgotten samples of this method after the
   update of a step, and before it for all others. The record of a run says so to the as-published protocol.
 
+The docstring of the file becomes the method's section on the page *Methods* of the documentation. The docstring is
+Markdown. Formulas are LaTeX, between `$` in a line and between `$$` on lines of their own. Paragraphs that begin with
+`**Source.**` and `**Released code.**` say where the method comes from, and where the authors' code differs.
+
 Notation: L_r and L_f are the retain and the forget loss, g_r and g_f their gradients, c = g_f·g_r, a = |g_f|² and
 b = |g_r|².
 """

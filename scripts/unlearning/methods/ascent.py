@@ -1,4 +1,9 @@
-"""Gradient ascent on the forget loss: d = −g_f. Nothing protects the retained images."""
+"""Gradient ascent on the forget loss. Nothing protects the retained images.
+
+$$d = -g_f$$
+
+**Source.** The usual first baseline, "A" in the code of Mandal & Gottwald 2025.
+"""
 
 from torch import Tensor
 

@@ -1,7 +1,10 @@
-"""Ascent on the forget loss and descent on the retain loss, on alternate steps: d = −g_f, then d = g_r.
+r"""Ascent on the forget loss and descent on the retain loss, on alternate steps.
 
-The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712), as the paper describes it. The released code runs
-another rule, `ascent_descent_as_run`.
+$$d = \begin{cases} -g_f & \text{on odd steps} \\ g_r & \text{on even steps} \end{cases}$$
+
+**Source.** The baseline "A-D" of Mandal & Gottwald 2025 (arXiv 2506.04712), as the paper describes it.
+
+**Released code.** It runs another rule, `ascent_descent_as_run`.
 """
 
 from torch import Tensor

@@ -1,10 +1,13 @@
-"""Ascent–descent as the released code of the UNO paper runs it: d = −g_f, then d = g_r − (c/a) g_f, on alternate steps.
+r"""Ascent and descent as the released code of the UNO paper runs it, on alternate steps.
 
-The paper describes the baseline "A-D" as ascent and descent (Mandal & Gottwald 2025), which is `ascent_descent`. Every
-released commit (pinakm9/forget, vae_ad.py for MNIST and for CelebA) subtracts from g_r its part along g_f before an
-even step. So even steps are those of `surgery_retain`, and the published numbers belong to this rule.
+$$d = \begin{cases} -g_f & \text{on odd steps} \\ g_r - \frac{c}{a}\, g_f & \text{on even steps} \end{cases}$$
 
-The two rules differ in effect. An audit on digits measured an FID of 86 with descent along g_r and of 153 with this
+**Source.** Every released commit (pinakm9/forget, vae_ad.py for MNIST and for CelebA) of Mandal & Gottwald 2025. The
+paper describes the baseline "A-D" as ascent and descent, which is `ascent_descent`. The code subtracts from $g_r$ its
+part along $g_f$ before an even step. So even steps are those of `surgery_retain`, and the published numbers belong to
+this rule.
+
+The two rules differ in effect. An audit on digits measured an FID of 86 with descent along $g_r$ and of 153 with this
 rule. A step costs 1.50 instead of 1.04 finetune steps.
 """
 

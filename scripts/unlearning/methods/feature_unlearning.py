@@ -1,15 +1,22 @@
-"""Feature unlearning (Moon et al., AAAI 2024), for models with an encoder, as the released code of UNO runs it.
+r"""Feature unlearning, for models with an encoder: the decoder learns to give images without the feature.
 
-The feature is the vector z_e from the mean latent of the retain set to the mean latent of the forget set. δ is the
-projection of the midpoint of the two means on z_e / |z_e|. Let e be the amount by which the projection of a latent z,
-drawn from the prior, exceeds δ. If e > 0, the latent shows the feature, and the decoder learns to give at z what the
-frozen original gives at ẑ = z − e z_e. At all other latents, the decoder learns to give what the original gives at z.
-(z_e does not have the length 1, so the projection of ẑ is not δ.)
+The feature is the vector $z_e$ from the mean latent of the retain set to the mean latent of the forget set. δ is the
+projection of the midpoint of the two means on $z_e / |z_e|$. Let $e(z)$ be the amount by which the projection of a
+latent $z$, drawn from the prior, exceeds δ. If $e > 0$, the latent shows the feature, and the decoder $D$ learns to
+give at $z$ what the frozen original $D_0$ gives at $\hat z$. At all other latents, the decoder learns to give what the
+original gives at $z$.
 
-The distance of two images is L1, summed over pixels. For latents that show the feature, 1 − SSIM is added, which is
-small beside it. SSIM is taken image by image. The released code takes the mean SSIM of the whole batch, of the latents
-without the feature too, and multiplies it by the share of latents that show the feature (pinakm9/forget, vae_fu.py).
-The teacher is the frozen original. There is no classifier.
+$$\hat z = z - e(z)\, z_e, \qquad
+\ell(z) = \begin{cases} w \left( |D(z) - D_0(\hat z)|_1 + 1 - \mathrm{SSIM} \right) & e(z) > 0 \\
+|D(z) - D_0(z)|_1 & \text{otherwise} \end{cases}, \qquad d = \nabla\, \overline{\ell(z)}$$
+
+$z_e$ does not have the length 1, so the projection of $\hat z$ is not δ. The distance of two images is L1, summed over
+pixels. The term 1 − SSIM is small beside it. The teacher is the frozen original. There is no classifier.
+
+**Source.** Moon et al., AAAI 2024, as the released code of UNO runs it (pinakm9/forget, vae_fu.py).
+
+**Released code.** Here SSIM is taken image by image. The released code takes the mean SSIM of the whole batch, of the
+latents without the feature too, and multiplies it by the share of latents that show the feature.
 """
 
 from dataclasses import dataclass

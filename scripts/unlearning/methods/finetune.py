@@ -1,4 +1,9 @@
-"""Fine-tuning on the retain set alone: d = g_r. The baseline that every other method must beat."""
+"""Fine-tuning on the retain set alone. The baseline that every other method must beat.
+
+$$d = g_r$$
+
+**Source.** The usual control. Mandal & Gottwald 2025 call it "retrain"; here, a retrained model starts from scratch.
+"""
 
 from torch import Tensor
 

@@ -1,9 +1,14 @@
-"""The histogram loss of the UNO paper's code ("hat"): generated samples are to show the retained classes evenly.
+r"""The histogram loss: generated samples are to show the retained classes evenly.
 
-The loss is L_r + κ K, where K = KL(p̄ ‖ q). p̄ is the mean softmax of the guide, a classifier, over generated samples.
-q is uniform over the retained classes and 1e-8 on each forgotten class, as in the released code: with 0 the divergence
-would be infinite. The released code draws 128 latents once for the whole run and measures forgetting on the same
-latents. Here each step draws its own.
+$$d = \nabla (L_r + \kappa K), \qquad K = \mathrm{KL}(\bar p \,\|\, q)$$
+
+$\bar p$ is the mean softmax of the guide, a classifier, over generated samples. $q$ is uniform over the retained
+classes and $10^{-8}$ on each forgotten class, as in the released code: with 0 the divergence would be infinite.
+
+**Source.** The code of Mandal & Gottwald 2025, which calls the loss "hat".
+
+**Released code.** It draws 128 latents once for the whole run and measures forgetting on the same latents. Here each
+step draws its own.
 """
 
 from torch import Tensor

@@ -1,14 +1,20 @@
-"""Image-to-image unlearning (Li et al., ICLR 2024), which trains only the encoder E_θ.
+r"""Image-to-image unlearning, which trains only the encoder $E_\theta$.
 
-Minimise |E_θ(T(x_r)) − E₀(T(x_r))|² + α |E_θ(T(x_f)) − E₀(T(n))|². The embeddings of retain images x_r stay those of
-the frozen original E₀. The embeddings of forget images x_f become those of a noise image n under the same mask T. |·|²
-is the mean square over each output of the encoder, summed over the outputs, as in the released code; the paper's
-algorithm has the square root of the sum. n has the mean and the deviation of the forget batch, and is clipped to
-[0, 1]. The released code for MAGE takes them from its whole batch, in which retain and forget images are mixed.
+$$\min_\theta\ |E_\theta(T(x_r)) - E_0(T(x_r))|^2 + \alpha\, |E_\theta(T(x_f)) - E_0(T(n))|^2$$
+
+The embeddings of retain images $x_r$ stay those of the frozen original $E_0$. The embeddings of forget images $x_f$
+become those of a noise image $n$ under the same mask $T$. $n$ has the mean and the deviation of the forget batch, and
+is clipped to [0, 1].
 
 `forget_target` is 'full_noise' as published. 'context_kept' is what the released code does for diffusion: only the
-hidden pixels become noise (in the released code, pure noise at every noise level), and E₀ still sees the true
+hidden pixels become noise (in the released code, pure noise at every noise level), and $E_0$ still sees the true
 surroundings. With 'context_kept', a model whose encoder sees only visible pixels has nothing to forget.
+
+**Source.** Li et al., ICLR 2024 (arXiv 2402.00351).
+
+**Released code.** As there, $|\cdot|^2$ is the mean square over each output of the encoder, summed over the outputs;
+the paper's algorithm has the square root of the sum. The released code for MAGE takes mean and deviation from its whole
+batch, in which retain and forget images are mixed.
 """
 
 import torch

@@ -1,4 +1,9 @@
-"""Maximise the training loss on forget images (baseline of Li et al., ICLR 2024): d = g_r − α g_f, all weights."""
+r"""Maximise the training loss on forget images, while the retain loss falls. All weights are trained.
+
+$$d = g_r - \alpha\, g_f$$
+
+**Source.** Baseline of Li et al., ICLR 2024 (arXiv 2402.00351).
+"""
 
 from torch import Tensor
 

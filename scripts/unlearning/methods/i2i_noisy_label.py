@@ -1,9 +1,14 @@
-"""Noisy label (baseline of Li et al., ICLR 2024), all weights: d = ∇(L_r + α L(x_f; n)).
+r"""Noisy label: the model learns to complete forget images to Gaussian noise. All weights are trained.
 
-The model learns to complete forget images x_f to Gaussian noise n, a noise image. The released code puts the noise
-elsewhere. For MAGE it draws the *numbers* of the target tokens: normal, with mean and deviation of the numbers of all
-tokens in the mixed batch, rounded, although numbers of tokens have no order. For diffusion, the hidden part of a forget
-image is pure noise at every noise level, and that noise is the target.
+$$d = \nabla \left( L_r + \alpha\, L(x_f; n) \right)$$
+
+The target of a forget image $x_f$ is $n$, a noise image with the mean and the deviation of the forget batch.
+
+**Source.** Baseline of Li et al., ICLR 2024 (arXiv 2402.00351).
+
+**Released code.** It puts the noise elsewhere. For MAGE it draws the *numbers* of the target tokens: normal, with mean
+and deviation of the numbers of all tokens in the mixed batch, rounded, although numbers of tokens have no order. For
+diffusion, the hidden part of a forget image is pure noise at every noise level, and that noise is the target.
 """
 
 from torch import Tensor

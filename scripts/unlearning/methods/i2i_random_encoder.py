@@ -1,13 +1,16 @@
-"""Random encoder (baseline of Li et al., ICLR 2024), which trains only the encoder: d = ∇(L_r + α |E_θ(T(x)) − ν|²).
+r"""Random encoder: the embeddings of forget images become Gaussian noise. Only the encoder is trained.
 
-The embeddings of forget images become Gaussian noise ν with the mean and the deviation of the original's embeddings.
-The retain images keep their training loss.
+$$d = \nabla \left( L_r + \alpha\, |E_\theta(T(x)) - \nu|^2 \right)$$
 
-`pushed_images` says whose embeddings are pushed. 'forget' is as published, and as in the released code for diffusion.
-'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
-no loss. Of that code only the mask is copied. Its retain term is not copied: for MAGE and for diffusion, it is the
-distance to the frozen original's embeddings. The noise there has the mean and deviation of a batch in which retain and
-forget images are mixed.
+The noise $\nu$ has the mean and the deviation of the original's embeddings. The retain images keep their training loss.
+
+**Source.** Baseline of Li et al., ICLR 2024 (arXiv 2402.00351).
+
+**Released code.** `pushed_images` says whose embeddings are pushed. 'forget' is as published, and as in the released
+code for diffusion. 'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so
+forget images have no loss. Of that code only the mask is copied. Its retain term is not copied: for MAGE and for
+diffusion, it is the distance to the frozen original's embeddings. The noise there has the mean and deviation of a batch
+in which retain and forget images are mixed.
 """
 
 import torch

@@ -1,12 +1,16 @@
-"""Retain label (baseline of Li et al., ICLR 2024), all weights: d = ∇(L_r + α L(x; ŷ)).
+r"""Retain label: the model learns to complete forget images as if they were retain images. All weights are trained.
 
-The model learns to complete forget images x to ŷ, the frozen original's completion of a random retain image.
+$$d = \nabla \left( L_r + \alpha\, L(x; \hat y) \right)$$
 
-`pushed_images` says whose target is wrong. 'forget' is as published, and as in the released code for diffusion.
-'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget images have
-no loss, and retain images are pushed to the wrong target. Of that code only the mask is copied. Its losses are not
-copied: for MAGE and for diffusion, both terms are mean squared distances to the frozen original's outputs, the second
-to the output for another image of the same batch.
+The target $\hat y$ of a forget image $x$ is the frozen original's completion of a random retain image.
+
+**Source.** Baseline of Li et al., ICLR 2024 (arXiv 2402.00351).
+
+**Released code.** `pushed_images` says whose target is wrong. 'forget' is as published, and as in the released code for
+diffusion. 'retain' is as in the released code for MAGE: its two terms are both weighted by the retain mask, so forget
+images have no loss, and retain images are pushed to the wrong target. Of that code only the mask is copied. Its losses
+are not copied: for MAGE and for diffusion, both terms are mean squared distances to the frozen original's outputs, the
+second to the output for another image of the same batch.
 """
 
 import torch

@@ -1,13 +1,16 @@
-"""SalUn (Fan et al., ICLR 2024) for models with an encoder and without labels: a surrogate.
+r"""SalUn for models with an encoder and without labels: a surrogate.
 
-SalUn teaches forget images a wrong label, and changes only the half of the weights with the larger |∇L_f|. A VAE has
-no labels. The surrogate pairs each forget image x_f with a random retain image x_r, and pulls the posterior of x_f
-towards the one that the frozen original has for x_r:
+SalUn teaches forget images a wrong label, and changes only the half of the weights with the larger $|\nabla L_f|$. A
+VAE has no labels. The surrogate pairs each forget image $x_f$ with a random retain image $x_r$, and pulls the posterior
+of $x_f$ towards the one that the frozen original has for $x_r$:
 
-    L_r + w KL(q_θ(z|x_f) ‖ q₀(z|x_r)).
+$$d = m \odot \nabla \left( L_r + w\, \mathrm{KL}\!\left( q_\theta(z|x_f) \,\|\, q_0(z|x_r) \right) \right)$$
 
-The teacher is the frozen original. There is no classifier. The released code of the UNO paper has another surrogate,
-`salun_as_run`.
+$m$ is 1 for the salient weights and 0 for the others. The teacher is the frozen original. There is no classifier.
+
+**Source.** Fan et al., ICLR 2024, for conditional models and classifiers.
+
+**Released code.** The released code of the UNO paper has another surrogate, `salun_as_run`.
 """
 
 from dataclasses import dataclass

@@ -1,18 +1,21 @@
-"""SalUn for VAEs as the released code of the UNO paper runs it (pinakm9/forget, commit f2a187c, mnist/vae_salun.py).
+r"""SalUn for VAEs as the released code of the UNO paper runs it.
 
-This surrogate differs from `salun` in what forget images are taught. The model decodes an image x_f of the forget
-batch and a random image x_r of the retain batch, both with the same noise ε, and learns to give the same picture:
+This surrogate differs from `salun` in what forget images are taught. The model decodes an image $x_f$ of the forget
+batch and a random image $x_r$ of the retain batch, both with the same noise ε, and learns to give the same picture:
 
-    mean |D(μ_f + ε σ_f) − D(μ_r + ε σ_r)|² + w L_r / (number of pixels),
+$$d = m \odot \nabla \left( \overline{ |D(\mu_f + \varepsilon \sigma_f) - D(\mu_r + \varepsilon \sigma_r)|^2 }
++ w\, L_r / \text{number of pixels} \right), \qquad |d| \le 5$$
 
-with L_r per image. Both pictures are of the model in training: no teacher is frozen, and neither picture is held
-fixed. So the pictures of retain images move towards those of forget images, too. There is no classifier. Only the half
-of the weights with the larger |∇L_f| changes. The gradient on these weights is shortened to the norm 5.
+with $L_r$ per image. $m$ is 1 for the half of the weights with the larger $|\nabla L_f|$, and 0 for the others. The
+gradient on the salient weights is shortened to the norm 5. Both pictures are of the model in training: no teacher is
+frozen, and neither picture is held fixed. So the pictures of retain images move towards those of forget images, too.
+There is no classifier. An audit measured a cosine of .09 between the directions of the two surrogates.
 
-The code keeps batch normalisation in eval mode, also for the samples that it counts; set `batch_normalisation:
-frozen`. The columns as published count all rows' samples in train mode. The code finds the larger half on the first
-100 batches of the forget set, this file on all of them. An audit measured a cosine of .09 between the directions of
-the two surrogates.
+**Source.** pinakm9/forget, commit f2a187c, mnist/vae_salun.py.
+
+**Released code.** It keeps batch normalisation in eval mode, also for the samples that it counts; set
+`batch_normalisation: frozen`. The columns as published count all rows' samples in train mode. The code finds the larger
+half on the first 100 batches of the forget set, this file on all of them.
 """
 
 import torch

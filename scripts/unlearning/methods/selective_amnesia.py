@@ -1,16 +1,19 @@
-"""Selective Amnesia (Heng & Soh, NeurIPS 2023) for models with an encoder and without labels.
+r"""Selective Amnesia for models with an encoder and without labels.
 
 The original method is for conditional models. It maps the forgotten label to uniform noise, replays generated samples
 of the other labels, and holds the weights that matter to the original by elastic weight consolidation. Without labels,
 an image of the forget set takes the place of the label: the model learns to reconstruct noise from it. The replay
 consists of the original's samples that the guide assigns to a retained class.
 
-    L = L(x_f → noise) + L(replay) + (λ/2) Σ F (θ − θ₀)²
+$$d = \nabla \left( L(x_f \to \text{noise}) + L(\text{replay})
++ \frac{\lambda}{2} \sum_i F_i\, (\theta_i - \theta_{0,i})^2 \right)$$
 
-F is the diagonal of the original's Fisher matrix. The teacher is the frozen original. The guide is a classifier other
+$F$ is the diagonal of the original's Fisher matrix. The teacher is the frozen original. The guide is a classifier other
 than the judge.
 
-The released code (clear-nus/selective-amnesia, folder vae) estimates F from 50,000 samples, in train mode; this file
+**Source.** Heng & Soh, NeurIPS 2023.
+
+**Released code.** clear-nus/selective-amnesia, folder vae, estimates $F$ from 50,000 samples, in train mode; this file
 takes `fisher_samples` of them, in eval mode. The code takes 10,000 steps of Adam at the learning rate 1e-4. The
 experiments of this project take the steps and the learning rate that all their rows share.
 """

@@ -1,8 +1,12 @@
-"""Gradient surgery where the gradients conflict, plain ascent elsewhere.
+r"""Gradient surgery where the gradients conflict, plain ascent elsewhere.
 
-This is the condition of PCGrad (Yu et al. 2020, arXiv 2001.06782), applied to ascent on the forget loss: ascent harms
-the retain loss where c > 0. The abstract of Bae et al. 2023 does not say whether they project always
-(`surgery_forget`) or only on conflict, so both are offered.
+$$d = \begin{cases} -\left( g_f - \frac{c}{b}\, g_r \right) & c > 0 \\ -g_f & \text{otherwise} \end{cases}$$
+
+Ascent on the forget loss harms the retain loss where $c > 0$.
+
+**Source.** The condition of PCGrad (Yu et al. 2020, arXiv 2001.06782), applied to ascent. The abstract of Bae et al.
+2023 (arXiv 2307.04550) does not say whether they project always (`surgery_forget`) or only on conflict, so both are
+offered.
 """
 
 import torch

@@ -1,8 +1,10 @@
-"""Gradient surgery on the forget gradient: ascent along the part of g_f that is orthogonal to g_r.
+r"""Gradient surgery on the forget gradient: ascent along the part of $g_f$ that is orthogonal to $g_r$.
 
-This follows the abstract of Bae et al. 2023 (arXiv 2307.04550): the forget gradient is projected onto the normal plane
-of the gradient to be retained. The released code of UNO calls it "SA". The full text of Bae et al. was not available:
-this is one *reading*; `surgery_retain` and `surgery_conflict` are others.
+$$d = -\left( g_f - \frac{c}{b}\, g_r \right)$$
+
+**Source.** The abstract of Bae et al. 2023 (arXiv 2307.04550): the forget gradient is projected onto the normal plane
+of the gradient to be retained. The full text of Bae et al. was not available: this is one *reading*; `surgery_retain`
+and `surgery_conflict` are others. The released code of UNO calls this rule "SA".
 """
 
 from torch import Tensor

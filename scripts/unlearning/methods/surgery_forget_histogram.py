@@ -1,4 +1,11 @@
-"""`surgery_forget` with the histogram loss added to both of its losses. The loss uses the guide, see `histogram`."""
+r"""Gradient surgery on the forget gradient, with the histogram loss added to both of its losses.
+
+The direction is that of `surgery_forget` for the losses
+
+$$L_r + \kappa K, \qquad L_f + \kappa K.$$
+
+The histogram loss $K$ uses the guide, see `histogram`.
+"""
 
 from torch import Tensor
 

@@ -1,8 +1,10 @@
-"""Ascent and descent, each projected against the other where they conflict, then added.
+r"""Ascent and descent, each projected against the other where they conflict, then added.
 
-This is the restricted gradient of Ko et al. (NeurIPS 2024, "Boosting alignment for post-unlearning text-to-image
-generative models"), which is PCGrad (Yu et al. 2020) on two tasks: "forget" with the gradient −g_f, and "retain" with
-the gradient g_r. The two conflict where c > 0.
+$$d = -\left( g_f - \frac{c^+}{b}\, g_r \right) + \left( g_r - \frac{c^+}{a}\, g_f \right), \qquad c^+ = \max(c, 0)$$
+
+**Source.** The restricted gradient of Ko et al. (NeurIPS 2024, "Boosting alignment for post-unlearning text-to-image
+generative models"). It is PCGrad (Yu et al. 2020, arXiv 2001.06782) on two tasks: "forget" with the gradient $-g_f$,
+and "retain" with the gradient $g_r$. The two conflict where $c > 0$.
 """
 
 import torch

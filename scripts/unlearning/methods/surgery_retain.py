@@ -1,7 +1,9 @@
-"""Gradient surgery on the retain gradient: descent along the part of g_r that is orthogonal to g_f.
+r"""Gradient surgery on the retain gradient: descent along the part of $g_r$ that is orthogonal to $g_f$.
 
-This is the reading behind the "gradient surgery" rows of the UNO paper (Mandal & Gottwald 2025), whose released code
-calls it "S". `surgery_forget` projects the other gradient.
+$$d = g_r - \frac{c}{a}\, g_f$$
+
+**Source.** The reading behind the "gradient surgery" rows of Mandal & Gottwald 2025 (arXiv 2506.04712), whose released
+code calls it "S". `surgery_forget` projects the other gradient.
 """
 
 from torch import Tensor

@@ -1,13 +1,22 @@
-"""UNO: descent on the retain loss, which also drives the two gradients towards orthogonality.
+r"""UNO: descent on the retain loss, which also drives the two gradients towards orthogonality.
 
-Mandal & Gottwald 2025 (arXiv 2506.04712) minimise L_r + λ cos²(g_f, g_r). The exact gradient of this loss is
-g_r + λ (H_f u + H_r v), where H_f and H_r are the Hessians of the two losses: two Hessian-vector products, by
-reverse-over-reverse differentiation. Finite differences of the gradient would not do: across a kink of a ReLU they
-are wrong by more than 100 %, and on convolutional models in float32 they are rounding noise.
+$$\min_\theta\ L_r + \lambda \cos^2(g_f, g_r)$$
 
-The authors' code *sums* losses over the batch, and λ belongs to that scale. Until its commit c63489b, the code passed
-the weights in the wrong order, so the published runs had λ = 0. This file is UNO as the paper defines it. The
-published runs are the row `uno_as_run` of configs/mnist.yaml.
+The exact gradient of this loss is
+
+$$d = g_r + \lambda\, (H_f u + H_r v), \qquad
+u = \frac{2c}{ab} \left( g_r - \frac{c}{a}\, g_f \right), \qquad
+v = \frac{2c}{ab} \left( g_f - \frac{c}{b}\, g_r \right)$$
+
+where $H_f$ and $H_r$ are the Hessians of the two losses: two Hessian-vector products, by reverse-over-reverse
+differentiation. Finite differences of the gradient would not do: across a kink of a ReLU they are wrong by more than
+100 %, and on convolutional models in float32 they are rounding noise.
+
+**Source.** Mandal & Gottwald 2025 (arXiv 2506.04712). This file is UNO as the paper defines it.
+
+**Released code.** It *sums* losses over the batch, and λ belongs to that scale. Until its commit c63489b, the code
+passed the weights in the wrong order, so the published runs had $\lambda = 0$. The published runs are the row
+`uno_as_run` of configs/mnist.yaml.
 """
 
 import torch

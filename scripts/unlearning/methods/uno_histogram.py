@@ -1,7 +1,13 @@
-"""`uno` with the histogram loss added to both of its losses. The loss uses the guide, see `histogram`.
+r"""UNO with the histogram loss added to both of its losses.
 
-With λ = 0 and κ = 1e3 this is what the published UNO runs computed, see `uno_as_run` in configs/mnist.yaml. With
-κ = 0 it is `uno`.
+The direction is that of `uno` for the losses
+
+$$L_r + \kappa K, \qquad L_f + \kappa K.$$
+
+The histogram loss $K$ uses the guide, see `histogram`. With $\kappa = 0$ the method is `uno`.
+
+**Released code.** With $\lambda = 0$ and $\kappa = 10^3$ this is what the published UNO runs computed, see `uno_as_run`
+in configs/mnist.yaml.
 """
 
 from torch import Tensor

@@ -1,4 +1,12 @@
-"""UNO-S: UNO on odd steps, `surgery_retain` on even steps (Mandal & Gottwald 2025)."""
+r"""UNO-S: UNO on odd steps, gradient surgery on even steps.
+
+$$d = \begin{cases} g_r + \lambda\, (H_f u + H_r v) & \text{on odd steps, see } \texttt{uno} \\
+g_r - \frac{c}{a}\, g_f & \text{on even steps} \end{cases}$$
+
+The even steps are those of `surgery_retain`.
+
+**Source.** Mandal & Gottwald 2025 (arXiv 2506.04712).
+"""
 
 from torch import Tensor
 

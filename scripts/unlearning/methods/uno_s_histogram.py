@@ -1,8 +1,14 @@
-"""`uno_s` with the histogram loss added to both of its losses. The loss uses the guide, see `histogram`.
+r"""UNO-S with the histogram loss added to both of its losses.
 
-The published runs of UNO-S had the histogram loss on UNO's steps alone, the odd ones, and λ = 0. Until commit c63489b
-of the authors' code, those steps got the two weights in swapped order, and the steps of surgery got 0, the histogram's
-own weight. The published runs are the row `uno_s_as_run` of configs/mnist.yaml.
+The direction is that of `uno_s` for the losses
+
+$$L_r + \kappa K, \qquad L_f + \kappa K.$$
+
+The histogram loss $K$ uses the guide, see `histogram`.
+
+**Released code.** The published runs of UNO-S had the histogram loss on UNO's steps alone, the odd ones, and
+$\lambda = 0$. Until commit c63489b of the authors' code, those steps got the two weights in swapped order, and the
+steps of surgery got 0, the histogram's own weight. The published runs are the row `uno_s_as_run` of configs/mnist.yaml.
 """
 
 from torch import Tensor
