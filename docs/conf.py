@@ -17,8 +17,8 @@ author = "The developers of the unlearning pipeline"
 project_copyright = "the developers of the unlearning pipeline, MIT licence"
 language = "en"
 
-extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design", "katex"]
-exclude_patterns = ["_build", "_static", "results/*/findings.md"]
+extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design", "katex", "pages"]
+exclude_patterns = ["_build", "_pages", "_static", "results/*/findings.md"]
 nitpicky = True
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
