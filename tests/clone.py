@@ -44,6 +44,17 @@ class Clone:
                 shutil.copy(ROOT / name, path / name)
         return cls(path)
 
+    def with_packages(self):
+        """Make `.venv` of the packages of this environment, so that `make` installs nothing."""
+        environment = self.path / ".venv"
+        (environment / "bin").mkdir(parents=True)
+        (environment / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+        (environment / "lib").symlink_to(Path(sys.prefix, "lib").resolve())
+        shutil.copy(Path(sys.prefix, "pyvenv.cfg"), environment)
+        pinned = (self.path / "requirements.txt", self.path / "constraints.txt")
+        (environment / "installed").write_text("".join(path.read_text() for path in pinned))
+        return self
+
     def write_experiment(self, name="tiny", base="digits", **changes):
         """Write `configs/{name}.yaml`, another one made small, and let config.yaml name it alone.
 

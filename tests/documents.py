@@ -1,6 +1,8 @@
-"""The worked examples of the documentation, taken from its pages as a reader takes them."""
+"""The worked examples of the documentation, taken from its pages and followed as a reader follows them."""
 
+import os
 import re
+import subprocess
 from dataclasses import dataclass
 
 from .clone import ROOT
@@ -14,7 +16,7 @@ class Block:
 
     Attributes:
         language: of the block, such as `sh`.
-        file: the path that the reader writes the code to, from the folder of the clone; None for commands and output.
+        file: the path that the reader writes the code to, from the folder of the clone; None for commands.
         code: the code, ending with a newline.
     """
 
@@ -35,3 +37,23 @@ def file_of(page, path):
     """The code that a page tells the reader to write to a path."""
     (code,) = [block.code for block in blocks_of(page) if block.file == path]
     return code
+
+
+def follow(page, clone):
+    """Write each file and run each command of a page, in their order, in a clone with packages.
+
+    Yields:
+        After each command, what it printed.
+    """
+    environment = {"PATH": os.environ["PATH"], "HOME": str(clone.path.parent), "OMP_NUM_THREADS": "1"}
+    for block in blocks_of(page):
+        if block.file:
+            path = clone.path / block.file
+            assert not path.exists(), f"{path}: would be overwritten"
+            path.write_text(block.code, encoding="utf-8")
+            continue
+        assert block.language == "sh", block
+        command = ["bash", "-e", "-c", block.code]
+        done = subprocess.run(command, cwd=clone.path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, block.code + done.stdout + done.stderr
+        yield done.stdout

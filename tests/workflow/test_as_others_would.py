@@ -4,9 +4,7 @@ All of it is tried in one run, for each run takes a minute. Paths that are refus
 """
 
 import os
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,14 +21,7 @@ def clone():
     with tempfile.TemporaryDirectory() as folder:  # not tmp_path, where a stranger may not look
         made = Clone.make(Path(folder) / "größe=@,~+" / "clone")
         made.write_experiment(seeds=[0], methods={"finetune": {}}, figures=["forget_fraction"])
-        environment = made.path / ".venv"
-        (environment / "bin").mkdir(parents=True)
-        (environment / "bin" / "python").symlink_to(Path(sys.executable).resolve())
-        (environment / "lib").symlink_to(Path(sys.prefix, "lib").resolve())
-        shutil.copy(Path(sys.prefix, "pyvenv.cfg"), environment)
-        pinned = (made.path / "requirements.txt", made.path / "constraints.txt")
-        (environment / "installed").write_text("".join(path.read_text() for path in pinned))
-        yield made
+        yield made.with_packages()
 
 
 def other_user(clone):

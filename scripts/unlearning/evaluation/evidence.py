@@ -123,7 +123,7 @@ class Evidence:
 
             float((evidence.samples.classes == 3).mean())
 
-        The package `unlearning.metrics` shows a whole metric.
+        The page docs/add_your_own.md has a complete metric.
     """
 
     data: Dataset

@@ -10,13 +10,5 @@ A file declares in literals what the figure needs. The workflow reads them befor
 * `NEEDS`, such as `{"evaluation.threshold": {}}`: keys of the experiment, each with a JSON schema of its value;
 * `SWEPT`, such as `("learning_rate",)`: keys in which some rows must differ that are equal in all others.
 
-Example:
-    import matplotlib.pyplot as plt
-
-    def draw(results):
-        figure, axis = plt.subplots()
-        for method in results.methods:
-            values = results.values("forget_fraction", method)["value"]
-            axis.plot([method] * len(values), values, "o")
-        return figure, "Forget fraction of every run (%)."
+The page docs/add_your_own.md has a complete figure.
 """

@@ -3,7 +3,8 @@
 A method's file holds the literal `PARAMETERS`, the JSON schema of the method's own keys in a configuration, and the
 function `direction(step, **parameters)`. The function returns the vector d, (P,), of one step, and the optimiser steps
 along −d. For both batches, `step.retain` and `step.forget`, a step offers the loss with its `value`, its `gradient` and
-Hessian-vector products: see `unlearning.training.step.Step`, which has an example, and `unlearning.training.gradients`.
+Hessian-vector products: see `unlearning.training.step.Step` and `unlearning.training.gradients`. The page
+docs/add_your_own.md has a complete method.
 
 The file may also say how tables and figures show the method:
 

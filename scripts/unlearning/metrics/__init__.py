@@ -42,26 +42,5 @@ retrained models that a run is compared with, `{margin}` in percentage points, `
 `{bound}`, the bound on log p(x), `{other_seeds}`, the number of seeds less one, and `{values[name]}`, the mean of the
 metric `name` over all runs.
 
-Example:
-    A metric as `metrics/brightness.py`. An experiment names it in `evaluation.metrics`::
-
-        '''Mean brightness of the samples.'''
-
-        from unlearning.evaluation.evidence import Evidence, Value
-
-        METRICS = {
-            "brightness": {
-                "label": "Brightness",
-                "unit": "%",
-                "table": True,
-                "description": "mean pixel of {samples} samples, in per cent of white",
-            }
-        }
-        PANELS = {"brightness": "quality"}
-        NEEDS = "samples"
-
-
-        def compute(evidence: Evidence) -> dict[str, Value]:
-            '''The mean over all pixels of all samples.'''
-            return {"brightness": Value(100 * float(evidence.images.mean()) / 255)}
+The page docs/add_your_own.md has a complete metric.
 """

@@ -47,46 +47,5 @@ plane is the mask. The other planes hold whatever else the model needs. The mode
 * `embedding(images, noise)`: what the encoder passes to the decoder, a tuple of tensors (B, ...);
 * `encoder_parameters()`: the names of the parameters that act through the embedding alone.
 
-Example:
-    A linear variational autoencoder, as `models/linear_vae.py`. An experiment names it by
-    `model: {linear_vae: {latent_dimensions: 8}}`::
-
-        '''Variational autoencoder with one linear layer on each side and Gaussian pixels of deviation √½.'''
-
-        import math
-
-        import torch
-        from torch import Tensor, nn
-
-        PARAMETERS = {
-            "latent_dimensions": {"type": "integer", "minimum": 1, "description": "dimensions of the latent space"},
-        }
-
-
-        class Model(nn.Module):
-            '''VAE with a standard normal prior.'''
-
-            def __init__(self, image_shape: list[int], latent_dimensions: int):
-                super().__init__()
-                pixels = math.prod(image_shape)
-                self.latent_dimensions = latent_dimensions
-                self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 2 * latent_dimensions))
-                self.decoder = nn.Sequential(nn.Linear(latent_dimensions, pixels), nn.Unflatten(1, image_shape))
-
-            def loss_noise(self, count: int, generator: torch.Generator) -> Tensor:
-                return self.latents(count, generator)
-
-            def losses(self, images: Tensor, noise: Tensor, target: Tensor | None = None) -> Tensor:
-                '''Negative ELBO in nats, up to a constant.'''
-                mean, log_variance = self.encoder(images).chunk(2, dim=1)
-                decoded = self.decoder(mean + noise * torch.exp(log_variance / 2))
-                errors = (decoded - (images if target is None else target)).square().flatten(1).sum(1)
-                kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-                return errors + kl
-
-            def latents(self, count: int, generator: torch.Generator) -> Tensor:
-                return torch.randn(count, self.latent_dimensions, generator=generator, device=generator.device)
-
-            def samples(self, latents: Tensor) -> Tensor:
-                return self.decoder(latents).clamp(0, 1)
+The page docs/add_your_own.md has a complete model.
 """

@@ -24,21 +24,7 @@ class Step:
         prepared: what the method's `prepare` returned; None for a method without `prepare`.
         generator: the generator of the method's own random numbers.
 
-    Example:
-        A complete method, in a file of its own in `unlearning/methods`::
-
-            '''Descent on the retain loss and ascent on the forget loss: d = g_r − α g_f.'''
-
-            from torch import Tensor
-
-            from unlearning.training.step import Step
-
-            PARAMETERS = {"forget_weight": {"type": "number", "minimum": 0, "description": "α, weight of g_f"}}
-
-
-            def direction(step: Step, forget_weight: float) -> Tensor:
-                '''g_r − α g_f.'''
-                return step.retain.gradient - forget_weight * step.forget.gradient
+    The page docs/add_your_own.md has a complete method.
     """
 
     number: int
@@ -81,19 +67,6 @@ class Setup:
         guide: a frozen classifier; None where the experiment has none.
         forgotten_classes: numbers of the forgotten classes.
         generator: the generator of the method's own random numbers.
-
-    Example:
-        A method that pulls the model towards the original prepares the original's parameters::
-
-            def prepare(setup: Setup, pull: float) -> Tensor:
-                '''θ₀, (P,).'''
-                return flatten(list(setup.teacher.parameters()))
-
-
-            def direction(step: Step, pull: float) -> Tensor:
-                '''−g_f + λ (θ − θ₀).'''
-                point = flatten([parameter.detach() for parameter in trainable(step.model)])
-                return -step.forget.gradient + pull * (point - step.prepared)
     """
 
     teacher: nn.Module

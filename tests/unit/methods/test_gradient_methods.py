@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from unlearning.plugins.describe import describe_plugin, plugin_constant, plugin
 from unlearning.plugins.load import load_plugin
 from unlearning.training.step import Step
 
+from ...documents import file_of
 from ..conftest import parameters_of
 
 
@@ -433,3 +436,18 @@ def test_who_needs_a_guide_or_a_frozen_teacher_says_so_in_docstring_and_schema(m
         if needs:
             assert name in described
             assert name.split()[-1] in module.__doc__
+
+
+def test_the_methods_of_the_documentation_are_their_formulas(model, make_step, gradients):
+    g_r, g_f = gradients
+    tutorial, own = {}, {}
+    exec(file_of("tutorial", "scripts/unlearning/methods/neggrad_plus.py"), tutorial)
+    np.testing.assert_allclose(tutorial["direction"](make_step(), weight=0.1).numpy(), g_r - 0.1 * g_f, rtol=1e-12)
+
+    exec(file_of("add_your_own", "scripts/unlearning/methods/pulled_ascent.py"), own)
+    teacher = copy.deepcopy(model).requires_grad_(False)
+    for number, parameter in enumerate(teacher.parameters()):
+        parameter.add_(number + 1)
+    away = np.concatenate([np.full(parameter.numel(), n + 1) for n, parameter in enumerate(model.parameters())])
+    step = replace(make_step(), prepared=own["prepare"](SimpleNamespace(teacher=teacher), pull=0.5))
+    np.testing.assert_allclose(own["direction"](step, pull=0.5).numpy(), -g_f - 0.5 * away, rtol=1e-9)

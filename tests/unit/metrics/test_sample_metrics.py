@@ -1,7 +1,6 @@
 """Metrics of samples and of runs against closed forms and published definitions."""
 
 import math
-import textwrap
 
 import numpy as np
 import pytest
@@ -9,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unlearning import metrics
 from unlearning.evaluation.description import REQUIRED, describe_metrics
 from unlearning.evaluation.evidence import Value
 from unlearning.metrics.class_histogram_kl import divergence
 from unlearning.metrics.inception_score import inception_score
 
+from ...documents import file_of
 from .runs import compute, evidence
 
 
@@ -73,11 +72,9 @@ def test_negative_elbo_is_the_mean_and_missing_for_an_empty_group():
     assert values["negative_elbo_retain"] == Value(None)
 
 
-def test_the_example_of_the_package_is_a_metric():
-    """The file in the docstring, run as it stands there."""
-    text = metrics.__doc__.split("::\n", 1)[1]
+def test_the_example_of_the_documentation_is_a_metric():
     names = {}
-    exec(textwrap.dedent(text), names)
+    exec(file_of("add_your_own", "scripts/unlearning/metrics/brightness.py"), names)
     (described,) = names["METRICS"].values()
     assert list(described) == list(REQUIRED)
     assert evidence().has(names["NEEDS"])

@@ -1,24 +1,24 @@
-"""The example in the docstring of `unlearning.models` is a model that can be trained, saved and sampled."""
+"""The model on the page on adding one's own can be trained, saved and sampled."""
 
 import ast
 import inspect
-import textwrap
 from types import ModuleType
 
 import pytest
 import torch
 from jsonschema import Draft202012Validator
 
-from unlearning import models
 from unlearning.networks import generative
 from unlearning.runtime.seeding import stream
+
+from ...documents import file_of
 
 CONFIGURATION = {"linear_vae": {"latent_dimensions": 3}}
 
 
 @pytest.fixture
 def source():
-    return textwrap.dedent(inspect.getdoc(models).partition("::\n")[2])
+    return file_of("add_your_own", "scripts/unlearning/models/linear_vae.py")
 
 
 @pytest.fixture
