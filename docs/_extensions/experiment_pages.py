@@ -6,7 +6,6 @@ from configurations import configured, heading
 from plugin_pages import linked
 
 from unlearning.config.strict_yaml import read_yaml
-from unlearning.io.files import ROOT
 
 STATUS = {"full": "run in full", "miniature": "run in miniature only", "no": "not run"}
 
@@ -24,7 +23,7 @@ def experiments(docs: Path) -> list[dict]:
         ValueError: `experiments.yaml` does not name the configurations that are there, each once.
     """
     file = docs / "_pages" / "experiments.yaml"
-    known = read_yaml(str(file.relative_to(ROOT)))
+    known = read_yaml(str(file.relative_to(docs.parent)), docs.parent)
     if wrong := sorted(set(known) ^ set(configured())):
         raise ValueError(f"{file}: {', '.join(wrong)}: the keys must be the names of the files in configs/; edit it")
     return [describe(name, **facts) for name, facts in known.items()]

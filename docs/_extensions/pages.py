@@ -34,7 +34,7 @@ def write_from_facts(docs: Path) -> None:
     )
     templates.filters |= {"cell": plugin_pages.cell, "linked": plugin_pages.linked}
     experiments = experiment_pages.experiments(docs)
-    results = {each["name"]: result_pages.results(docs, each) for each in experiments}
+    results = {each["name"]: result_pages.results(docs / "results" / each["name"]) for each in experiments}
     pages = {
         "methods": {"groups": plugin_pages.methods()},
         "models": {"models": plugin_pages.models(), "datasets": plugin_pages.datasets()},
