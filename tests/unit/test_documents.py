@@ -9,7 +9,8 @@ from unlearning.plugins.describe import plugin_names
 
 from ..clone import ROOT
 
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+TEMPLATES = {path.name.removesuffix(".j2") for path in (ROOT / "docs" / "_pages").glob("*.j2")}
+PAGES = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name not in TEMPLATES)  # written by hand
 
 
 def page(name):
