@@ -163,7 +163,7 @@ def tab(request, browser, address):
     tab = browser.new_page(viewport={"width": request.param, "height": 900})
     tab.problems = []
     tab.on("pageerror", lambda error: tab.problems.append(str(error)))
-    tab.on("requestfailed", lambda request: tab.problems.append(request.url))
+    tab.on("response", lambda answer: answer.status < 400 or tab.problems.append(f"{answer.status} {answer.url}"))
     tab.on("request", lambda request: request.url.startswith((address, "data:")) or tab.problems.append(request.url))
     yield tab
     tab.close()
