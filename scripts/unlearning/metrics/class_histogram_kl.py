@@ -1,4 +1,8 @@
-"""How far the classes of a model's samples are from the classes of retrained models' samples.
+r"""How far the classes of a model's samples are from the classes of retrained models' samples.
+
+$$\mathrm{KL}(p \,\|\, q) = \sum_k p_k \log \frac{p_k}{q_k}$$
+
+with the class histogram $p$ of the run and $q$ of the retrained models.
 
 A class that retrained models hardly generate has few hits, on which the divergence depends. The reference is therefore
 the pooled histogram of all other seeds' retrained models, and the value has an interval.

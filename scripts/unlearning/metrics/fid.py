@@ -1,4 +1,8 @@
-"""Fréchet distance (Heusel et al. 2017) between samples and a reference.
+r"""Fréchet distance (Heusel et al. 2017) between samples and a reference.
+
+$$|\mu_1 - \mu_2|^2 + \mathrm{tr}\left( \Sigma_1 + \Sigma_2 - 2 \sqrt{\Sigma_1 \Sigma_2} \right)$$
+
+with mean and covariance of the features of both.
 
 On Inception's features, values are comparable with papers that use pytorch-fid or torch-fidelity and as many samples.
 On the judge's features, values are comparable within one experiment only.

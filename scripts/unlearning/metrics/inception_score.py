@@ -1,4 +1,6 @@
-"""Inception score (Salimans et al. 2016): samples should be clear, and of many classes.
+r"""Inception score (Salimans et al. 2016): samples should be clear, and of many classes.
+
+$$\exp\, \mathbb{E}_x\, \mathrm{KL}\left( p(y|x) \,\|\, p(y) \right)$$
 
 Where the experiment uses the judge's features, class probabilities are the judge's, too. Then the score is at most the
 number of classes. All samples count at once. The original code takes the mean over ten parts, which depends on the

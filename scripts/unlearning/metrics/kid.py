@@ -1,4 +1,8 @@
-"""Kernel distance (KID, Bińkowski et al., ICLR 2018): the squared maximum mean discrepancy of features.
+r"""Kernel distance (KID, Bińkowski et al., ICLR 2018): the squared maximum mean discrepancy of features.
+
+$$\mathbb{E}\, k(x, x') + \mathbb{E}\, k(y, y') - 2\, \mathbb{E}\, k(x, y), \qquad k(x, y) = (x \cdot y / F + 1)^3$$
+
+for features with $F$ dimensions.
 
 The estimate has no bias at any number of samples, while a Fréchet distance needs many more samples than features. The
 published protocol averages the same estimate over subsets of 1,000. The estimate from all samples at once scatters

@@ -1,13 +1,20 @@
-"""Membership inference against models that were never trained on the forget set: the offline LiRA attack.
+r"""Membership inference against models that were never trained on the forget set: the offline LiRA attack.
 
-Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic φ(x) on an image x with the statistics of models
-that were trained without the image: Λ = Pr[Z ≤ φ(x)], Z ~ N(μ(x), σ²). Here φ is the ELBO in nats. The models without
-the image are the retrained models of the other seeds. No model was trained on the held-out images. μ(x) is each image's
-mean over these K models. The paper advises one common variance where models are few. So σ² is the variance between
-the models, averaged over the held-out images. μ(x) has a variance of its own, σ²/K. The difference φ(x) − μ(x) of a
-model that never saw x therefore has the variance σ² (1 + 1/K), and Λ = Pr[Z ≤ (φ(x) − μ(x)) / (σ √(1 + 1/K))]. Without
-the root, as in the paper, Λ of such models would not be uniform. The draws of noise in φ are common to all models, see
-`unlearning.evaluation.likelihood`.
+Carlini et al. (IEEE S&P 2022, section IV) compare a model's statistic $\varphi(x)$ on an image $x$ with the statistics
+of models that were trained without the image:
+
+$$\Lambda = \Pr[Z \le \varphi(x)], \qquad Z \sim N(\mu(x), \sigma^2).$$
+
+Here $\varphi$ is the ELBO in nats. The models without the image are the retrained models of the other seeds. No model
+was trained on the held-out images. $\mu(x)$ is each image's mean over these $K$ models. The paper advises one common
+variance where models are few. So $\sigma^2$ is the variance between the models, averaged over the held-out images.
+$\mu(x)$ has a variance of its own, $\sigma^2 / K$. The difference $\varphi(x) - \mu(x)$ of a model that never saw $x$
+therefore has the variance $\sigma^2 (1 + 1/K)$, and with a standard normal $Z$
+
+$$\Lambda = \Pr\left[ Z \le \frac{\varphi(x) - \mu(x)}{\sigma \sqrt{1 + 1/K}} \right].$$
+
+Without the root, as in the paper, Λ of such models would not be uniform. The draws of noise in $\varphi$ are common to
+all models, see `unlearning.evaluation.likelihood`.
 """
 
 import numpy as np
