@@ -10,6 +10,7 @@ from unlearning.config.experiment import REFERENCES
 from unlearning.config.load import load_experiment
 from unlearning.data.description import describe_dataset
 from unlearning.io.files import ROOT
+from unlearning.io.tensors import write_tensors
 from unlearning.reporting.published import verdicts
 from unlearning.reporting.quantities import read_quantities
 from unlearning.reporting.results import Results
@@ -20,7 +21,7 @@ CLASSES = describe_dataset("digits")["classes"]
 EXPERIMENT = load_experiment("digits") | {"seeds": [0, 1, 2]}
 EXPERIMENT["methods"] = EXPERIMENT["methods"] | {"uno_strong": {"algorithm": "uno", "orthogonality_weight": 1e6}}
 EXPERIMENT["evaluation"] = EXPERIMENT["evaluation"] | {
-    "metrics": [*EXPERIMENT["evaluation"]["metrics"], "as_published"]
+    "metrics": [*EXPERIMENT["evaluation"]["metrics"], "as_published", "originality"]
 }
 METHODS = [*REFERENCES, *EXPERIMENT["methods"]]
 CONFUSION = np.diag([36] * 10)
@@ -36,6 +37,7 @@ DESCRIPTIONS = Results(
     EXPERIMENT, Path(), pd.DataFrame(columns=["metric", "value"]), ACCURACY, None, FORGET_SET
 ).descriptions
 QUANTITIES = read_quantities(ROOT / "published" / "quantities.yaml")
+RETRAINED = 99  # the grey of what retrained models show
 FID = "FID to retain data (judge features)"
 
 
@@ -69,6 +71,24 @@ def contents():
     return [content(method, seed) for method in METHODS for seed in EXPERIMENT["seeds"]]
 
 
+def write_transformation(run, result):
+    """Two probes of a forgotten class and two others, white before; their grey says after which step they are."""
+    steps = [0, 2, 10] if result["status"] == "diverged" else [0, 2, 10, 500]
+    images = [np.full((4, 1, 8, 8), 250 - place, np.uint8) for place in range(len(steps))]
+    np.savez(run / "transformation.npz", steps=steps, images=images, forgotten=np.arange(4) < 2)
+
+
+def originality(generator):
+    """What the metric `originality` stores, of four samples by each distance."""
+    arrays = {}
+    for distance in ("pixels", "features"):
+        for name in ("samples", "forget", "retain"):
+            arrays[f"originality.{distance}.{name}"] = generator.integers(0, 255, (4, 1, 8, 8), dtype=np.uint8)
+        arrays[f"originality.{distance}.forget_distance"] = np.array([1.0, 5, 3, 4])
+        arrays[f"originality.{distance}.retain_distance"] = np.array([2.0, 4, 6, 5])
+    return arrays
+
+
 def write_results(folder):
     """Write results of digits as the workflow leaves them, and read them."""
     generator = np.random.default_rng(0)
@@ -78,7 +98,8 @@ def write_results(folder):
         count = 0 if result["status"] == "diverged" else 30
         images = generator.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
         latents = generator.normal(size=(30, 2))
-        np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10, latents=latents)
+        nearest = originality(generator) if count else {}
+        np.savez(run / "samples.npz", images=images, classes=np.arange(count) % 10, latents=latents, **nearest)
         if result["method"] not in REFERENCES:
             columns = {name: generator.uniform(-1, 1, 50) for name in STEP_COLUMNS}
             columns["published_forgotten"] = np.arange(50)[::-1]
@@ -93,6 +114,9 @@ def write_results(folder):
                 "samples": 100_000,
             }
             pd.DataFrame(counts).to_csv(run / "measurements.csv", index=False)
+            write_transformation(run, result)
+    shown = {f"{seed}.shown": np.full((4, 1, 8, 8), RETRAINED, np.uint8) for seed in EXPERIMENT["seeds"]}
+    write_tensors(folder / "reference.safetensors", shown)
     tidy(contents(), DESCRIPTIONS, CLASSES).to_csv(folder / "metrics.csv", index=False)
     for name, facts in (("judge", ACCURACY), ("guide", ACCURACY), ("forget_set", FORGET_SET)):
         (folder / f"{name}.json").write_text(json.dumps(facts))

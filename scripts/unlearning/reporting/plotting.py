@@ -222,6 +222,6 @@ def use_logarithmic_axes(axis: plt.Axes, multiples: tuple[int, ...] = (1, 2, 5))
 def save(figure: plt.Figure, path: Path) -> None:
     """Write a figure in the format of the file's suffix, without the date, which would make every file different."""
     suffix = path.suffix[1:]
-    date = {"pdf": "CreationDate", "svg": "Date"}[suffix]
+    date = {"pdf": "CreationDate", "svg": "Date", "png": "Creation Time"}[suffix]
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=suffix, metadata={date: None}, dpi=200)

@@ -21,8 +21,20 @@ from unlearning.runtime.failures import FAILED
 # Columns of the CSV file that a program can compute with. `row`: our row that is compared. `published_value` and
 # `our_value`: what the verdict compares, with half the width of its 95 % interval as error. `described_value`: value of
 # the row with the method's own name, where the released code ran another row. `reference`: the row that is the unit of
-# these values, if they are ratios.
-NUMBERS = ("row", "published_value", "published_error", "our_value", "our_error", "described_value", "reference")
+# these values, if they are ratios. `published_mean`, `published_std`: as the paper gives them. `metric`: our metric of
+# the quantity by the protocol of the paper.
+NUMBERS = (
+    "row",
+    "published_value",
+    "published_error",
+    "our_value",
+    "our_error",
+    "described_value",
+    "reference",
+    "published_mean",
+    "published_std",
+    "metric",
+)
 COLUMNS = [
     "Method",
     "Quantity",
@@ -113,6 +125,9 @@ def _verdict(results: Results, cell: Cell) -> dict:
         "Within tolerance as well": "",
         "row": cell.row,
         "reference": quantity.reference,
+        "published_mean": cell.published.mean,
+        "published_std": cell.published.std,
+        "metric": quantity.as_published,
     }
     if obstacle := _obstacle(results, cell, ours):
         return columns | {"Verdict": "not comparable", "Reason": obstacle}

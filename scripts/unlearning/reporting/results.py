@@ -13,7 +13,8 @@ from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_columns, describe_metrics
 from unlearning.io.files import read_json
-from unlearning.plugins.describe import describe_plugin, plugin_constant
+from unlearning.io.tensors import read_tensors
+from unlearning.plugins.describe import completes, describe_plugin, plugin_constant
 from unlearning.runtime.failures import FAILED
 
 
@@ -96,6 +97,12 @@ class Results:
     def forgotten(self) -> list[str]:
         """Names of the classes that are to be forgotten as a whole."""
         return [self.classes[number] for number in self.forget_set["forgotten_classes"]]
+
+    @property
+    def completing(self) -> bool:
+        """Whether the model completes images, instead of generating them."""
+        (model,) = self.experiment["model"]
+        return completes(model)
 
     @property
     def features(self) -> str:
@@ -206,6 +213,11 @@ class Results:
         statuses = self.runs.loc[self.runs["method"] == method, "status"]
         return " or ".join(sorted(set(statuses) - {"finished"}))
 
+    def why_missing(self, row: str, seed: int) -> str:
+        """Why one run has no model at its end: 'diverged', 'failed', or '' if the run finished."""
+        run = self.runs[(self.runs["method"] == row) & (self.runs["seed"] == seed)]
+        return "".join(set(run["status"]) - {"finished"})
+
     def has_failed(self, method: str, seed: int) -> bool:
         """Whether a run failed, so that its folder may lack files."""
         run = (self.runs["method"] == method) & (self.runs["seed"] == seed)
@@ -266,7 +278,60 @@ class Results:
         if self.has_failed(method, seed):
             return {"classes": np.zeros(0, int), "images": np.zeros((0, 1, 1, 1), np.uint8)}
         with np.load(self.run(method, seed) / "samples.npz") as file:
+            return {name: file[name] for name in ("images", "classes", "latents") if name in file}
+
+    def originality(self, method: str, seed: int) -> dict[str, np.ndarray]:
+        """Read the arrays of the metric `originality` of a run; none if the run diverged or failed."""
+        prefix = "originality."
+        if self.has_failed(method, seed):
+            return {}
+        with np.load(self.run(method, seed) / "samples.npz") as file:
+            return {name.removeprefix(prefix): file[name] for name in file if name.startswith(prefix)}
+
+    def transformation(self, method: str, seed: int) -> dict[str, np.ndarray]:
+        """Read what a run showed of the probes in its course.
+
+        Probes are a few latents, or a few images to complete, that all models of a seed show.
+
+        Args:
+            method: Name of a method's row.
+            seed: Seed of the run.
+
+        Returns:
+            `steps` (S,), `images` (S, n, C, H, W) uint8 after each of these steps, and `forgotten` (n,), whether the
+            original's image, or the image to complete, is to be forgotten; none if the run failed.
+        """
+        if self.has_failed(method, seed):
+            return {}
+        with np.load(self.run(method, seed) / "transformation.npz") as file:
             return dict(file)
+
+    def probes(self, row: str, seed: int) -> np.ndarray | None:
+        """Read what the model of a row makes of the probes, see `transformation`.
+
+        Args:
+            row: Name of the row.
+            seed: Seed of the runs.
+
+        Returns:
+            (n, C, H, W) uint8; None if the run diverged or failed. For the original, None if all methods failed, whose
+            runs show it before their first step.
+        """
+        if row == "retrain":
+            return read_tensors(self.folder / "reference.safetensors")[0].get(f"{seed}.shown")
+        if row == "original":
+            run = self._any_run(seed)
+            return run["images"][0] if run else None
+        finished = not self.why_missing(row, seed)
+        return self.transformation(row, seed)["images"][-1] if finished else None
+
+    def probes_of_forgotten(self, seed: int) -> np.ndarray:
+        """Whether each of the probes (n,) is of what is to be forgotten, see `transformation`; one False if unknown."""
+        return self._any_run(seed).get("forgotten", np.zeros(1, bool))
+
+    def _any_run(self, seed: int) -> dict[str, np.ndarray]:
+        """The transformation of the first method whose run did not fail; none if all failed."""
+        return next((run for run in (self.transformation(row, seed) for row in self.methods) if run), {})
 
     def completions(self, method: str, seed: int, group: str, *names: str) -> dict[str, np.ndarray]:
         """Read arrays of the completed images of a run.

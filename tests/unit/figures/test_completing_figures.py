@@ -11,6 +11,7 @@ from unlearning.config.load import load_experiment
 from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_metrics
 from unlearning.figures import completions, embeddings, forget_weight, retain_versus_forget
+from unlearning.io.tensors import write_tensors
 from unlearning.plugins.describe import plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.reporting.captions import plain_text
@@ -55,6 +56,10 @@ def write(folder, experiment, channels=1):
                 }
                 stored |= {f"{group}.{name}": array for name, array in (given | seen).items()}
         np.savez_compressed(run / "samples.npz", **stored)
+        if method not in ("original", "retrain"):
+            steps = [0] if diverges(method, seed) else [0, 5, experiment["unlearning"]["steps"]]
+            images = generator.integers(0, 255, (len(steps), 4, channels, 8, 8), dtype=np.uint8)
+            np.savez(run / "transformation.npz", steps=steps, images=images, forgotten=np.arange(4) < 2)
         level = {"original": 0.2, "retrain": 0.4}.get(method, 0.3) + 0.01 * seed
         contents.append(
             {
@@ -69,6 +74,8 @@ def write(folder, experiment, channels=1):
                 "metrics_sha256": "123",
             }
         )
+    shown = {f"{seed}.shown": np.zeros((4, channels, 8, 8), np.uint8) for seed in experiment["seeds"]}
+    write_tensors(folder / "reference.safetensors", shown)
     tidy(contents, DESCRIPTIONS, CLASSES).to_csv(folder / "metrics.csv", index=False)
     confusion = np.full((10, 10), 3).tolist()
     accuracy = {
