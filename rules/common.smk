@@ -142,6 +142,11 @@ def paths_of_runs(experiment, *names, methods=None):
     ]
 
 
+def originals(wildcards):
+    """The original models of an experiment, without those whose training failed."""
+    return paths_of_runs(wildcards.experiment, "model.safetensors", methods=["original"])
+
+
 def failed_runs(experiment):
     """The runs of an experiment that this call leaves out, because they failed."""
     return [entry for entry in FAILED[experiment] if "method" in entry]

@@ -13,6 +13,7 @@ rule build_reference:
             "<results>/{{experiment}}/seed{seed}/retrain/model.safetensors",
             seed=setting("seeds"),
         ),
+        original=originals,
     output:
         reference="<results>/{experiment}/reference.safetensors",
     log:
@@ -27,6 +28,9 @@ rule build_reference:
         runtime=runtime("build_reference"),
     params:
         seeds=setting("seeds"),
+        seeds_of_originals=lambda wildcards: [
+            int(Path(path).parts[-3].removeprefix("seed")) for path in originals(wildcards)
+        ],
         samples=setting("evaluation", "samples"),
         running_statistics=lambda wildcards: running_statistics(setting("evaluation")(wildcards)),
         elbo=lambda wildcards: {
@@ -61,6 +65,10 @@ rule evaluate:
         measurements=branch(
             lambda wildcards: wildcards.method not in REFERENCES,
             then="<results>/{experiment}/seed{seed}/{method}/measurements.csv",
+        ),
+        transformation=branch(
+            lambda wildcards: wildcards.method not in REFERENCES,
+            then="<results>/{experiment}/seed{seed}/{method}/transformation.npz",
         ),
     output:
         metrics="<results>/{experiment}/seed{seed}/{method}/metrics.json",

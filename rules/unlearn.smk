@@ -18,6 +18,7 @@ rule unlearn:
         model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
         steps="<results>/{experiment}/seed{seed}/{method}/steps.csv",
         measurements="<results>/{experiment}/seed{seed}/{method}/measurements.csv",
+        transformation="<results>/{experiment}/seed{seed}/{method}/transformation.npz",
         record="<results>/{experiment}/seed{seed}/{method}/record.json",
     log:
         "<results>/{experiment}/logs/unlearn/seed{seed}/{method}.log",

@@ -17,6 +17,8 @@ from unlearning.evaluation.reference import UNSEEN
 from unlearning.evaluation.statistics import moments
 from unlearning.io.tensors import write_tensors
 from unlearning.networks import generative
+from unlearning.networks.classifier import Ensemble
+from unlearning.networks.probes import Probes
 from unlearning.networks.running_statistics import estimated_from, retain_batches
 from unlearning.runtime.device import explain_out_of_memory, prepare_device
 from unlearning.runtime.job import run
@@ -28,6 +30,7 @@ PILOT_IMAGES = 1000  # enough to estimate two variances to a few per cent
 def main(
     *,
     seeds: list[int],
+    seeds_of_originals: list[int],
     samples: int,
     elbo: dict,
     running_statistics: str,
@@ -38,43 +41,46 @@ def main(
     guide: Path | None,
     weights: Path | None,
     retrained: list[Path],
+    original: list[Path],
     reference: Path,
 ) -> None:
     """Extract features and measure losses once for all evaluations.
 
-    Inception's features stay in the folder `inception` beside the reference, in a file for each set of images. A job
-    that was interrupted, or that has one more seed or another judge, extracts only the missing features.
+    Inception's features stay in the folder `inception` beside the reference, for later jobs.
 
     Args:
-        seeds: of the retrained models, in the order of `retrained`.
-        samples: number of samples of each retrained model, or largest number of completions of each group of images.
+        seeds: of the models in `retrained`, in order.
+        seeds_of_originals: of the models in `original`.
+        samples: number of samples of each retrained model, or of completions of each group of images at most.
         elbo: the keys of `evaluation` that start with 'elbo_', see `enough_draws`; empty if no metric needs losses.
-        running_statistics: of batch normalisation in the retrained models, 'retain' or 'as_left'; see
-            `unlearning.networks.running_statistics`.
+        running_statistics: 'retain' or 'as_left', see `unlearning.networks.running_statistics`.
         device: 'cpu', 'cuda' or 'auto'.
         dataset: prepared data set.
         forget_set: groups of real images.
         judge: networks that classify.
         guide: second classifier, for the as-published protocol; None if the experiment has none.
         weights: a file beside the folder of Inception's weights; None if the classifiers give the features.
-        retrained: models trained from scratch without the forget set.
-        reference: safetensors file of the arrays that the functions below describe. Its header holds `seeds`, and
-            `draws` and `noise_share` from `enough_draws`, None where no metric needs losses.
+        retrained: models trained without the forget set.
+        original: the models before unlearning, without those whose training failed.
+        reference: safetensors file of the arrays below. Its header has `seeds`, `draws`, `noise_share`.
     """
     target = prepare_device(device)
     with explain_out_of_memory(), ExitStack() as judged:
         evaluators = Evaluators.load(judge, guide, weights, target, folder=reference.with_name("inception"))
-        data, groups = Dataset.load(dataset), ForgetSet.load(forget_set).groups()
-        images = torch.from_numpy(data.images).to(target)
+        data, selection = Dataset.load(dataset), ForgetSet.load(forget_set)
+        images, groups = torch.from_numpy(data.images).to(target), selection.groups()
         arrays = real_features(evaluators, images, np.flatnonzero(data.train), groups)
-        networks, header = {}, {"seeds": seeds, "draws": elbo.get("elbo_draws"), "noise_share": None}
+        networks, originals = {}, dict(zip(seeds_of_originals, original, strict=True))
+        header = {"seeds": seeds, "draws": elbo.get("elbo_draws"), "noise_share": None}
         for seed, path in zip(seeds, retrained, strict=True):
             network, *_ = generative.load(path, target)
             batches = retain_batches(network, images, groups["retain"], running_statistics)
-            if generative.completes(network.eval()):
+            judged.enter_context(estimated_from(network.eval(), batches))
+            if before := originals.get(seed):
+                arrays |= probes_shown(network, before, evaluators.judge, images, selection, running_statistics, seed)
+            if generative.completes(network):
                 arrays |= retrained_completions(network, evaluators, images, groups, samples, seed)
                 continue
-            judged.enter_context(estimated_from(network, batches))
             arrays |= retrained_samples(network, evaluators, samples, seed, target)
             networks[seed] = network
         if elbo and networks:
@@ -108,6 +114,35 @@ def real_features(
     else:  # the same features, which take long to extract
         features = {f"{group}.features": published[np.searchsorted(training, of)] for group, of in trained.items()}
     return features | {"published.mean": mean, "published.covariance": covariance}
+
+
+def probes_shown(
+    retrained: nn.Module,
+    original: Path,
+    judge: Ensemble,
+    images: Tensor,
+    selection: ForgetSet,
+    running_statistics: str,
+    seed: int,
+) -> dict[str, Tensor]:
+    """The probes that the unlearning runs of a seed show, as its retrained model shows them.
+
+    Args:
+        retrained: the retrained model, with the running statistics to show it with.
+        original: the original model.
+        judge: networks that classify.
+        images: all real images, (N, C, H, W) uint8.
+        selection: groups of real images.
+        running_statistics: see `main`.
+        seed: of both models.
+
+    Returns:
+        `{seed}.shown` (n, C, H, W) uint8, see `Probes`.
+    """
+    model, *_ = generative.load(original, images.device)
+    with estimated_from(model, retain_batches(model, images, selection.retain, running_statistics)):
+        probes = Probes.of_model(model, judge, images, selection.groups(), selection.forgotten_classes, seed)
+    return {f"{seed}.shown": probes.show(retrained)}
 
 
 def retrained_samples(

@@ -22,7 +22,7 @@ from unlearning.runtime.provenance import run_record
 IDENTITY = ("experiment", "method", "seed", "status")
 # What the manifest needs to know of the run.
 ORIGIN = ("config_sha256", "code", "device", "gpu", "gpu_uuid", "threads", "peak_memory_mib", "environment")
-HASHED = ("model", "reference", "judge", "guide", "weights", "steps", "measurements")
+HASHED = ("model", "reference", "judge", "guide", "weights", "steps", "measurements", "transformation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ class Inputs:
         record: what the run wrote about itself.
         steps: CSV file of the run's steps; None for a reference.
         measurements: CSV file of the run's measurements; None for a reference.
+        transformation: npz file of the run's probes, which figures show; None for a reference.
     """
 
     dataset: Path
@@ -52,6 +53,7 @@ class Inputs:
     record: Path
     steps: Path | None
     measurements: Path | None
+    transformation: Path | None
 
 
 def main(

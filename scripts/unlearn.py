@@ -3,16 +3,18 @@
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import nn
 
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet, retained_images
-from unlearning.io.files import sha256_of, write_csv, write_json
+from unlearning.io.files import atomic_path, sha256_of, write_csv, write_json
 from unlearning.io.tensors import read_tensors
 from unlearning.networks import generative
 from unlearning.networks.classifier import Ensemble
-from unlearning.networks.running_statistics import retain_batches
+from unlearning.networks.probes import Probes
+from unlearning.networks.running_statistics import estimated_from, retain_batches
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
@@ -35,6 +37,7 @@ def main(
     model: Path,
     steps: Path,
     measurements: Path,
+    transformation: Path,
     record: Path,
     **inputs: Path | None,
 ) -> None:
@@ -51,6 +54,7 @@ def main(
         model: Safetensors file to write: the weights after the last step, which are not finite if the run diverged.
         steps: CSV file to write: one row per step.
         measurements: CSV file to write: one row per measurement of the forget fraction and network of the judge.
+        transformation: npz file to write: what the run's probes show after some of its steps, see `_write_shown`.
         record: JSON file to write: status, cost and provenance.
         inputs: other files to read, see `load_inputs`.
     """
@@ -63,21 +67,20 @@ def main(
     with explain_out_of_memory("unlearning.batch_size", settings["batch_size"]):
         network, configuration, image_shape = generative.load(original, target)
         before = {name: value.clone() for name, value in network.state_dict().items()}
-        loaded = load_inputs(network, settings, target, **inputs)
+        loaded = load_inputs(network, settings, target, seed, **inputs)
         result = unlearn(network, algorithm, loaded, UnlearningSettings(**settings), seed, checkpoint)
     generative.save(network, configuration, image_shape, model)
-    write_csv(steps, STEP_COLUMNS, _values(result.steps, STEP_COLUMNS))
-    write_csv(measurements, MEASUREMENT_COLUMNS, _values(result.measurements, MEASUREMENT_COLUMNS))
+    _write_rows(steps, STEP_COLUMNS, result.steps)
+    _write_rows(measurements, MEASUREMENT_COLUMNS, result.measurements)
+    _write_shown(transformation, result.shown, loaded.probes)
     write_json(
         record,
         {
             "experiment": experiment,
             "method": method,
             "seed": seed,
-            **_summary(result, algorithm),
-            "peak_memory_mib": peak_memory_mib(target),
+            **_summary(result, algorithm, target),
             **(drift(before, network, algorithm, result.status) if generative.completes(network) else {}),
-            **describe_device(target),
             **provenance,
         },
     )
@@ -88,6 +91,7 @@ def load_inputs(
     network: nn.Module,
     settings: dict,
     device: torch.device,
+    seed: int,
     *,
     dataset: Path,
     forget_set: Path,
@@ -102,6 +106,7 @@ def load_inputs(
         network: the original model.
         settings: see `unlearning.training.settings.UnlearningSettings`.
         device: where the run computes.
+        seed: the seed of the run.
         dataset: the prepared data set.
         forget_set: the images to forget and to retain.
         judge: the networks that count the forgotten classes among samples.
@@ -118,32 +123,45 @@ def load_inputs(
         torch.from_numpy(images).to(device)
         for images in (retain, data.images[groups.forget], data.images[groups.heldout_forget])
     )
+    images, judge = torch.from_numpy(data.images), Ensemble.load(judge, device)
+    statistics = retain_batches(network, images, groups.retain, settings["running_statistics"])
+    with estimated_from(network, statistics):
+        probes = Probes.of_model(network, judge, images, groups.groups(), groups.forgotten_classes, seed)
     return UnlearningInputs(
         retain=retain,
         forget=forget,
         heldout_forget=heldout_forget,
         forgotten_classes=groups.forgotten_classes,
-        judge=Ensemble.load(judge, device),
+        judge=judge,
         guide=Ensemble.load(guide, device).networks[0] if guide else None,
         moments=_read_moments(moments, device) if moments else None,
-        statistics=retain_batches(
-            network, torch.from_numpy(data.images), groups.retain, settings["running_statistics"]
-        ),
+        statistics=statistics,
+        probes=probes,
     )
 
 
-def _summary(result: UnlearningResult, algorithm: ModuleType) -> dict:
+def _summary(result: UnlearningResult, algorithm: ModuleType, device: torch.device) -> dict:
     return {
         "status": result.status,
         "last_step": result.steps[-1]["step"],
         "counted_after_update": getattr(algorithm, "COUNTED_AFTER_UPDATE", False),
         "preparation_seconds": result.preparation_seconds,
         "seconds": result.preparation_seconds + sum(row["seconds"] for row in result.steps),
+        "peak_memory_mib": peak_memory_mib(device),
+        **describe_device(device),
     }
 
 
-def _values(rows: list[dict], columns: tuple[str, ...]) -> list[list]:
-    return [[row[column] for column in columns] for row in rows]
+def _write_shown(path: Path, shown: list[dict], probes: Probes) -> None:
+    """Write `steps` (S,), `images` (S, n, C, H, W) uint8 of the n probes, and `forgotten` (n,), see `Probes`."""
+    images = torch.stack([look["images"] for look in shown]).numpy()
+    steps = [look["step"] for look in shown]
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, steps=steps, images=images, forgotten=probes.forgotten.cpu().numpy())
+
+
+def _write_rows(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    write_csv(path, columns, [[row[column] for column in columns] for row in rows])
 
 
 def _read_moments(path: Path, device: torch.device) -> dict[str, torch.Tensor]:

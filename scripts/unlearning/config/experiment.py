@@ -62,8 +62,9 @@ def method_settings(experiment: dict, method: str) -> dict:
         method: a row of `methods`.
 
     Returns:
-        The keys of `unlearning`, with the row's own values where it sets any; `running_statistics` of `evaluation`;
-        `algorithm`; `retain_images`, an entry of `proxies` or "retain"; and `parameters`, the algorithm's.
+        The keys of `unlearning`, with the row's own values where it sets any; `running_statistics` and `threshold` of
+        `evaluation`; `algorithm`; `retain_images`, an entry of `proxies` or "retain"; and `parameters`, which are the
+        algorithm's.
     """
     row = {key: value for key, value in experiment["methods"][method].items() if key != "algorithm"}
     proxy = row.pop("retain_images", None)
@@ -74,6 +75,7 @@ def method_settings(experiment: dict, method: str) -> dict:
         **shared,
         **{key: value for key, value in row.items() if key in shared},
         "running_statistics": running_statistics(experiment["evaluation"]),
+        "threshold": experiment["evaluation"].get("threshold"),
         "algorithm": algorithm_of(experiment, method),
         "retain_images": experiment["proxies"][proxy] if proxy else "retain",
         "parameters": {key: value for key, value in row.items() if key not in shared},

@@ -14,6 +14,10 @@ from unlearning.evaluation.evidence import Value
 from unlearning.evaluation.shares import difference_interval, share_interval, share_value
 from unlearning.evaluation.statistics import trimmed_mean
 
+# A measurement draws a part of its samples, and draws the rest only if the share among them is near the threshold. Both
+# stages count as looks, so that the intervals hold whichever stage was the last.
+STAGES = 2
+
 
 def step_times(steps: dict[str, np.ndarray]) -> dict[str, Value]:
     """The time of a step, and its ratio to the time of a plain finetune step.
@@ -56,11 +60,11 @@ class Looks:
         return self.low > 0
 
 
-def counts_by_network(measurements: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Steps (L,), counts (L, M) by the judge's M networks, and samples, of the columns of `measurements.csv`."""
+def counts_by_network(measurements: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps (L,), counts (L, M) by the judge's M networks, and samples (L,), of the columns of `measurements.csv`."""
     networks = len(np.unique(measurements["network"]))
     counts = measurements["forgotten"].reshape(-1, networks)
-    return measurements["step"][::networks].astype(int), counts, int(measurements["samples"][0])
+    return measurements["step"][::networks].astype(int), counts, measurements["samples"][::networks]
 
 
 def crossings(
@@ -84,12 +88,12 @@ def crossings(
     if not measurements:
         return {}
     measured, counts, samples = counts_by_network(measurements)
-    low, high = share_interval(counts, samples, looks=len(measured))
+    low, high = share_interval(counts, samples, looks=STAGES * len(measured))
     looks = Looks(measured, low - threshold, high - threshold)
     after_five_steps = Value(None)
     if (measured == 5).any():
-        (of_five,) = counts[measured == 5]
-        after_five_steps = share_value(of_five, samples)
+        (of_five,), (total,) = counts[measured == 5], samples[measured == 5]
+        after_five_steps = share_value(of_five, total)
     return {
         **_steps_and_seconds("first", first_crossing(looks), steps, record),
         **_steps_and_seconds("sustained", sustained_crossing(looks, record["status"]), steps, record),
@@ -120,7 +124,7 @@ def relative_crossing(
     if not measurements:
         return {}
     measured, counts, samples = counts_by_network(measurements)
-    low, high = difference_interval(counts, samples, *reference, looks=len(measured))
+    low, high = difference_interval(counts, samples, *reference, looks=STAGES * len(measured))
     crossing = sustained_crossing(Looks(measured, low - margin, high - margin), record["status"])
     return _steps_and_seconds("relative", crossing, steps, record)
 

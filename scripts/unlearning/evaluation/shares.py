@@ -27,12 +27,12 @@ def share_value(counts: np.ndarray, total: int) -> Value:
     return Value(*(100 * float(share) for share in (counts.mean() / total, low, high)))
 
 
-def share_interval(counts: np.ndarray, total: int, looks: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def share_interval(counts: np.ndarray, total: int | np.ndarray, looks: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The interval of a share, for each of several measurements.
 
     Args:
         counts: (..., M) samples that each network counted.
-        total: samples.
+        total: samples, a number or (...).
         looks: number L of measurements whose intervals hold together with 95 %.
 
     Returns:
@@ -40,13 +40,13 @@ def share_interval(counts: np.ndarray, total: int, looks: int = 1) -> tuple[np.n
     """
     mean = counts.mean(-1) / total
     low, high = wilson_interval(mean, total, _normal_quantile(looks))
-    judge = _judge_part(counts / total)
+    judge = _judge_part(counts / np.expand_dims(total, -1))
     low, high = mean - np.hypot(mean - low, judge), mean + np.hypot(high - mean, judge)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def difference_interval(
-    counts: np.ndarray, total: int, reference_counts: np.ndarray, reference_total: int, looks: int = 1
+    counts: np.ndarray, total: int | np.ndarray, reference_counts: np.ndarray, reference_total: int, looks: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """The interval of the difference of two shares that the same networks counted, for each of several measurements.
 
@@ -55,7 +55,7 @@ def difference_interval(
 
     Args:
         counts: (..., M) samples that each network counted.
-        total: samples.
+        total: samples, a number or (...).
         reference_counts: (M,) samples that each network counted in the reference.
         reference_total: samples of the reference.
         looks: number L of measurements whose intervals hold together with 95 %.
@@ -63,7 +63,7 @@ def difference_interval(
     Returns:
         Lower and upper ends (...) of the share minus the reference's share.
     """
-    shares, reference = counts / total, reference_counts / reference_total
+    shares, reference = counts / np.expand_dims(total, -1), reference_counts / reference_total
     differences = shares - reference
     z, difference = _normal_quantile(looks), differences.mean(-1)
     low, high = wilson_interval(shares.mean(-1), total, z)

@@ -7,14 +7,14 @@ import numpy as np
 BLOCK = 1000  # rows at a time of large matrices
 
 
-def wilson_interval(share: np.ndarray, total: int, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:
+def wilson_interval(share: np.ndarray, total: int | np.ndarray, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:
     """The score interval of a share (Wilson 1927).
 
     (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n), with n = total.
 
     Args:
         share: share p of successes, of any shape.
-        total: number of trials.
+        total: number of trials, a number or of the shape of `share`.
         z: quantile of the standard normal distribution; the default gives a 95 % interval.
 
     Returns:

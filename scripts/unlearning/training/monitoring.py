@@ -1,6 +1,7 @@
 """What is measured beside the unlearning loop: forgetting, gradients, times, and how far a model moved."""
 
 import copy
+import math
 import time
 from types import ModuleType
 
@@ -30,6 +31,8 @@ INSPECTED = (
 )
 STEP_COLUMNS = ("step", *INSPECTED, "published_forgotten", "seconds", "finetune_step_seconds")
 MEASUREMENT_COLUMNS = ("step", "network", "forgotten", "samples")
+FIRST_LOOK = 1 / 4  # of the samples; the rest is drawn if the share is neither far below nor far above the threshold
+FAR_BELOW, FAR_ABOVE = 1 / 20, 4  # times the threshold
 REFERENCE_STEP_EVERY = 5  # steps of the method between two timed reference steps
 
 
@@ -58,12 +61,12 @@ class ForgottenCounter:
     Args:
         model: the model that makes the images.
         inputs: the classifiers, the forgotten classes, and the images that a completing model completes.
-        samples: images of each measurement.
+        settings: the settings of the run.
         seed: the seed of the run.
     """
 
-    def __init__(self, model: nn.Module, inputs: UnlearningInputs, samples: int, seed: int):
-        self._model, self._inputs, self._samples = model, inputs, samples
+    def __init__(self, model: nn.Module, inputs: UnlearningInputs, settings: UnlearningSettings, seed: int):
+        self._model, self._inputs, self._settings = model, inputs, settings
         self._counts_as_published = bool(inputs.guide and inputs.forgotten_classes)
         if self._counts_as_published:
             generator = stream(seed, "published latents", inputs.retain.device)
@@ -72,6 +75,10 @@ class ForgottenCounter:
     def measure(self, step: int, generator: torch.Generator) -> list[dict[str, int]]:
         """Count the forgotten classes among fresh samples, as each network of the judge sees them.
 
+        A quarter of the samples is drawn first. If the share among them is far from the threshold, they suffice. The
+        intervals of `unlearning.evaluation.crossings` hold for both numbers of samples at once, so that the choice
+        between the two introduces no error.
+
         Args:
             step: number of the last step.
             generator: the generator of the samples.
@@ -79,12 +86,15 @@ class ForgottenCounter:
         Returns:
             One row for each network, with the columns `MEASUREMENT_COLUMNS`. All networks see the same samples.
         """
+        most = self._settings.samples
+        samples = most if self._settings.threshold is None else math.ceil(FIRST_LOOK * most)
         with estimated_from(self._model, self._inputs.statistics):
-            images = self._draw_images(generator)
-        _, _, counts = self._inputs.judge.classify(images)
+            counts = self._count(samples, generator)
+            if samples < most and not self._is_far_from_threshold(counts, samples):
+                counts, samples = counts + self._count(most - samples, generator), most
         return [
-            {"step": step, "network": network, "forgotten": count, "samples": self._samples}
-            for network, count in enumerate(counts[:, self._inputs.forgotten].sum(1).tolist())
+            {"step": step, "network": network, "forgotten": count, "samples": samples}
+            for network, count in enumerate(counts.tolist())
         ]
 
     def count_as_published(self) -> int | None:
@@ -98,13 +108,28 @@ class ForgottenCounter:
         _, classes = classify(self._inputs.guide, generative.decode(self._model, self._latents, train_mode=True))
         return torch.isin(classes, self._inputs.forgotten).sum().item()
 
-    def _draw_images(self, generator: torch.Generator) -> Tensor:
+    def _count(self, samples: int, generator: torch.Generator) -> Tensor:
+        """How many fresh samples each network of the judge assigns to a forgotten class, (M,)."""
+        _, _, counts = self._inputs.judge.classify(self._draw_images(samples, generator))
+        return counts[:, self._inputs.forgotten].sum(1)
+
+    def _is_far_from_threshold(self, counts: Tensor, samples: int) -> bool:
+        share = counts.double().mean().item() / samples / self._settings.threshold
+        return not FAR_BELOW < share < FAR_ABOVE
+
+    def _draw_images(self, samples: int, generator: torch.Generator) -> Tensor:
         if not generative.completes(self._model):
-            return generative.draw_samples(self._model, self._samples, generator)
+            return generative.draw_samples(self._model, samples, generator)
         heldout = self._inputs.heldout_forget
-        indices = torch.randint(len(heldout), (self._samples,), generator=generator, device=heldout.device)
-        noise = self._model.completion_noise(self._samples, generator)
+        indices = torch.randint(len(heldout), (samples,), generator=generator, device=heldout.device)
+        noise = self._model.completion_noise(samples, generator)
         return generative.complete(self._model, heldout[indices], noise)
+
+
+def show(model: nn.Module, inputs: UnlearningInputs, step: int) -> dict:
+    """The images (n, C, H, W) uint8 of the run's probes after a step, on the CPU. The model stays as it is."""
+    with estimated_from(model, inputs.statistics):
+        return {"step": step, "images": inputs.probes.show(model).cpu()}
 
 
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unlearning.networks.classifier import Classifier, Ensemble
+from unlearning.networks.probes import Probes
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class UnlearningSettings:
         optimizer: 'adam', 'adam_warm' (Adam that starts from the moments of the original's training), 'adamw' or
             'sgd'.
         batch_normalisation: 'batch' (the statistics of each batch), or 'frozen' (those of the original's training).
-        samples: fresh samples of each measurement of the forget fraction.
+        samples: most fresh samples of each measurement of the forget fraction.
         measure: how often to measure: parts `{"until": step, "every": steps}`, in growing order.
         running_statistics: of batch normalisation in measurements: 'retain' (estimated again from the retain set), or
             'as_left' (as the steps left them); see `unlearning.networks.running_statistics`.
+        threshold: share of the samples at which a class counts as unlearned; None if no metric needs one. A measurement
+            far from it takes fewer samples.
         adamw: options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
     """
 
@@ -44,6 +47,7 @@ class UnlearningSettings:
     samples: int
     measure: list[dict]
     running_statistics: str
+    threshold: float | None = None
     adamw: dict | None = None
 
 
@@ -64,6 +68,7 @@ class UnlearningInputs:
             None for other optimisers.
         statistics: (S, B, C, H, W) uint8 batches of the retain set, from which running statistics are estimated again
             in each measurement; see `retain_batches`. A proxy does not replace them. None to keep those of the run.
+        probes: what the run shows at some of its steps; None to show nothing.
     """
 
     retain: Tensor
@@ -74,6 +79,7 @@ class UnlearningInputs:
     guide: Classifier | None = None
     moments: dict[str, Tensor] | None = None
     statistics: Tensor | None = None
+    probes: Probes | None = None
 
     @cached_property
     def forgotten(self) -> Tensor:

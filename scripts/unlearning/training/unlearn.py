@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from unlearning.networks.generative import set_training_mode
+from unlearning.networks.probes import is_shown
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training import monitoring
@@ -42,12 +43,15 @@ class UnlearningResult:
         measurements: one row per measurement and network of the judge, with the columns
             `monitoring.MEASUREMENT_COLUMNS`. `samples` is the number of fresh samples, `forgotten` how many of them the
             network `network`, counted from 0, assigns to a forgotten class.
+        shown: the `images` (n, C, H, W) uint8 of the probes after the steps of `probes.is_shown`, each with its
+            `step`. Empty without probes.
     """
 
     preparation_seconds: float
     status: str = "finished"
     steps: list[dict] = field(default_factory=list)
     measurements: list[dict] = field(default_factory=list)
+    shown: list[dict] = field(default_factory=list)
 
     def so_far(self) -> dict:
         """The arguments that make the same result again, of a run that has not ended."""
@@ -55,6 +59,7 @@ class UnlearningResult:
             "preparation_seconds": self.preparation_seconds,
             "steps": self.steps,
             "measurements": self.measurements,
+            "shown": self.shown,
         }
 
 
@@ -77,7 +82,7 @@ def unlearn(
         checkpoint: where the run is saved and resumed from.
 
     Returns:
-        Status, steps and measurements.
+        Status, steps, measurements and images of the probes.
     """
     reference_timer = monitoring.ReferenceStepTimer(model, inputs.retain, settings)  # before any parameter is frozen
     freeze(model, method)
@@ -86,11 +91,11 @@ def unlearn(
     state = ResumableState(model, optimizer_of(model, method, prepared, inputs, settings), streams)
     saved = state.load(checkpoint)
     result = UnlearningResult(**saved) if saved else UnlearningResult(seconds)
-    counter = monitoring.ForgottenCounter(model, inputs, settings.samples, seed)
-    if inputs.forgotten_classes and not result.measurements:
-        result.measurements += counter.measure(0, streams["samples"])
-    set_training_mode(model, settings.batch_normalisation)
+    counter = monitoring.ForgottenCounter(model, inputs, settings, seed)
+    if not saved:
+        look(0, counter, model, inputs, settings, result, streams["samples"])
     schedule = monitoring.measured_steps(settings.measure, settings.steps)
+    set_training_mode(model, settings.batch_normalisation)
 
     for number in _progress(len(result.steps), settings.steps):
         step = draw_step(number, model, prepared, inputs, settings, streams)
@@ -112,12 +117,38 @@ def unlearn(
         if not is_finite(model, row):
             result.status = "diverged"
             break
-        if number in schedule and inputs.forgotten_classes:
-            result.measurements += counter.measure(number, streams["samples"])
+        if number in schedule:
+            look(number, counter, model, inputs, settings, result, streams["samples"])
         if checkpoint.due():
             state.save(checkpoint, result.so_far())
     model.eval()
     return result
+
+
+def look(
+    number: int,
+    counter: monitoring.ForgottenCounter,
+    model: nn.Module,
+    inputs: UnlearningInputs,
+    settings: UnlearningSettings,
+    result: UnlearningResult,
+    generator: torch.Generator,
+) -> None:
+    """Measure the forget fraction, and show the probes if it is their turn.
+
+    Args:
+        number: number of the last step, one of `monitoring.measured_steps`, or 0.
+        counter: counts forgotten classes.
+        model: the model after the step.
+        inputs: forgotten classes and probes.
+        settings: the settings of the run.
+        result: what is seen is added to it.
+        generator: draws the samples.
+    """
+    if inputs.forgotten_classes:
+        result.measurements += counter.measure(number, generator)
+    if inputs.probes and is_shown(number, settings.steps):
+        result.shown.append(monitoring.show(model, inputs, number))
 
 
 def freeze(model: nn.Module, method: ModuleType) -> None:

@@ -69,6 +69,33 @@ def test_intervals_contain_the_share_of_the_population_of_judges(networks, sampl
             assert covered >= 0.94, (share, spread, covered)
 
 
+def test_measurements_may_have_different_numbers_of_samples():
+    counts, totals = np.array([[3, 5], [40, 41]]), np.array([100, 2000])
+    low, high = share_interval(counts, totals, looks=4)
+    expected = [share_interval(of_look, total, looks=4) for of_look, total in zip(counts, totals, strict=True)]
+    assert list(zip(low, high, strict=True)) == expected
+    low, high = difference_interval(counts, totals, np.array([1, 2]), 500)
+    expected = [
+        difference_interval(of_look, total, np.array([1, 2]), 500)
+        for of_look, total in zip(counts, totals, strict=True)
+    ]
+    assert list(zip(low, high, strict=True)) == expected
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.001, 0.002, 0.02, 0.06, 0.08, 0.1])
+def test_looks_that_decide_how_many_samples_are_drawn_keep_their_error_rate(share):
+    """The rule of `ForgottenCounter`: a quarter of the samples, and the rest only near the threshold."""
+    generator, runs, samples, threshold = np.random.default_rng(1), 20_000, 2000, 0.02
+    first, rest = samples // 4, samples - samples // 4
+    counts, totals = generator.binomial(first, share, runs), np.full(runs, first)
+    near = (counts > threshold / 20 * first) & (counts < 4 * threshold * first)
+    counts = counts + near * generator.binomial(rest, share, runs)
+    totals = totals + near * rest
+    low, high = share_interval(counts[:, None], totals, looks=2)
+    # A score interval of so rare an event covers a little less than it should, with one stage, too.
+    assert ((low <= share) & (share <= high)).mean() >= 0.945
+
+
 def test_differences_are_newcombes():
     """Newcombe (1998), table II, row (a): 56/70 − 48/80 has the interval .0524 to .3339 by method 10."""
     low, high = difference_interval(np.array([56]), 70, np.array([48]), 80)

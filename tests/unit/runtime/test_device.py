@@ -28,7 +28,7 @@ ARCHITECTURE = {"vae": {"hidden_units": 4, "latent_dimensions": 2}}
 JOBS = {  # key to lower, and names of the files to write
     "train": ("training.batch_size", {"model", "optimizer", "losses", "record"}),
     "train_classifier": ("judge.batch_size", {"model", "accuracy", "losses"}),
-    "unlearn": ("unlearning.batch_size", {"model", "steps", "measurements", "record"}),
+    "unlearn": ("unlearning.batch_size", {"model", "steps", "measurements", "transformation", "record"}),
     "build_reference": (None, {"reference"}),
     "evaluate": (None, {"metrics", "samples"}),
 }
@@ -49,10 +49,27 @@ def arguments(tmp_path):
     write_tensors(files["reference"], features, {"seeds": []})
     record = {"config_sha256": sha256_of(SETTINGS), "seed": 0, "status": "finished"}
     write_json(files["record"], record)
-    absent = ("guide", "weights", "moments", "proxy", "attribute", "other_seed", "steps", "measurements")
+    absent = (
+        "guide",
+        "weights",
+        "moments",
+        "proxy",
+        "attribute",
+        "other_seed",
+        "steps",
+        "measurements",
+        "transformation",
+    )
     settings = {"settings": SETTINGS, "training": SETTINGS, "architecture": ARCHITECTURE, "elbo": {}}
     names = {"experiment": "tiny", "method": "original", "classifier": "judge", "device": "cpu", "code": ""}
-    numbers = {"running_statistics": "retain", "seed": 0, "seeds": [], "samples": 32, "retrained": []}
+    numbers = {
+        "running_statistics": "retain",
+        "seed": 0,
+        "seeds": [],
+        "seeds_of_originals": [],
+        "samples": 32,
+        "retrained": [],
+    }
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
 
 

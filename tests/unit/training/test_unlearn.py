@@ -9,6 +9,7 @@ import torch
 from unlearning.networks import generative
 from unlearning.networks.classifier import classify
 from unlearning.networks.generative import draw_samples
+from unlearning.networks.probes import Probes
 from unlearning.networks.running_statistics import draw_batches
 from unlearning.plugins.describe import plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
@@ -70,6 +71,42 @@ def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_pa
 def inspected(run):
     """The steps whose gradients were looked at."""
     return [row for row in run.steps if row["cosine"] is not None]
+
+
+@pytest.mark.parametrize(
+    ("share", "samples"),
+    [(0.0, 13), (0.0009, 13), (0.0011, 50), (0.02, 50), (0.079, 50), (0.081, 13), (1.0, 13)],
+)
+def test_a_measurement_takes_all_its_samples_only_near_the_threshold(parts, share, samples):
+    """A judge of 10,000 networks, of which this share assigns all images to class 1."""
+    votes = torch.arange(10_000) < share * 10_000
+    scores = torch.stack([~votes, votes, torch.zeros_like(votes)], 1).long()
+    inputs = UnlearningInputs(**parts, heldout_forget=parts["forget"], forgotten_classes=[1])
+    inputs.judge.classify = lambda images: (None, None, len(images) * scores)
+    settings = UnlearningSettings(**SETTINGS | {"algorithm": "finetune", "parameters": {}, "threshold": 0.02})
+    counter = monitoring.ForgottenCounter(build().eval(), inputs, settings, seed=0)
+    rows = counter.measure(3, stream(0, "samples"))
+    assert {row["samples"] for row in rows} == {samples}
+    assert sum(row["forgotten"] for row in rows) == samples * votes.sum()
+
+
+def test_without_a_threshold_a_measurement_takes_all_its_samples(parts, tmp_path):
+    _, run = start(parts, tmp_path)
+    assert {row["samples"] for row in run.measurements} == {50}
+
+
+def test_probes_show_the_original_then_what_each_step_made_and_change_nothing(parts, tmp_path):
+    model = build().eval()
+    images = torch.cat([parts["retain"], parts["forget"]])
+    groups = {"retain": list(range(40)), "heldout_forget": list(range(40, 50))}
+    probes = Probes.of_model(model, parts["judge"], images, groups, [1], seed=5)
+    plain, without = start(parts, tmp_path / "plain", running_statistics="as_left")
+    shown, run = start(parts | {"probes": probes}, tmp_path / "shown", running_statistics="as_left")
+    assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), shown.state_dict().values(), strict=True))
+    assert without.shown == []
+    assert [look["step"] for look in run.shown] == [0, 1, 2, 10, 12]  # 5 is not measured, 12 is the last step
+    assert torch.equal(run.shown[0]["images"], generative.decode(model, probes.latents))
+    assert torch.equal(run.shown[-1]["images"], generative.decode(shown, probes.latents))
 
 
 def test_logged_cosines_show_what_surgery_does(parts, tmp_path):
