@@ -161,7 +161,7 @@ def files_of_experiment(name):
         f"figures/{figure}.pdf" for figure in EXPERIMENTS[name]["figures"] if figure not in failed
     ]
     verdicts = ["verdicts.md"] if "published" in EXPERIMENTS[name] else []
-    files = ["table.md", "comparisons.md", "manifest.json", *figures, *verdicts]
+    files = ["table.md", "comparisons.md", "explorer.html", "manifest.json", *figures, *verdicts]
     return [f"<results>/{name}/{file}" for file in files]
 
 

@@ -95,6 +95,33 @@ rule draw_figure:
         "../scripts/draw_figure.py"
 
 
+rule write_explorer:
+    input:
+        basis=basis("write_explorer"),
+        table="<results>/{experiment}/metrics.csv",  # names the hashes of all other results, as for figures
+        accuracy=accuracy_files,
+        forget_set="<results>/{experiment}/forget_set.json",
+        template=f"{workflow.basedir}/report/explorer.html.j2",
+    output:
+        html=report(
+            "<results>/{experiment}/explorer.html",
+            caption="../report/explorer.rst",
+            category="{experiment}",
+            labels={"result": "explorer"},
+        ),
+    log:
+        "<results>/{experiment}/logs/write_explorer.log",
+    benchmark:
+        "<results>/{experiment}/benchmarks/write_explorer.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=setting(),
+        code=code("write_explorer.py", "methods", "metrics"),
+    script:
+        "../scripts/write_explorer.py"
+
+
 rule write_manifest:
     input:
         basis=basis("write_manifest"),

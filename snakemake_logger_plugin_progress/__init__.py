@@ -25,7 +25,7 @@ STAGES = {  # in the order in which they begin
     "classifiers": ["train_classifier"],
     "unlearning": ["unlearn"],
     "evaluation": ["build_reference", "evaluate"],
-    "tables and figures": ["aggregate", "write_table", "draw_figure", "write_manifest", "check"],
+    "tables and figures": ["aggregate", "write_table", "draw_figure", "write_explorer", "write_manifest", "check"],
 }
 STAGE_OF = {rule: stage for stage, rules in STAGES.items() for rule in rules}
 BAR = 20  # characters

@@ -17,6 +17,21 @@ from .clone import ROOT, UNO, Clone
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """A browser without a window: one for all tests of a process, for playwright runs once in a process."""
+    programs = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not programs:
+        pytest.skip("reason: no Chromium on this machine (Debian: apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=programs[0], args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
 def root(tmp_path_factory, worker_id):
     """A temporary folder that all of the processes share that pytest-xdist starts."""
     own = tmp_path_factory.getbasetemp()

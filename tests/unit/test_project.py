@@ -68,6 +68,7 @@ def test_every_package_that_is_imported_is_required():
         "PIL": "pillow",
         "sklearn": "scikit-learn",
         "skimage": "scikit-image",
+        "vl_convert": "vl-convert-python",
         "yaml": "pyyaml",
         "ruamel": "ruamel.yaml",
     }

@@ -1,32 +1,20 @@
 """The HTML report, opened in a headless browser."""
 
-import shutil
-
 import pytest
 
 from ..clone import FIGURES
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 @pytest.fixture
-def page(copy):
-    if BROWSER is None:
-        pytest.skip("reason: no Chromium on this machine (Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
+def page(copy, browser):
     copy.run("--report", "results/report.html")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page()
-        page.problems, page.requests = [], []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.goto((copy.path / "results" / "report.html").as_uri())
-        yield page
-        browser.close()
+    page = browser.new_page()
+    page.problems, page.requests = [], []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.goto((copy.path / "results" / "report.html").as_uri())
+    yield page
+    page.close()
 
 
 def test_report_shows_every_figure_and_the_table_with_their_captions_and_the_rules(page):
@@ -38,7 +26,7 @@ def test_report_shows_every_figure_and_the_table_with_their_captions_and_the_rul
 
     page.get_by_text("Results").first.click()
     page.get_by_text("tiny").first.click()
-    for name in [*FIGURES, "table"]:
+    for name in [*FIGURES, "table", "explorer"]:
         page.get_by_text(name, exact=True).first.wait_for()
 
     # The info button of a figure shows its caption, the eye the figure itself.

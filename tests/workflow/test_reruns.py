@@ -9,7 +9,7 @@ import pytest
 
 from ..clone import FIGURES
 
-SUMMARY = {"aggregate": 1, "write_table": 2, "draw_figure": len(FIGURES), "write_manifest": 1}
+SUMMARY = {"aggregate": 1, "write_table": 2, "draw_figure": len(FIGURES), "write_explorer": 1, "write_manifest": 1}
 ONE_METHOD = {"unlearn": 2, "evaluate": 2, **SUMMARY}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ..clone import CLOCKED, FIGURES, Clone
 
-SUMMARY = {"aggregate": 1, "write_table": 2, "draw_figure": len(FIGURES), "write_manifest": 1}
+SUMMARY = {"aggregate": 1, "write_table": 2, "draw_figure": len(FIGURES), "write_explorer": 1, "write_manifest": 1}
 EVALUATED = {"evaluate": 10, **SUMMARY}
 UNLEARNED = {"unlearn": 6, "build_reference": 1, **EVALUATED}
 TRAINED = {"select_forget_set": 1, "train_classifier": 1, "train": 4, **UNLEARNED}

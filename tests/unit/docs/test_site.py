@@ -17,7 +17,6 @@ from unlearning.evaluation.description import describe_metrics
 from unlearning.plugins.describe import plugin_names
 
 ROOT = Path(__file__).resolve().parents[3]
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 INCLUDED = ["*.md", "*.svg", "*.cff"]  # of such files outside docs/, pages show a part
 LOADED = {"script": "src", "img": "src", "link": "href", "source": "src", "iframe": "src", "object": "data"}
 
@@ -131,19 +130,6 @@ def test_the_build_refuses(copied, page, text, message):
     done = build(docs, docs.parent)
     assert done.returncode != 0
     assert message in done.stderr
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if BROWSER is None:
-        pytest.skip("reason: no Chromium on this machine (Debian: apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=options)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
