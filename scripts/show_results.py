@@ -1,14 +1,16 @@
-"""Make the report, and print the main table of every experiment that config.yaml names, and where its files lie."""
+"""Make the report, and print a panel of the main table of each experiment in config.yaml, and where its files lie."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from unlearning.config.load import load_settings
 from unlearning.config.strict_yaml import ConfigError
+from unlearning.reporting.panels import panels, run_notes
+from unlearning.reporting.results import Results
+from unlearning.reporting.terminal import WIDEST, spell, to_terminal
 from unlearning.runtime import failures
 
 
@@ -33,16 +35,22 @@ def main(report: str, status: int) -> None:
     command = [sys.executable, "-m", "snakemake", "--report", report, *quiet]
     made = subprocess.run(command, check=False).returncode == 0
     for folder in folders:
-        if (folder / "table.csv").is_file():
+        if (folder / "manifest.json").is_file():
             show(folder)
     print(f"report   {report if made else 'was not made, see above'}", *failed, sep="\n")
     sys.exit(status or not made)
 
 
 def show(folder: Path) -> None:
-    """Print the main table in a folder of results, and where the other files are."""
-    table = pd.read_csv(folder / "table.csv", dtype=str, keep_default_na=False)
-    print(f"\n{table.to_markdown(index=False, tablefmt='simple', maxheadercolwidths=10, disable_numparse=True)}\n")
+    """Print the first panel of the main table in a folder of results, and where the other files are."""
+    results, encoding = Results.of_folder(folder), sys.stdout.encoding
+    width = shutil.get_terminal_size((WIDEST, 24)).columns
+    for panel in panels(results)[:1]:
+        print(f"\n{folder.name}: {panel.title}\n\n{to_terminal(panel.shown, width, encoding)}\n")
+        print(
+            spell("≈ within noise of retraining; * best of the methods beyond noise; table.md explains both", encoding)
+        )
+    print(*run_notes(results), sep="\n", end="\n")
     if (folder / "explorer.html").is_file():
         print(f"explorer {folder}/explorer.html, in a browser")
     print(f"table    {folder}/table.md, .csv, .tex; every number: {folder}/metrics.csv")

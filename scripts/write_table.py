@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from unlearning.reporting import comparisons, published, summary
+from unlearning.reporting import comparisons, panels, published, summary
 from unlearning.reporting.quantities import read_quantities
 from unlearning.reporting.results import Results
-from unlearning.reporting.tables import write_table
+from unlearning.reporting.tables import Shown, write_table
 from unlearning.runtime.job import run
 
 logger = logging.getLogger(__name__)
@@ -40,16 +40,17 @@ def main(
         forget_set: `forget_set.json`.
         published_numbers: For verdicts, the CSV file of published numbers, see published/README.md.
         quantities: For verdicts, `published/quantities.yaml`.
-        markdown: File of the table as Markdown.
-        csv: File of the table as CSV. `metrics.csv` has the numbers to compute with.
+        markdown: File of the table as Markdown. The main table is in panels.
+        csv: File of the whole table as CSV. `metrics.csv` has the numbers to compute with.
         latex: File of the table as LaTeX.
         html: File of the table for the report.
         caption_file: File of the caption for the report.
     """
-    results, numbers = Results.read(configuration, metrics, accuracy, forget_set), ()
+    results, notes = Results.read(configuration, metrics, accuracy, forget_set), ()
     if table == "table":
-        content = summary.main_table(results.metrics, summary.table_metrics(results))
-        caption = summary.caption(results)
+        whole = summary.main_table(results.metrics, summary.table_metrics(results))
+        shown, notes = [panel.shown for panel in panels.panels(results)], panels.run_notes(results)
+        caption = summary.caption(results, list(panels.panel_metrics(results)))
         if retrained := summary.retrained_above_threshold(results):
             logger.warning(
                 "evaluation.threshold = %g: is below what retraining reaches, a forget fraction of %.2f %%; compare "
@@ -58,13 +59,15 @@ def main(
                 retrained,
             )
     elif table == "comparisons":
-        content = comparisons.comparisons(results).set_index(["Method", "Compared with"])
-        caption = comparisons.caption(results)
+        whole = comparisons.comparisons(results).set_index(["Method", "Compared with"])
+        shown, caption = [Shown(whole)], comparisons.caption(results)
     else:
         verdicts = published.verdicts(results, pd.read_csv(published_numbers), read_quantities(quantities))
-        content = verdicts.set_index(["Method", "Quantity"])
-        caption, numbers = published.caption(results), published.NUMBERS
-    write_table(content, caption, numbers=numbers, markdown=markdown, csv=csv, latex=latex, html=html, rst=caption_file)
+        whole = verdicts.set_index(["Method", "Quantity"])
+        shown, caption = [Shown(whole.drop(columns=list(published.NUMBERS)))], published.caption(results)
+    write_table(
+        shown, caption, whole=whole, notes=notes, markdown=markdown, csv=csv, latex=latex, html=html, rst=caption_file
+    )
 
 
 if "snakemake" in globals():

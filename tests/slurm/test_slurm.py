@@ -32,7 +32,7 @@ def test_the_same_metrics_as_on_one_machine(done, finished):
         assert results_of(path) == results_of(finished.path / name), name
         compared += 1
     assert compared == 6
-    assert "| uno " in (done.path / "results/tiny/table.md").read_text()
+    assert "| UNO " in (done.path / "results/tiny/table.md").read_text()
     assert done.pending("results/tiny/table.md") == {}
 
 

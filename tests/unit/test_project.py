@@ -15,7 +15,7 @@ import yaml
 from unlearning.config.strict_yaml import read_yaml
 from unlearning.evaluation.description import describe_metrics
 from unlearning.plugins.describe import plugin_names
-from unlearning.reporting.tables import to_latex
+from unlearning.reporting.tables import Shown, to_latex
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -181,7 +181,7 @@ def test_latex_table_compiles_and_fits_the_page(tmp_path):
     rows = pd.MultiIndex.from_tuples([tuple(key) for key in keys], names=["Method", "Quantity"])
     table = pd.concat([pd.DataFrame(columns, index=rows)] * 15)
     document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n%s\\end{document}"
-    (tmp_path / "table.tex").write_text(document % to_latex(table, "caption"))
+    (tmp_path / "table.tex").write_text(document % to_latex([Shown(table)], "caption"))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
         cwd=tmp_path,

@@ -59,7 +59,7 @@ def test_the_first_command_under_the_conditions_of_others(clone):
     output = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, output
     results = clone.path / "results"
-    assert "finetune" in done.stdout.decode(errors="replace").rsplit("report", 1)[0]
+    assert "Fine-tuning" in done.stdout.decode(errors="replace").rsplit("report", 1)[0]
     assert "8×8" in (results / "tiny" / "table.md").read_text(encoding="utf-8")
     assert (results / "report.html").stat().st_size > 100_000
     assert {path.stat().st_mode & 0o777 for path in results.rglob("*.*") if path.is_file()} == {0o644}

@@ -128,6 +128,6 @@ def test_every_published_cell_of_celeba_has_a_verdict(checked):
         assert line in output
     table = (results / "table.md").read_text()
     assert "class Male to forget" in table
-    for part in ("uno_as_run", "feature_unlearning", "It recognises"):
+    for part in ("uno_as_run", "Feature unlearning", "It recognises"):
         assert part in table
     assert "may not be redistributed" in json.loads((results / "manifest.json").read_text())["data"]["licence"]

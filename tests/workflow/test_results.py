@@ -16,6 +16,7 @@ from unlearning.io.files import sha256_of, sha256_of_file
 from ..clone import FIGURES
 
 ROWS = ["original", "retrain", "finetune", "ascent", "uno"]
+NAMES = ["Original", "Retrained", "Fine-tuning", "Gradient ascent", "UNO"]
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +25,16 @@ def results(finished):
 
 
 def test_table_has_every_method_in_order_and_shows_the_diverged_runs(results):
-    markdown = (results / "table.md").read_text()
-    assert re.findall(r"^\| (\w+)", markdown, re.M)[1:] == ROWS
-    (ascent,) = (line for line in markdown.splitlines() if line.startswith("| ascent"))
-    assert re.search(r"2, 2 diverged \(step \d+, \d+\)", ascent)
     table = pd.read_csv(results / "table.csv", index_col="Method")
     assert list(table.index) == ROWS
-    rows = re.findall(r"^(\w+) & .*\\\\$", (results / "table.tex").read_text(), re.M)
-    assert list(dict.fromkeys(rows)) == ["Method", *ROWS]
+    markdown = (results / "table.md").read_text()
+    for panel in markdown.split("### ")[1:]:
+        assert re.findall(r"^\| (\w[\w -]*?) *\|", panel, re.M) == ["Method", *NAMES]
+    assert re.search(r"^Runs of Gradient ascent: 2, 2 diverged \(step \d+, \d+\)\.$", markdown, re.M)
+    latex = (results / "table.tex").read_text()
+    assert latex.count(r"\begin{tabular}{l") == markdown.count("### ") > 2
+    rows = re.findall(r"^(\w[\w -]*?) & .*\\\\$", latex, re.M)
+    assert list(dict.fromkeys(rows)) == ["Method", *NAMES]
 
 
 def test_metrics_name_their_origin_and_agree_with_the_files_of_the_runs(results, finished):
@@ -156,6 +159,6 @@ def test_shown_results_name_table_figures_and_report(copy):
         text=True,
         check=True,
     )
-    for part in (*ROWS, "results/tiny/table.md", "results/tiny/figures", "results/report.html"):
+    for part in (*NAMES, "results/tiny/table.md", "results/tiny/figures", "results/report.html"):
         assert part in done.stdout
     assert (copy.path / "results/report.html").is_file()

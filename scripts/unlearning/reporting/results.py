@@ -63,6 +63,13 @@ class Results(Runs):
             forget_set=read_json(forget_set),
         )
 
+    @classmethod
+    def of_folder(cls, folder: Path) -> "Results":
+        """Read the results of a finished run from their folder, with the configuration that its manifest names."""
+        accuracy = [path for name in ("judge", "guide") if (path := folder / name / "accuracy.json").is_file()]
+        configuration = read_json(folder / "manifest.json")["configuration"]
+        return cls.read(configuration, folder / "metrics.csv", accuracy, folder / "forget_set.json")
+
     @property
     def rows(self) -> list[str]:
         """The references, then the methods."""

@@ -98,6 +98,12 @@ def table_metrics(results: Results) -> dict[str, dict]:
 
 
 def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFrame:
+    """Make the table of all metrics that `table.csv` holds, with labels as columns; see `cells`."""
+    labels = {metric: label_with_unit(description) for metric, description in descriptions.items()}
+    return cells(table, descriptions).rename(columns=labels)
+
+
+def cells(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFrame:
     """Make the table of means ± standard deviations over seeds, with one row per method.
 
     A time to an event is shown as its Kaplan–Meier median over seeds, with the number of seeds that reached the event.
@@ -110,18 +116,17 @@ def main_table(table: pd.DataFrame, descriptions: dict[str, dict]) -> pd.DataFra
         descriptions: Descriptions of the metrics to show, in the order of the columns.
 
     Returns:
-        A table of text with the index 'Method'.
+        A table of text with the index 'Method', the column 'Runs' and a column for each metric.
     """
     rows = {}
     for method, runs in table.groupby("method", sort=False):
         by_seed = runs.drop_duplicates("seed")
         finished = (by_seed["status"] == "finished").sum()
-        cells = {"Runs": _run_count(by_seed)}
+        rows[method] = {"Runs": _run_count(by_seed)}
         for metric, description in descriptions.items():
             values = runs[(runs["metric"] == metric) & runs["value"].notna()]
             count = f" ({len(values)} of {finished} runs)" if 0 < len(values) < finished else ""
-            cells[label_with_unit(description)] = _cell(values, description.get("event", False)) + count
-        rows[method] = cells
+            rows[method][metric] = _cell(values, description.get("event", False)) + count
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
 
@@ -200,10 +205,18 @@ def retrained_above_threshold(results: Results) -> float | None:
     return None
 
 
-def caption(results: Results) -> str:
-    """Write the caption of the main table."""
-    evaluation, columns = results.experiment["evaluation"], table_metrics(results).values()
-    crossings = any(description.get("event") for description in columns)
+def caption(results: Results, in_panels: list[str]) -> str:
+    """Write the caption of the main table.
+
+    Args:
+        results: Results of the experiment.
+        in_panels: The metrics that the panels show. Only `table.csv` has the others.
+
+    Returns:
+        The caption.
+    """
+    evaluation, columns = results.experiment["evaluation"], table_metrics(results)
+    crossings = any(description.get("event") for description in columns.values())
     (model,) = results.experiment["model"]
     retrained = retrained_above_threshold(results)
     return render_caption(
@@ -216,5 +229,6 @@ def caption(results: Results) -> str:
         networks=len(results.judge["heldout_accuracy_by_network"]),
         retrained=None if retrained is None else _digits(retrained),
         notes=results.notes,
-        columns=columns,
+        columns=[columns[metric] for metric in in_panels],
+        others=[label_with_unit(entry) for metric, entry in columns.items() if metric not in in_panels],
     )

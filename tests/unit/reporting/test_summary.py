@@ -6,9 +6,15 @@ import json
 import numpy as np
 import pytest
 
-from unlearning.reporting.summary import caption, failed_result, main_table, retrained_above_threshold, tidy
+from unlearning.reporting.panels import panel_metrics
+from unlearning.reporting.summary import caption as caption_of
+from unlearning.reporting.summary import failed_result, main_table, retrained_above_threshold, tidy
 
 from ..made_up import CLASSES, DESCRIPTIONS, EXPERIMENT, FID, METHODS, contents, write_results
+
+
+def caption(results):
+    return caption_of(results, list(panel_metrics(results)))
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +102,9 @@ def test_caption_of_the_table_names_conditions_and_columns(tmp_path):
         "3 seeds",
         "98.0 % of 360 held-out images correctly. It recognises 31 of the 36 images to forget, and takes 2 of the 324",
         "10000 samples",
-        "(2 %)",
+        "threshold of 2 %",
         "class 0",
-        "Kaplan–Meier",
+        "Kaplan and Meier",
         "FID to retain data (judge features): Fréchet distance, on judge features, of 10000 samples from the 2 ret",
     ):
         assert part in text

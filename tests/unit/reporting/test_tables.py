@@ -8,17 +8,17 @@ import pandas as pd
 
 from unlearning.io.files import ROOT
 from unlearning.reporting.summary import main_table, tidy
-from unlearning.reporting.tables import to_latex, write_table
+from unlearning.reporting.tables import Shown, to_latex, write_table
 
 from ..made_up import CLASSES, DESCRIPTIONS, METHODS, contents
 
 
 def test_latex_is_a_booktabs_tabular_without_bare_special_characters():
     table = main_table(tidy(contents(), DESCRIPTIONS, CLASSES), DESCRIPTIONS)
-    latex = to_latex(table, "a caption of 100 %")
+    latex = to_latex([Shown(table)], "a caption of 100 %")
     assert latex.startswith("% a caption")
     body = latex.split("\n", 1)[1]
-    for part in (r"\begin{tabular}{l", r"\toprule", r"\bottomrule", r"surgery\_forget", r"4.10 $\pm$ 0.10", r"(\%)"):
+    for part in (r"\begin{tabular}{l", r"\toprule", r"\bottomrule", r"surgery\_forget", r"4.10~$\pm$~0.10", r"(\%)"):
         assert part in body
     assert body.isascii()
     panels = body.split(r"\medskip")
@@ -31,7 +31,7 @@ def test_latex_is_a_booktabs_tabular_without_bare_special_characters():
 
 def write(folder, table, caption="A caption."):
     paths = {name: folder / f"table.{name}" for name in ("markdown", "csv", "latex", "html", "rst")}
-    write_table(table, caption, **paths)
+    write_table([Shown(table)], caption, whole=table, **paths)
     return {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
 
 
@@ -52,9 +52,10 @@ def test_the_caption_is_readable_in_every_format(tmp_path):
 
 def test_files_are_utf_8_whatever_the_locale(tmp_path):
     code = (
-        "import pandas as pd; from pathlib import Path; from unlearning.reporting.tables import write_table;"
+        "import pandas as pd; from pathlib import Path; from unlearning.reporting.tables import Shown, write_table;"
         "table = pd.DataFrame({'\\u2212ELBO': ['4.1 \\xb1 0.1', '\\u2013']}, index=pd.Index(['a', 'b'], name='x'));"
-        "write_table(table, '\\xb1', **{name: Path(name) for name in ('markdown', 'csv', 'latex', 'html', 'rst')})"
+        "paths = {name: Path(name) for name in ('markdown', 'csv', 'latex', 'html', 'rst')};"
+        "write_table([Shown(table)], '\\xb1', whole=table, **paths)"
     )
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT / "scripts")}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | locale, check=True)
