@@ -6,8 +6,6 @@ import re
 import pandas as pd
 import pytest
 
-from unlearning.plugins.describe import method_heading
-
 from ..clone import FIGURES, ROOT, Clone
 
 
@@ -69,11 +67,12 @@ def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
     results = copy.path / "results" / "tiny"
     for table in ("table.csv", "metrics.csv", "manifest.json"):
         assert name in (results / table).read_text(), table
+    title = "Neggrad plus"  # of a file that declares none
     for table in ("table.md", "table.html", "table.tex"):
-        assert method_heading(name)[0] in (results / table).read_text(), table
+        assert title in (results / table).read_text(), table
     for figure in FIGURES:
         svg = (results / "figures" / f"{figure}.svg").read_text()
-        assert f"<!-- {name}" in svg, figure
+        assert f"<!-- {name}" in svg or f"<!-- {title}" in svg, figure
 
 
 def test_data_may_contain_results(clone):

@@ -25,7 +25,7 @@ SWAPPED = {
 
 
 METRICS = ["forget_fraction", "fid", "negative_elbo", "time_to_unlearn", "step_time", "as_published", "cost"]
-FIGURES = ["latent_space", "published", "forget_fraction"]
+FIGURES = ["latent_space", "published", "paper_summary", "forget_fraction"]
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,8 @@ def test_the_retrained_model_never_saw_the_image_and_the_original_did(results):
 def test_weights_that_cannot_be_had_are_named_before_any_job(tmp_path):
     clone = Clone.make(tmp_path / "clone")
     clone.write_experiment(
-        evaluation__features="inception", evaluation__metrics=["kid", "time_to_unlearn", "statistics_effect"]
+        evaluation__features="inception",
+        evaluation__metrics=["kid", "time_to_unlearn", "statistics_effect", "originality"],
     )
     assert clone.pending()["fetch_weights"] == 1
     (tmp_path / "source" / "inception").mkdir(parents=True)

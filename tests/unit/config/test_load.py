@@ -446,7 +446,7 @@ def test_a_data_set_that_no_judge_can_learn_from_or_be_tested_on_is_refused(sele
 
 
 def on_inception(samples, metrics, **changes):
-    metrics = [*metrics, "statistics_effect"]  # which a figure needs
+    metrics = [*metrics, "statistics_effect", "originality"]  # which figures need
     evaluation = DIGITS["evaluation"] | {"features": "inception", "samples": samples, "metrics": metrics}
     del evaluation["margin"]
     return yaml.safe_dump(DIGITS | {"evaluation": evaluation} | changes, sort_keys=False)
