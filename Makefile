@@ -5,7 +5,8 @@
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
 # make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
-# make readme  put the tables and a figure of what has been run into README.md and report/results.md
+# make publish the results of the experiments that config.yaml names, into docs/results
+# make docs-status  which published results are stale, and what they cost
 # With VERBOSE=1, Snakemake and pip print all that they print by themselves.
 PYTHON ?= python3
 # `python -m`, and not the programs in .venv/bin: those do not survive a move of the clone.
@@ -28,7 +29,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
-.PHONY: all install run report test test-quick bench docs audit readme
+.PHONY: all install run report test test-quick bench docs docs-status publish audit readme
 
 # If a method fails, the tables and the report show the others.
 all: $(INSTALLED)
@@ -63,6 +64,12 @@ audit:
 	$(PYTHON) -m venv .audit
 	.audit/bin/pip install --quiet pip-audit==2.9.0
 	.audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.txt --requirement constraints.txt
+
+publish: $(INSTALLED)
+	$(RUN) scripts/publish_results.py
+
+docs-status: $(INSTALLED)
+	$(RUN) scripts/show_stale_results.py
 
 readme: run
 	$(RUN) scripts/update_readme.py

@@ -8,13 +8,13 @@ from snakemake.exceptions import WorkflowError
 
 from unlearning.config.experiment import (
     REFERENCES,
-    algorithm_of,
     datasets_of,
     other_seed,
     run_settings,
     running_statistics,
     uses_inception,
 )
+from unlearning.config.job_code import code_of_job
 from unlearning.config.second_call import known_failures, make_the_rest
 from unlearning.config.workflow import (
     load_configuration,
@@ -26,7 +26,6 @@ from unlearning.config.workflow import (
 from unlearning.evaluation.description import describe_metrics
 from unlearning.io.files import sha256_of
 from unlearning.plugins.describe import plugin_constant
-from unlearning.runtime.code_hash import code_hash
 
 ENVIRONMENT = "../envs/pipeline.yaml"
 
@@ -65,34 +64,15 @@ def setting(*keys):
     return lambda wildcards: reduce(getitem, keys, EXPERIMENTS[wildcards.experiment])
 
 
-def code(script, *kinds, without=("PARAMETERS",)):
-    """A function of the wildcards: hash of the code of a job, which runs again when the hash changes.
-
-    The code is a script, the plug-ins of these kinds that the job uses, and what they use of the library. The
-    literals `without`, which describe a plug-in in words, count only where code uses them.
-    """
-    return lambda wildcards: code_hash(
-        script,
-        *(
-            f"unlearning/{kind}/{name}.py"
-            for kind in kinds
-            for name in plugins_of_job(kind, wildcards)
-        ),
-        without=without,
+def code(job):
+    """A function of the wildcards: hash of the code of a job, which runs again when the hash changes."""
+    return lambda wildcards: code_of_job(
+        job,
+        EXPERIMENTS.get(wildcards.get("experiment")),
+        row=wildcards.get("method"),
+        dataset=wildcards.get("dataset"),
+        figure=wildcards.get("figure"),
     )
-
-
-def plugins_of_job(kind, wildcards):
-    """Names of the plug-ins of one kind that a job uses."""
-    if kind == "datasets":
-        return [wildcards.dataset]
-    if kind == "figures":
-        return [wildcards.figure]
-    experiment = EXPERIMENTS[wildcards.experiment]
-    if kind == "methods":
-        rows = [wildcards.method] if "method" in wildcards.keys() else experiment["methods"]
-        return sorted({algorithm_of(experiment, row) for row in rows})
-    return experiment["model"] if kind == "models" else experiment["evaluation"]["metrics"]
 
 
 def settings_of_run(wildcards):
@@ -176,7 +156,12 @@ def caption_hash(wildcards):
         "numbered",
     )
     templates = [folder / f"{name}.j2" for name in names]
-    return sha256_of([path.read_text(encoding="utf-8") for path in templates if path.is_file()])
+    return hash_of_texts(*(path for path in templates if path.is_file()))
+
+
+def hash_of_texts(*paths):
+    """Hash of the contents of text files of this repository, which no touch and no move changes."""
+    return sha256_of([path.read_text(encoding="utf-8") for path in paths])
 
 
 def needs_published(figure):

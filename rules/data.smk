@@ -20,7 +20,7 @@ rule fetch_dataset:
         ENVIRONMENT
     params:
         looked_up=lambda wildcards: state_of_source(wildcards.dataset),
-        code=code("fetch_dataset.py", "datasets"),
+        code=code("fetch_dataset"),
     script:
         "../scripts/fetch_dataset.py"
 
@@ -37,7 +37,7 @@ rule fetch_weights:
     conda:
         ENVIRONMENT
     params:
-        code=code("fetch_weights.py"),
+        code=code("fetch_weights"),
     script:
         "../scripts/fetch_weights.py"
 
@@ -62,7 +62,7 @@ rule prepare_dataset:
         # For SLURM, where threads end at the one core that profiles/slurm gives each entry.
         cpus_per_task=decoders,
     params:
-        code=code("prepare_dataset.py", "datasets"),
+        code=code("prepare_dataset"),
     script:
         "../scripts/prepare_dataset.py"
 
@@ -82,6 +82,6 @@ rule select_forget_set:
     params:
         selection=setting("forget_set"),
         checked_with=setting(),
-        code=code("select_forget_set.py"),
+        code=code("select_forget_set"),
     script:
         "../scripts/select_forget_set.py"

@@ -41,7 +41,7 @@ rule build_reference:
         has_guide=has_guide,
         has_inception=wants_inception,
         device=setting("device"),
-        code=code("build_reference.py", "models"),
+        code=code("build_reference"),
     script:
         "../scripts/build_reference.py"
 
@@ -94,11 +94,6 @@ rule evaluate:
             list(describe_metrics(metric))
             for metric in setting("evaluation", "metrics")(wildcards)
         ],
-        code=code(
-            "evaluate.py",
-            "models",
-            "metrics",
-            without=("PARAMETERS", "METRICS", "PANELS", "BETTER"),
-        ),
+        code=code("evaluate"),
     script:
         "../scripts/evaluate.py"

@@ -25,7 +25,7 @@ rule train_classifier:
         settings=lambda wildcards: setting(wildcards.classifier)(wildcards),
         attribute=attribute,
         device=setting("device"),
-        code=code("train_classifier.py"),
+        code=code("train_classifier"),
     script:
         "../scripts/train_classifier.py"
 
@@ -61,6 +61,6 @@ rule train:
         architecture=setting("model"),
         training=setting("training"),
         device=setting("device"),
-        code=code("train.py", "models"),
+        code=code("train"),
     script:
         "../scripts/train.py"

@@ -20,7 +20,7 @@ rule aggregate:
         dataset=setting("dataset"),
         selection=setting("forget_set"),
         failed=lambda wildcards: failed_runs(wildcards.experiment),
-        code=code("aggregate.py", "metrics"),
+        code=code("aggregate"),
     script:
         "../scripts/aggregate.py"
 
@@ -54,7 +54,7 @@ rule write_table:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("write_table.py", "methods", "metrics"),
+        code=code("write_table"),
         captions=caption_hash,
     script:
         "../scripts/write_table.py"
@@ -89,7 +89,7 @@ rule draw_figure:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("draw_figure.py", "figures", "methods", "metrics"),
+        code=code("draw_figure"),
         captions=caption_hash,
     script:
         "../scripts/draw_figure.py"
@@ -101,7 +101,6 @@ rule write_explorer:
         table="<results>/{experiment}/metrics.csv",  # names the hashes of all other results, as for figures
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
-        template=f"{workflow.basedir}/report/explorer.html.j2",
     output:
         html=report(
             "<results>/{experiment}/explorer.html",
@@ -117,7 +116,8 @@ rule write_explorer:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("write_explorer.py", "methods", "metrics"),
+        code=code("write_explorer"),
+        template=lambda _: hash_of_texts(Path(workflow.basedir) / "report" / "explorer.html.j2"),
     script:
         "../scripts/write_explorer.py"
 
@@ -139,6 +139,6 @@ rule write_manifest:
         ENVIRONMENT
     params:
         configuration=setting(),
-        code=code("write_manifest.py"),
+        code=code("write_manifest"),
     script:
         "../scripts/write_manifest.py"

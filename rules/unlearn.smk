@@ -37,6 +37,6 @@ rule unlearn:
         has_guide=has_guide,
         device=setting("device"),
         # Titles and groups of methods are words for tables.
-        code=code("unlearn.py", "models", "methods", without=("PARAMETERS", "TITLE", "GROUP")),
+        code=code("unlearn"),
     script:
         "../scripts/unlearn.py"

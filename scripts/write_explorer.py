@@ -7,9 +7,7 @@ from unlearning.reporting.results import Results
 from unlearning.runtime.job import run
 
 
-def main(
-    *, configuration: dict, table: Path, accuracy: list[Path], forget_set: Path, template: Path, html: Path
-) -> None:
+def main(*, configuration: dict, table: Path, accuracy: list[Path], forget_set: Path, html: Path) -> None:
     """Write the page.
 
     Args:
@@ -17,10 +15,9 @@ def main(
         table: `metrics.csv`. The folders of the runs lie beside it.
         accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
         forget_set: `forget_set.json`.
-        template: Jinja template of the page.
         html: File of the page.
     """
-    explorer.write_explorer(Results.read(configuration, table, accuracy, forget_set), template, html)
+    explorer.write_explorer(Results.read(configuration, table, accuracy, forget_set), html)
 
 
 if "snakemake" in globals():

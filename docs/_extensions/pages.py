@@ -9,6 +9,7 @@ from pathlib import Path
 import experiment_pages
 import plugin_pages
 import result_pages
+from configurations import configured
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -34,7 +35,7 @@ def write_from_facts(docs: Path) -> None:
     )
     templates.filters |= {"cell": plugin_pages.cell, "linked": plugin_pages.linked}
     experiments = experiment_pages.experiments(docs)
-    results = {each["name"]: result_pages.results(docs / "results" / each["name"]) for each in experiments}
+    results = {name: result_pages.results(docs / "results" / name, settings) for name, settings in configured().items()}
     pages = {
         "methods": {"groups": plugin_pages.methods()},
         "models": {"models": plugin_pages.models(), "datasets": plugin_pages.datasets()},

@@ -17,18 +17,22 @@ MOST_COLUMNS = 6
 PICTURES = (".svg", ".png")
 
 
-def results(folder: Path) -> dict | None:
+def results(folder: Path, experiment: dict) -> dict | None:
     """What the page on an experiment's results shows.
 
     Args:
         folder: `docs/results/{experiment}`.
+        experiment: the experiment's configuration.
 
     Returns:
-        `findings`, `panels`, `figures`, `verdicts`, `counts` of verdicts, `comparisons`, and `provenance`; None where
-        no results are published.
+        `findings`, `panels`, `figures`, `verdicts`, `counts` of verdicts, `comparisons`, `provenance`, and `stale`, see
+        `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
     """
-    if not (folder / "provenance.json").is_file():
+    from unlearning.reporting.publishing import PROVENANCE, stale_jobs
+
+    if not (folder / PROVENANCE).is_file():
         return None
+    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     verdicts = table(folder / "verdicts.csv")
     comparisons = table(folder / "comparisons.csv")
     return {
@@ -38,7 +42,8 @@ def results(folder: Path) -> dict | None:
         "verdicts": grid(verdicts[VERDICT_COLUMNS]) if len(verdicts) else None,
         "counts": Counter(verdicts["Verdict"]) if len(verdicts) else {},
         "comparisons": [grid(part) for part in parts(comparisons, COMPARISON_KEYS)] if len(comparisons) else [],
-        "provenance": json.loads((folder / "provenance.json").read_text(encoding="utf-8")),
+        "provenance": provenance,
+        "stale": stale_jobs(provenance, experiment),
     }
 
 

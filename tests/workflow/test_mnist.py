@@ -114,7 +114,13 @@ def test_every_row_runs_and_is_judged(checked, tmp_path):
         "guide": results / "guide" / "model.safetensors",
     }
     original = results / "seed0" / "original" / "model.safetensors"
-    names = {"model": "model.safetensors", "steps": "steps.csv", "measurements": "counts.csv", "record": "record.json"}
+    names = {
+        "model": "model.safetensors",
+        "steps": "steps.csv",
+        "measurements": "counts.csv",
+        "transformation": "transformation.npz",
+        "record": "record.json",
+    }
     for method in experiment["methods"]:
         (tmp_path / method).mkdir()
         settings = method_settings(experiment, method)

@@ -66,7 +66,7 @@ def test_a_changed_value_of_a_method_runs_that_method_and_what_follows(copy):
     copy.replace("configs/tiny.yaml", "orthogonality_weight: 1000.0", "orthogonality_weight: 10.0")
     assert copy.pending() == ONE_METHOD
     files = [path for path in copy.path.glob("results/tiny/seed*/finetune/*") if path.is_file()]
-    assert len(files) == 2 * 6
+    assert len(files) == 2 * 7
     before = {path: path.read_bytes() for path in files}
     copy.run()
     assert {path: path.read_bytes() for path in before} == before
@@ -78,9 +78,10 @@ def test_another_learning_rate_of_one_method_runs_that_method_alone(copy):
     assert copy.pending() == ONE_METHOD
 
 
-def test_a_new_threshold_evaluates_again_and_trains_nothing(copy):
+def test_a_new_threshold_measures_every_run_again_and_trains_nothing(copy):
+    """Measurements near the threshold take more samples than others."""
     copy.replace("configs/tiny.yaml", "threshold: 0.02", "threshold: 0.05")
-    assert copy.pending() == {"evaluate": 10, **SUMMARY}
+    assert copy.pending() == {"unlearn": 6, "evaluate": 10, **SUMMARY}
 
 
 def test_other_metrics_that_need_other_numbers_of_images_evaluate_again_and_train_nothing(copy):

@@ -11,24 +11,24 @@ from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 
 from unlearning.evaluation.description import PANELS
-from unlearning.io.files import atomic_path
+from unlearning.io.files import ROOT, atomic_path
 from unlearning.reporting.explorer_charts import chart_of_courses, chart_of_runs
 from unlearning.reporting.explorer_data import QUANTITIES, courses, metric_choices, sheets_of_probes, values_of_runs
 from unlearning.reporting.plotting import colors, markers
 from unlearning.reporting.results import Results
 from unlearning.reporting.rows import GROUPS, rows
 
+TEMPLATE = ROOT / "report" / "explorer.html.j2"
 REFERENCE_MARKER = "p"
 OTHER_METRICS = "Further metrics"
 TIMES = {"step": "Step", "seconds": "Seconds since the start of the run"}
 
 
-def write_explorer(results: Results, template: Path, path: Path) -> None:
+def write_explorer(results: Results, path: Path) -> None:
     """Write the page of an experiment.
 
     Args:
         results: Results of the experiment.
-        template: Jinja template of the page.
         path: File of the page.
     """
     legend = legend_of(results)
@@ -40,7 +40,7 @@ def write_explorer(results: Results, template: Path, path: Path) -> None:
     measured = {key: label for key, label in QUANTITIES.items() if any(key in point for point in points)}
     sheets = {sheet.row: sheet for sheet in sheets_of_probes(results)}
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = page.from_string(template.read_text(encoding="utf-8")).render(
+    text = page.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         facts=results.facts,
         experiment=results.folder.name,
         seed=results.shown_seed,

@@ -124,7 +124,7 @@ def opened(browser, tmp_path):
 
     def open_page(results, width=1280):
         path = tmp_path / "explorer.html"
-        explorer.write_explorer(results, TEMPLATE, path)
+        explorer.write_explorer(results, path)
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -1,0 +1,30 @@
+"""Write the results of finished experiments for the documentation, into `docs/results/`.
+
+Usage: `python scripts/publish_results.py digits`. Without a name, the experiments that config.yaml names are published.
+"""
+
+import sys
+from pathlib import Path
+
+from unlearning.config.load import load_settings
+from unlearning.io.files import ROOT
+from unlearning.reporting.publishing import publish
+
+
+def main(names: list[str]) -> None:
+    """Publish experiments.
+
+    Args:
+        names: Names of experiments; without any, those of config.yaml.
+    """
+    settings = load_settings({})
+    for name in names or settings["experiments"]:
+        folder = Path(settings["results"]) / name
+        if not (folder / "manifest.json").is_file():
+            sys.exit(f"{folder}: no finished results. Make them: snakemake -c2 --config 'experiments=[{name}]'")
+        publish(folder, ROOT / "docs" / "results" / name)
+        print(f"docs/results/{name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

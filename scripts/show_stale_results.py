@@ -1,0 +1,23 @@
+"""List the published results that today's code and settings no longer give, and what to make them again costs."""
+
+from unlearning.config.load import load_experiment
+from unlearning.io.files import ROOT, read_json
+from unlearning.reporting.publishing import PROVENANCE, stale_jobs
+
+
+def main() -> None:
+    """Print a line for each configuration."""
+    for path in sorted((ROOT / "configs").glob("*.yaml")):
+        published = ROOT / "docs" / "results" / path.stem / PROVENANCE
+        print(f"{path.stem:22} {_status(path.stem, read_json(published)) if published.is_file() else 'not published'}")
+
+
+def _status(name: str, provenance: dict) -> str:
+    stale = stale_jobs(provenance, load_experiment(name))
+    if not stale:
+        return "of today's code"
+    return f"stale: {sum(stale.values()) / 60:.1f} hours of jobs ({', '.join(stale)})"
+
+
+if __name__ == "__main__":
+    main()

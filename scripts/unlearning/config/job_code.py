@@ -1,0 +1,87 @@
+"""Which code the jobs of each rule run, as one hash."""
+
+from collections.abc import Iterable
+
+from unlearning.config.experiment import algorithm_of
+from unlearning.runtime.code_hash import code_hash
+
+WORDS = ("PARAMETERS",)  # literals that describe a plug-in to people; they count only where code uses them
+OF_METHODS = (*WORDS, "TITLE", "GROUP")
+OF_METRICS = (*WORDS, "METRICS", "PANELS", "BETTER")
+
+# For each rule, whose script has its name: the kinds of plug-ins that its jobs use, and the literals left out.
+JOBS = {
+    "fetch_dataset": (("datasets",), WORDS),
+    "fetch_weights": ((), WORDS),
+    "prepare_dataset": (("datasets",), WORDS),
+    "select_forget_set": ((), WORDS),
+    "train_classifier": ((), WORDS),
+    "train": (("models",), WORDS),
+    "unlearn": (("models", "methods"), OF_METHODS),
+    "build_reference": (("models",), WORDS),
+    "evaluate": (("models", "metrics"), OF_METRICS),
+    "aggregate": (("metrics",), WORDS),
+    "write_table": (("methods", "metrics"), WORDS),
+    "draw_figure": (("figures", "methods", "metrics"), WORDS),
+    "write_explorer": (("methods", "metrics"), WORDS),
+    "write_manifest": ((), WORDS),
+}
+
+
+def code_of_job(
+    rule: str,
+    experiment: dict | None = None,
+    *,
+    row: str | None = None,
+    dataset: str | None = None,
+    figure: str | None = None,
+) -> str:
+    """Hash of the code of a job: its script, the plug-ins that it uses, and what these use of the library.
+
+    Args:
+        rule: name of the rule.
+        experiment: configuration of the experiment; None for a rule that belongs to no experiment.
+        row: the row of `methods` that the job runs; None if the job uses all methods, or none.
+        dataset: name of the data set that the job fetches or prepares.
+        figure: name of the figure that the job draws.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    kinds, without = JOBS[rule]
+    plugins = (
+        f"unlearning/{kind}/{name}.py"
+        for kind in kinds
+        for name in _plugins(kind, experiment, row, dataset=dataset, figure=figure)
+    )
+    return code_hash(f"{rule}.py", *plugins, without=without)
+
+
+def codes_of_results(experiment: dict) -> dict[str, str]:
+    """The hash of the code of each kind of job from which the metrics of an experiment come.
+
+    Args:
+        experiment: configuration of the experiment.
+
+    Returns:
+        Hashes by rule, in the order of the jobs; of unlearning by `unlearn/{row}`.
+    """
+    first = ("select_forget_set", "train_classifier", "train")
+    return {
+        **{rule: code_of_job(rule, experiment) for rule in first},
+        **{f"unlearn/{row}": code_of_job("unlearn", experiment, row=row) for row in experiment["methods"]},
+        **{rule: code_of_job(rule, experiment) for rule in ("build_reference", "evaluate")},
+    }
+
+
+def _plugins(
+    kind: str, experiment: dict | None, row: str | None, *, dataset: str | None, figure: str | None
+) -> Iterable[str]:
+    """Names of the plug-ins of one kind that a job uses."""
+    if kind == "datasets":
+        return [dataset]
+    if kind == "figures":
+        return [figure]
+    if kind == "methods":
+        return sorted({algorithm_of(experiment, name) for name in ([row] if row else experiment["methods"])})
+    return experiment["model"] if kind == "models" else experiment["evaluation"]["metrics"]

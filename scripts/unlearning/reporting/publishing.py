@@ -1,0 +1,141 @@
+"""Results for the documentation: what `docs/results/{experiment}/` holds, and whether today's code still gives it."""
+
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from unlearning.config.job_code import codes_of_results
+from unlearning.io.files import read_json, sha256_of, write_json
+from unlearning.plugins.load import load_plugin
+from unlearning.reporting.panels import panels, run_notes
+from unlearning.reporting.plotting import use_style
+from unlearning.reporting.results import Results
+
+PROVENANCE = "provenance.json"
+TABLES = ("verdicts.csv", "comparisons.csv")
+MOST_BYTES_OF_SVG = 200_000  # a larger figure is published as PNG
+DOTS_PER_INCH = 110
+SHARED = "shared"  # settings that all rows of an experiment share
+# They change which runs there are, or which pictures are drawn of them, but not what a run gives.
+NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
+# The rules from whose results the jobs of a rule compute.
+NEEDS = {
+    "train": {"select_forget_set"},
+    "unlearn": {"select_forget_set", "train_classifier", "train"},
+    "build_reference": {"select_forget_set", "train_classifier", "train"},
+    "evaluate": {"select_forget_set", "train_classifier", "train", "unlearn", "build_reference"},
+}
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Write the results of a finished experiment for the documentation.
+
+    Args:
+        folder: Folder of the experiment, `results/{experiment}`.
+        target: `docs/results/{experiment}`. What people wrote there, `findings.md`, stays.
+    """
+    use_style()
+    results = Results.of_folder(folder)
+    for name in ("panels", "figures"):
+        shutil.rmtree(target / name, ignore_errors=True)
+        (target / name).mkdir(parents=True)
+    for panel in panels(results):
+        panel.write(target / "panels" / f"{panel.key}.csv")
+    for name in TABLES:
+        (target / name).unlink(missing_ok=True)
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, target / name)
+    for figure in results.experiment["figures"]:
+        _publish_figure(results, figure, target / "figures")
+    write_json(target / PROVENANCE, provenance(results))
+
+
+def provenance(results: Results) -> dict:
+    """Where published results come from.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        `command`; `seeds`; `commits`, `torch`, `machines` and `threads` of the runs; `notes` on runs without values;
+        `settings`, a hash of each row's settings; `code`, see `codes_of_results`; `minutes` of all jobs of a kind, by
+        the same keys.
+    """
+    manifest = read_json(results.folder / "manifest.json")
+    runs = [run for run in manifest["runs"] if "code" in run]
+    of_runs = {
+        "commits": {f"{(run['commit'] or 'none')[:10]}{'+' if run['dirty'] else ''}" for run in runs},
+        "torch": {run["packages"]["torch"] for run in runs},
+        "machines": {run["gpu"] or run["cpu"] for run in runs},
+        "threads": {run["threads"] for run in runs},
+    }
+    codes = codes_of_results(results.experiment)
+    return {
+        "command": manifest["command"],
+        "seeds": results.experiment["seeds"],
+        **{name: sorted(values) for name, values in of_runs.items()},
+        "notes": run_notes(results),
+        "settings": _settings(results.experiment),
+        "code": codes,
+        "minutes": {kind: round(_minutes(results, kind), 2) for kind in codes},
+    }
+
+
+def stale_jobs(published: dict, experiment: dict) -> dict[str, float]:
+    """Which jobs of an experiment would run again, because code or settings are not those of its published results.
+
+    A job runs again if its own code or settings changed, or if a job runs again from whose results it computes.
+
+    Args:
+        published: Provenance of the published results.
+        experiment: The experiment's configuration of today.
+
+    Returns:
+        Minutes of jobs by kind of job, see `codes_of_results`, of the seeds that were published. A kind that is new
+        takes nan minutes.
+    """
+    settings, stale = _settings(experiment), {}
+    for kind, code in codes_of_results(experiment).items():
+        rule, _, row = kind.partition("/")
+        same = published["code"].get(kind) == code and all(
+            published["settings"].get(name) == settings[name] for name in (SHARED, row) if name
+        )
+        if not same or NEEDS.get(rule, set()) & {other.partition("/")[0] for other in stale}:
+            stale[kind] = published["minutes"].get(kind, float("nan"))
+    return stale
+
+
+def _settings(experiment: dict) -> dict[str, str]:
+    """Hash of the settings that all rows share, and of each row's own."""
+    shared = {key: value for key, value in experiment.items() if key not in NOT_OF_A_RUN}
+    return {SHARED: sha256_of(shared), **{row: sha256_of(own) for row, own in experiment["methods"].items()}}
+
+
+def _minutes(results: Results, kind: str) -> float:
+    """Minutes of all finished jobs of a kind, as Snakemake measured them."""
+    rule, _, row = kind.partition("/")
+    folder = results.folder / "benchmarks"
+    pattern = f"{rule}/seed*/{row}.tsv" if row else f"{rule}/**/*.tsv"
+    paths = [*folder.glob(pattern), *folder.glob(f"{rule}.tsv")]
+    return sum(pd.read_csv(path, sep="\t")["s"].sum() for path in paths) / 60
+
+
+def _publish_figure(results: Results, figure: str, target: Path) -> None:
+    """Copy the SVG file of a figure; draw a figure of many pictures again, as PNG."""
+    drawn = results.folder / "figures" / f"{figure}.svg"
+    if not drawn.is_file():  # the figure failed, and the run said so
+        return
+    plugin = load_plugin("figures", figure)
+    if drawn.stat().st_size <= MOST_BYTES_OF_SVG:
+        shutil.copyfile(drawn, target / drawn.name)
+    else:
+        _save(plugin.draw(results)[0], target / f"{figure}.png")
+    if hasattr(plugin, "draw_summary"):
+        _save(plugin.draw_summary(results), target / f"{figure}_summary.png")
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    figure.savefig(path, dpi=DOTS_PER_INCH, bbox_inches="tight")
+    plt.close(figure)
