@@ -10,8 +10,8 @@ This also holds where batch normalisation is frozen in unlearning. The frozen st
 and training has seen the images to forget.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor, nn
@@ -85,17 +85,53 @@ def estimated_from(model: nn.Module, batches: Tensor | None) -> Iterator[None]:
         yield
 
 
+class _AllNormalised(Exception):
+    """The last layer with statistics has seen the batch."""
+
+
 @torch.no_grad()
 def _estimate(model: nn.Module, batches: Tensor) -> None:
     normalisations, noise = _normalisations(model), stream(0, "running statistics noise")
     momenta = [module.momentum for module in normalisations]
-    with in_mode(model, training=True):
+    with in_mode(model, training=True), _ended_after_normalisations(normalisations) as passed:
         for count, images in enumerate(batches, start=1):
             for module in normalisations:
                 module.momentum = 1 / count  # so that the running statistics are the mean over all batches so far
-            model.losses(as_float(images), model.loss_noise(len(images), noise).to(images.device))
+            with suppress(_AllNormalised):
+                model.losses(as_float(images), model.loss_noise(len(images), noise).to(images.device))
+            passed()
     for module, momentum in zip(normalisations, momenta, strict=True):
         module.momentum = momentum
+
+
+@contextmanager
+def _ended_after_normalisations(normalisations: list[_BatchNorm]) -> Iterator[Callable[[], None]]:
+    """End forward passes by `_AllNormalised` where statistics need no more of them: half of the time of a VAE's pass.
+
+    Args:
+        normalisations: the layers with statistics.
+
+    Yields:
+        A function to call after each pass. The first pass is not ended: it tells how often the layers are called.
+    """
+    calls, of_a_pass = 0, 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == of_a_pass:
+            raise _AllNormalised
+
+    def passed() -> None:
+        nonlocal calls, of_a_pass
+        calls, of_a_pass = 0, calls
+
+    hooks = [module.register_forward_hook(count) for module in normalisations]
+    try:
+        yield passed
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _normalisations(model: nn.Module) -> list[_BatchNorm]:

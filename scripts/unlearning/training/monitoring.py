@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from unlearning.config.protocol import PUBLISHED_LATENTS
 from unlearning.networks import generative
 from unlearning.networks.classifier import classify
-from unlearning.networks.running_statistics import estimated_from
 from unlearning.runtime.seeding import stream
 from unlearning.training.gradients import cosine
 from unlearning.training.losses import batch_loss
@@ -75,6 +74,8 @@ class ForgottenCounter:
     def measure(self, step: int, generator: torch.Generator) -> list[dict[str, int]]:
         """Count the forgotten classes among fresh samples, as each network of the judge sees them.
 
+        Running statistics of batch normalisation are those that the model has: `look` estimates them first.
+
         A quarter of the samples is drawn first. If the share among them is far from the threshold, they suffice. The
         intervals of `unlearning.evaluation.crossings` hold for both numbers of samples at once, so that the choice
         between the two introduces no error.
@@ -88,10 +89,9 @@ class ForgottenCounter:
         """
         most = self._settings.samples
         samples = most if self._settings.threshold is None else math.ceil(FIRST_LOOK * most)
-        with estimated_from(self._model, self._inputs.statistics):
-            counts = self._count(samples, generator)
-            if samples < most and not self._is_far_from_threshold(counts, samples):
-                counts, samples = counts + self._count(most - samples, generator), most
+        counts = self._count(samples, generator)
+        if samples < most and not self._is_far_from_threshold(counts, samples):
+            counts, samples = counts + self._count(most - samples, generator), most
         return [
             {"step": step, "network": network, "forgotten": count, "samples": samples}
             for network, count in enumerate(counts.tolist())
@@ -124,12 +124,6 @@ class ForgottenCounter:
         indices = torch.randint(len(heldout), (samples,), generator=generator, device=heldout.device)
         noise = self._model.completion_noise(samples, generator)
         return generative.complete(self._model, heldout[indices], noise)
-
-
-def show(model: nn.Module, inputs: UnlearningInputs, step: int) -> dict:
-    """The images (n, C, H, W) uint8 of the run's probes after a step, on the CPU. The model stays as it is."""
-    with estimated_from(model, inputs.statistics):
-        return {"step": step, "images": inputs.probes.show(model).cpu()}
 
 
 def inspect(model: nn.Module, step: Step, direction: Tensor) -> Tensor:

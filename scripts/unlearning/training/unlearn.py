@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from unlearning.networks.generative import set_training_mode
 from unlearning.networks.probes import is_shown
+from unlearning.networks.running_statistics import estimated_from
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training import monitoring
@@ -145,10 +146,11 @@ def look(
         result: what is seen is added to it.
         generator: draws the samples.
     """
-    if inputs.forgotten_classes:
-        result.measurements += counter.measure(number, generator)
-    if inputs.probes and is_shown(number, settings.steps):
-        result.shown.append(monitoring.show(model, inputs, number))
+    with estimated_from(model, inputs.statistics):
+        if inputs.forgotten_classes:
+            result.measurements += counter.measure(number, generator)
+        if inputs.probes and is_shown(number, settings.steps):
+            result.shown.append({"step": number, "images": inputs.probes.show(model).cpu()})
 
 
 def freeze(model: nn.Module, method: ModuleType) -> None:

@@ -119,3 +119,23 @@ def test_the_mean_agrees_with_statistics_that_only_retain_batches_move():
     assert mean[0] == pytest.approx(average[0], abs=0.05)
     assert mean[1] == pytest.approx(average[1], abs=0.005)
     assert abs(own[0] - mean[0]) > 1, "the statistics of retain and forget batches are others"
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_the_statistics_are_those_of_whole_passes_of_which_the_last_layers_are_left_out(name):
+    model, batches = build(name), draw_batches(pictures(), range(60))[:4]
+    whole, noise = copy.deepcopy(model).train(), stream(0, "running statistics noise")
+    with torch.no_grad():
+        for count, images in enumerate(batches, start=1):
+            for module in whole.modules():
+                if hasattr(module, "momentum"):
+                    module.momentum = 1 / count
+            whole.losses(images.float() / 255, whole.loss_noise(len(images), noise))
+    last = [module for module in model.modules() if not list(module.children())][-1]
+    calls = []
+    last.register_forward_hook(lambda *_: calls.append(1))
+    with estimated_from(model, batches):
+        for key, value in whole.named_buffers():
+            if "running" in key:
+                assert torch.equal(value, dict(model.named_buffers())[key])
+    assert len(calls) == 1, "in the first pass"
