@@ -54,7 +54,7 @@ def own_files(folder: Path, description: dict) -> list[str]:
         description: the data set's `DATASET`.
 
     Returns:
-        The paths of the files in the folder, without those whose checksum the data set's file states.
+        The paths of the files in the folder, without those whose checksum the data set's file states, packed or not.
     """
     if "images_per_class" in description:
         there = class_listing.is_there(description, str(folder.parent))
@@ -68,7 +68,7 @@ def own_files(folder: Path, description: dict) -> list[str]:
         return [attribute_table.TABLE, *names]
     if subfolder and not description["files"]:  # tables of another form, which lie beside the pictures
         names += sorted(entry.name for entry in class_listing.visible(folder) if entry.is_file())
-    return [name for name in names if name not in description["files"]]
+    return [name for name in names if {name, name.removesuffix(".gz")}.isdisjoint(description["files"])]
 
 
 def _contents(folder: Path, names: list[str], cache: Path) -> list[list]:

@@ -1,5 +1,6 @@
 """Original files: the same bytes from any mirror, whole or not at all; an error says which file lies where."""
 
+import gzip
 import hashlib
 import http.server
 import socket
@@ -90,6 +91,73 @@ def test_an_unreachable_mirror_is_named(small, tmp_path):
         downloads.fetch(tmp_path / "raw", small[0], ["http://127.0.0.1:9/"])
     for part in ("Without a network", "data_source in config.yaml", SOURCE_VARIABLE):
         assert part in str(error.value)
+
+
+@pytest.fixture
+def unpacked(small):
+    """The description of the same data set by its unpacked files."""
+    description, folder = small
+    contents = {Path(name).stem: gzip.decompress((folder / name).read_bytes()) for name in description["files"]}
+    files = {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in contents.items()}
+    return description | {"files": files}
+
+
+def test_files_are_the_same_whatever_the_header_of_their_packing_says(small, unpacked, tmp_path):
+    """Debian packs without the name and the time that the official files have."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in small[1].iterdir():
+        with (
+            (other / path.name).open("wb") as file,
+            gzip.GzipFile(path.stem, "wb", fileobj=file, mtime=1.5e9) as packed,
+        ):
+            packed.write(gzip.decompress(path.read_bytes()))
+        assert (other / path.name).read_bytes() != path.read_bytes()
+    for folder in (small[1], other):
+        raw = tmp_path / f"raw of {folder.name}"
+        downloads.fetch_unpacked(raw, unpacked, [str(folder)])
+        assert {path.name: path.read_bytes() for path in raw.iterdir()} == {
+            path.stem: gzip.decompress(path.read_bytes()) for path in folder.iterdir()
+        }
+
+
+def test_a_packed_file_is_fetched_again_only_if_its_content_is_not_there(small, unpacked, mirror, tmp_path):
+    url, requests = mirror
+    downloads.fetch_unpacked(tmp_path / "raw", unpacked, ["/nowhere", f"{url}/small/"])
+    assert {Path(path).name for path in requests} == {path.name for path in small[1].iterdir()}
+    requests.clear()
+    downloads.fetch_unpacked(tmp_path / "raw", unpacked, [url])
+    assert requests == []
+    (tmp_path / "raw" / "t10k-labels-idx1-ubyte").write_bytes(b"altered")
+    downloads.fetch_unpacked(tmp_path / "raw", unpacked, [str(small[1])])
+    assert idx.read_unpacked(tmp_path / "raw", unpacked).labels[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("truncated", "Compressed file ended before"),
+        ("another content", "unpacked, its sha256 is .* but should be .*: truncated or altered"),
+        ("not packed", "Not a gzipped file"),
+        ("damaged", "Error -3 while decompressing|CRC check failed"),
+        ("missing", "No such file"),
+    ],
+)
+def test_a_packed_file_that_is_not_whole_is_refused_and_not_left_behind(small, unpacked, tmp_path, how, why):
+    bad = small[1] / "train-labels-idx1-ubyte.gz"
+    content = bad.read_bytes()
+    bad.unlink()
+    changed = {
+        "truncated": content[:-9],
+        "another content": gzip.compress(gzip.decompress(content)[:-1] + b"x"),
+        "not packed": gzip.decompress(content),
+        "damaged": content[:10] + bytes([content[10] ^ 6]) + content[11:],
+    }
+    if how != "missing":
+        bad.write_bytes(changed[how])
+    with pytest.raises(ValueError, match=rf"small: train-labels-idx1-ubyte\.gz could not be had:\n  {bad}: ({why})"):
+        downloads.fetch_unpacked(tmp_path / "raw", unpacked, [str(small[1])])
+    assert not {"train-labels-idx1-ubyte", ".packed"} & {path.name for path in (tmp_path / "raw").iterdir()}
 
 
 def test_a_mirror_that_stalls_is_named_and_the_next_one_tried(small, tmp_path, monkeypatch):
