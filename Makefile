@@ -5,7 +5,7 @@
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
 # make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
-# make publish the results of the experiments that config.yaml names, into docs/results
+# make publish  the results of the experiments that config.yaml names, and of make bench, go into docs/results
 # make docs-status  which published results are stale, and what they cost
 # With VERBOSE=1, Snakemake and pip print all that they print by themselves.
 PYTHON ?= python3
@@ -29,7 +29,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
-.PHONY: all install run report test test-quick bench docs docs-status publish audit readme
+.PHONY: all install run report test test-quick bench docs docs-status publish audit
 
 # If a method fails, the tables and the report show the others.
 all: $(INSTALLED)
@@ -70,9 +70,6 @@ publish: $(INSTALLED)
 
 docs-status: $(INSTALLED)
 	$(RUN) scripts/show_stale_results.py
-
-readme: run
-	$(RUN) scripts/update_readme.py
 
 # The file holds what is installed. Nothing is installed again when only the times of the requirements change.
 $(INSTALLED): requirements.txt constraints.txt

@@ -227,7 +227,7 @@ def compiled_training(experiment: dict, device: torch.device, rounds: int) -> di
 
 
 def main() -> None:
-    """Print the measurements as JSON, and keep them for report/results.md."""
+    """Print the measurements as JSON, and write them into the folder of results."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     device, measured = prepare_device("auto"), {}
     for name, rounds in (("mnist", ROUNDS), ("celeba", ROUNDS // 5)):

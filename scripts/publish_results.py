@@ -1,6 +1,7 @@
-"""Write the results of finished experiments for the documentation, into `docs/results/`.
+"""Write the results of finished experiments, and of benchmarks, for the documentation, into `docs/results/`.
 
 Usage: `python scripts/publish_results.py digits`. Without a name, the experiments that config.yaml names are published.
+What `make bench` measured is published, too, if it is there.
 """
 
 import sys
@@ -8,11 +9,11 @@ from pathlib import Path
 
 from unlearning.config.load import load_settings
 from unlearning.io.files import ROOT
-from unlearning.reporting.publishing import publish
+from unlearning.reporting.publishing import publish, publish_benchmarks
 
 
 def main(names: list[str]) -> None:
-    """Publish experiments.
+    """Publish experiments and benchmarks.
 
     Args:
         names: Names of experiments; without any, those of config.yaml.
@@ -24,6 +25,8 @@ def main(names: list[str]) -> None:
             sys.exit(f"{folder}: no finished results. Make them: snakemake -c2 --config 'experiments=[{name}]'")
         publish(folder, ROOT / "docs" / "results" / name)
         print(f"docs/results/{name}")
+    if publish_benchmarks(Path(settings["results"]), ROOT / "docs" / "results" / "benchmarks"):
+        print("docs/results/benchmarks")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """List the published results that today's code and settings no longer give, and what to make them again costs."""
 
+from math import isfinite
+
 from unlearning.config.load import load_experiment
 from unlearning.io.files import ROOT, read_json
 from unlearning.reporting.publishing import PROVENANCE, stale_jobs
@@ -16,7 +18,9 @@ def _status(name: str, provenance: dict) -> str:
     stale = stale_jobs(provenance, load_experiment(name))
     if not stale:
         return "of today's code"
-    return f"stale: {sum(stale.values()) / 60:.1f} hours of jobs ({', '.join(stale)})"
+    hours = sum(stale.values()) / 60
+    cost = f"{hours:.1f} hours of jobs" if isfinite(hours) else "hours of jobs not known"
+    return f"stale: {cost} ({', '.join(stale)})"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Pages that are written from the code, the configurations and the published results, before Sphinx reads its sources.
 
 `docs/_pages/{page}.md.j2` says what a page looks like. The facts come from the plug-ins' own files, see `plugin_pages`,
-from `configs/`, see `experiment_pages`, and from `docs/results/`, see `result_pages`. Git ignores the written pages.
+from `configs/`, see `experiment_pages`, and from `docs/results/`, see `result_pages` and `performance_pages`. Git
+ignores the written pages.
 """
 
 from pathlib import Path
 
 import experiment_pages
+import performance_pages
 import plugin_pages
 import result_pages
 from configurations import configured
@@ -28,12 +30,18 @@ def write_pages(app: Sphinx, config: Config) -> None:
         raise ConfigError(str(error)) from None
 
 
-def write_from_facts(docs: Path) -> None:
-    """Write the pages into the folder of the documentation."""
-    templates = Environment(
+def templates(docs: Path) -> Environment:
+    """The forms of the pages."""
+    forms = Environment(
         loader=FileSystemLoader(docs / "_pages"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    templates.filters |= {"cell": plugin_pages.cell, "linked": plugin_pages.linked}
+    forms.filters |= {"cell": plugin_pages.cell, "linked": plugin_pages.linked}
+    return forms
+
+
+def write_from_facts(docs: Path) -> None:
+    """Write the pages into the folder of the documentation."""
+    forms = templates(docs)
     experiments = experiment_pages.experiments(docs)
     results = {name: result_pages.results(docs / "results" / name, settings) for name, settings in configured().items()}
     pages = {
@@ -42,13 +50,14 @@ def write_from_facts(docs: Path) -> None:
         "metrics": {"panels": plugin_pages.metrics(), "files": plugin_pages.metric_files()},
         "experiments": {"experiments": experiments},
         "results": {"experiments": experiments, "results": results},
+        "performance": performance_pages.performance(docs / "results" / "benchmarks"),
     }
     for page, facts in pages.items():
-        write(docs / f"{page}.md", templates.get_template(f"{page}.md.j2").render(facts))
+        write(docs / f"{page}.md", forms.get_template(f"{page}.md.j2").render(facts))
     for experiment in experiments:
         page = docs / "results" / f"{experiment['name']}.md"
         facts = {"experiment": experiment, "results": results[experiment["name"]]}
-        write(page, templates.get_template("experiment_results.md.j2").render(facts))
+        write(page, forms.get_template("experiment_results.md.j2").render(facts))
 
 
 def write(path: Path, text: str) -> None:

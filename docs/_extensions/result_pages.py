@@ -53,8 +53,8 @@ def table(path: Path) -> pd.DataFrame:
 
 
 def findings(path: Path) -> str:
-    """The text about the results, without a title of its own: the page has one."""
-    text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    """The text about the results, without a title of its own: the page has one, and lies one folder higher."""
+    text = path.read_text(encoding="utf-8").strip().replace("](../", "](") if path.is_file() else ""
     return text.partition("\n")[2].strip() if text.startswith("# ") else text
 
 

@@ -3,11 +3,9 @@
 import pytest
 import torch
 
-import update_readme
 from benchmarks import memory, methods, precision, products
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment
-from unlearning.io.files import write_json
 from unlearning.methods import uno
 from unlearning.runtime.device import prepare_device
 from unlearning.training.settings import UnlearningSettings
@@ -81,61 +79,3 @@ def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(de
     assert 0 < distances["bfloat16"] < distances["float32, between seeds"]
     precision.draw({"mnist": measured}, tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().endswith("</svg>\n")
-
-
-def test_what_was_measured_stands_between_its_marks_device_by_device(tmp_path, monkeypatch):
-    each = {
-        "steps": {
-            "finetune": {
-                "ms": 1.5,
-                "over_finetune": 1.0,
-                "over_surgery_retain": 0.5,
-                "over_released": 0.1,
-                "peak_mib": 21.7,
-            },
-            "uno": {
-                "ms": 6.9,
-                "over_finetune": 4.6,
-                "over_surgery_retain": 2.3,
-                "over_released": 0.6,
-                "peak_mib": 44.2,
-            },
-        },
-        "hessian_vector_products": {
-            "reverse_over_reverse": {
-                "ms": 3.0,
-                "relative_error": 1.1e-6,
-                "relative_error_without_onednn": 9e-7,
-                "peak_mib": 21.3,
-            },
-            "made_up": {"ms": 2.0, "relative_error": 0.03, "peak_mib": None},
-        },
-        "compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9},
-        "training_loop_over_bare_arithmetic": 1.07,
-    }
-    measured = {
-        "mnist": each,
-        "celeba": each | {"training_loop_over_bare_arithmetic": None},
-        "environment": {"cpu": "a CPU", "packages": {"torch": "2.15.0"}, "commit": "0123456789abc", "dirty": False},
-    }
-    for device, gpu in (("cpu", None), ("cuda", "a GPU")):
-        written = measured | {"device": {"device": device, "gpu": gpu, "threads": 1}}
-        write_json(tmp_path / f"benchmark_methods_{device}.json", written)
-    (tmp_path / "report").mkdir()
-    pages = tmp_path / "README.md", tmp_path / "report" / "results.md"
-    for page in pages:
-        page.write_text("before\n<!-- benchmarks: begin -->\nold\n<!-- benchmarks: end -->\nafter\n")
-    monkeypatch.setattr(update_readme, "ROOT", tmp_path)
-    monkeypatch.setattr(update_readme, "load_settings", lambda _: {"results": tmp_path})
-    for _ in range(2):  # the second time it replaces its own
-        update_readme.main()
-        lines = [line.replace(" ", "") for line in pages[1].read_text().splitlines()]
-        assert (lines[0], lines[-1]) == ("before", "after")
-        assert "old" not in lines
-        assert lines.count("|uno|6.9|4.6|2.3|0.6|44.2|") == 4
-        assert lines.count("|reverse_over_reverse|3|1.1e-06|9e-07|21.3|") == 4
-        assert lines.count("|made_up|2|0.03|–|–|") == 4
-        assert lines.index("OnaCPU,threads:1,torch2.15.0,commit0123456789:") < lines.index(
-            "OnaGPU,threads:1,torch2.15.0,commit0123456789:"
-        )
-        assert sum("1.07×itsbarearithmetic" in line for line in lines) == 2

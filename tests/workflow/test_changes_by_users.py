@@ -1,4 +1,4 @@
-"""What users do first: bad input, other forget sets, and a method of their own as the README says."""
+"""What users do first: bad input, other forget sets, and a method of their own as the documentation says."""
 
 import json
 import re
@@ -6,7 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from ..clone import FIGURES, ROOT, Clone
+from ..clone import FIGURES, Clone
+from ..documents import file_of
 
 
 @pytest.fixture
@@ -52,13 +53,11 @@ def test_a_fraction_of_everything_with_a_single_seed(clone):
         assert table["surgery_forget", metric] > 0, metric
 
 
-def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
-    readme = (ROOT / "README.md").read_text()
-    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
-    name, parameters = re.search(r"under `methods`: `(\w+): ({.*?})`", readme).groups()
-    unindented = re.sub(r"^   ", "", code, flags=re.M)
-    assert f"methods/{name}.py`" in readme
-    (copy.path / "scripts" / "unlearning" / "methods" / f"{name}.py").write_text(unindented)
+def test_a_method_added_as_the_documentation_says_is_in_every_table_and_figure(copy):
+    name = "pulled_ascent"
+    path = f"scripts/unlearning/methods/{name}.py"
+    parameters = re.search(rf"^  {name}: (.*)$", file_of("add_your_own", "configs/own.yaml"), re.M).group(1)
+    (copy.path / path).write_text(file_of("add_your_own", path))
     copy.replace("configs/tiny.yaml", "  uno:\n", f"  {name}: {parameters}\n  uno:\n")
     before = {path: path.stat().st_ino for path in copy.path.glob("results/tiny/seed*/*/model.safetensors")}
     copy.run("--cores", "2")
@@ -67,7 +66,7 @@ def test_a_method_added_as_the_readme_says_is_in_every_table_and_figure(copy):
     results = copy.path / "results" / "tiny"
     for table in ("table.csv", "metrics.csv", "manifest.json"):
         assert name in (results / table).read_text(), table
-    title = "Neggrad plus"  # of a file that declares none
+    title = "Ascent with a pull"
     for table in ("table.md", "table.html", "table.tex"):
         assert title in (results / table).read_text(), table
     for figure in FIGURES:

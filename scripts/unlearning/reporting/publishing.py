@@ -52,6 +52,23 @@ def publish(folder: Path, target: Path) -> None:
     write_json(target / PROVENANCE, provenance(results))
 
 
+def publish_benchmarks(folder: Path, target: Path) -> list[Path]:
+    """Copy what `make bench` measured.
+
+    Args:
+        folder: Folder of all results.
+        target: `docs/results/benchmarks`.
+
+    Returns:
+        The files, none if nothing was measured.
+    """
+    measured = sorted(folder.glob("benchmark_*.json"))
+    for path in measured:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target / path.name)
+    return measured
+
+
 def provenance(results: Results) -> dict:
     """Where published results come from.
 

@@ -1,0 +1,85 @@
+"""What benchmarks measured, from `docs/results/benchmarks/`: for the page on performance."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from result_pages import grid
+
+COLUMNS = {
+    "ms": "ms",
+    "over_finetune": "× fine-tuning",
+    "over_surgery_retain": "× surgery",
+    "over_released": "× released UNO",
+    "relative_error": "Relative error",
+    "relative_error_without_onednn": "Relative error without oneDNN",
+    "peak_mib": "Peak memory (MiB)",
+}
+
+
+def performance(folder: Path) -> dict:
+    """What the page on performance shows.
+
+    Args:
+        folder: `docs/results/benchmarks`.
+
+    Returns:
+        `devices`, what `benchmarks.methods` measured on each, see `costs`; `planning`, what `benchmarks.workflow`
+        measured, or None where it is not published.
+    """
+    planning = folder / "benchmark_workflow.json"
+    return {
+        "devices": [costs(_read(path)) for path in sorted(folder.glob("benchmark_methods_*.json"))],
+        "planning": _read(planning) if planning.is_file() else None,
+    }
+
+
+def costs(benchmark: dict) -> dict:
+    """What the steps of every method and Hessian-vector products cost on one device.
+
+    Args:
+        benchmark: what `benchmarks.methods` wrote.
+
+    Returns:
+        `name` of the device, `origin` of the numbers, and `models`: for each its `name`, `steps` and `products`, which
+        are grids of text, and `training`, what compiling and the training loop change.
+    """
+    environment, device = benchmark["environment"], benchmark["device"]
+    commit = f"{(environment['commit'] or 'none')[:10]}{'+' if environment['dirty'] else ''}"
+    return {
+        "name": device["gpu"] or environment["cpu"],
+        "origin": f"Threads: {device['threads']}, torch {environment['packages']['torch']}, commit {commit}.",
+        "models": [
+            {
+                "name": name,
+                "steps": _table(benchmark[name]["steps"], "Row"),
+                "products": _table(benchmark[name]["hessian_vector_products"], "Way"),
+                "training": _training(benchmark[name]),
+            }
+            for name in ("mnist", "celeba")
+        ],
+    }
+
+
+def _training(of_model: dict) -> str:
+    """What compiling and the training loop change, in words."""
+    compiled, loop = of_model["compiled_training"], of_model["training_loop_over_bare_arithmetic"]
+    sentence = (
+        f"Compiled, a training step takes {compiled['step_over_plain_step']} × the time of a plain one, after "
+        f"{compiled['seconds_to_compile']} s."
+    )
+    return f"{sentence} Training takes {loop} × its bare arithmetic." if loop else sentence
+
+
+def _table(measured: dict[str, dict], index: str) -> list[list[str]]:
+    """Measurements by name as a grid of text."""
+    table = pd.DataFrame(measured).T.rename(columns=COLUMNS).rename_axis(index)
+    return grid(table.map(_number).reset_index())
+
+
+def _number(value: float | None) -> str:
+    return "–" if pd.isna(value) else f"{value:g}"
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,56 @@
+"""The page on performance: what `make bench` measured, published and rendered."""
+
+from pathlib import Path
+
+import pages
+import performance_pages
+
+from unlearning.io.files import write_json
+from unlearning.reporting.publishing import publish_benchmarks
+
+ROOT = Path(__file__).resolve().parents[3]
+FINETUNE = {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "over_released": 0.1, "peak_mib": 21.7}
+UNO = {"ms": 6.9, "over_finetune": 4.6, "over_surgery_retain": 2.3, "over_released": 0.6, "peak_mib": None}
+PRODUCT = {"ms": 3.0, "relative_error": 1.1e-6, "relative_error_without_onednn": 9e-7, "peak_mib": 21.3}
+OF_MODEL = {
+    "steps": {"finetune": FINETUNE, "uno": UNO},
+    "hessian_vector_products": {"reverse_over_reverse": PRODUCT},
+    "compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9},
+    "training_loop_over_bare_arithmetic": 1.07,
+}
+MEASURED = {
+    "mnist": OF_MODEL,
+    "celeba": OF_MODEL | {"training_loop_over_bare_arithmetic": None},
+    "environment": {"cpu": "a CPU", "packages": {"torch": "2.15.0"}, "commit": "0123456789abc", "dirty": True},
+}
+WORKFLOW = {
+    "plan": {"first": {"jobs": 11063, "seconds": 17.6, "peak_mib": 452}, "again": {"seconds": 20.1}},
+    "summary_seconds_by_runs": {"250": {"tables": 0.4, "figure": 0.7}},
+}
+
+
+def rendered(folder):
+    """The page, from what is in a folder of results."""
+    publish_benchmarks(folder, folder / "published")
+    facts = performance_pages.performance(folder / "published")
+    return pages.templates(ROOT / "docs").get_template("performance.md.j2").render(facts)
+
+
+def test_without_measurements_the_page_names_the_commands(tmp_path):
+    assert "make bench\nmake publish\n" in rendered(tmp_path)
+
+
+def test_what_was_measured_stands_device_by_device(tmp_path):
+    for device, gpu in (("cpu", None), ("cuda", "a GPU")):
+        measured = MEASURED | {"device": {"device": device, "gpu": gpu, "threads": 1}}
+        write_json(tmp_path / f"benchmark_methods_{device}.json", measured)
+    write_json(tmp_path / "benchmark_workflow.json", WORKFLOW)
+    text = rendered(tmp_path)
+    lines = text.splitlines()
+    assert lines.count("| uno | 6.9 | 4.6 | 2.3 | 0.6 | – |") == 4
+    assert lines.count("| reverse_over_reverse | 3 | 1.1e-06 | 9e-07 | 21.3 |") == 4
+    assert lines.index("## a CPU") < lines.index("## a GPU")
+    assert text.count("commit 0123456789+") == text.count("1.07 × its bare arithmetic") == 2
+    assert "11063 jobs in 18 s with 452 MiB" in text
+    assert "| 250 | 0.4 | 0.7 |" in text
+    assert "make publish" not in text
