@@ -48,7 +48,7 @@ def write_from_facts(docs: Path) -> None:
         "methods": {"groups": plugin_pages.methods()},
         "models": {"models": plugin_pages.models(), "datasets": plugin_pages.datasets()},
         "metrics": {"panels": plugin_pages.metrics(), "files": plugin_pages.metric_files()},
-        "experiments": {"experiments": experiments},
+        "experiments": {"experiments": experiments, "results": results},
         "results": {"experiments": experiments, "results": results},
         "performance": performance_pages.performance(docs / "results" / "benchmarks"),
     }

@@ -1,4 +1,4 @@
-"""The project itself: pins, style, size of the README, quick parsing."""
+"""The project itself: pins, style, quick parsing."""
 
 import ast
 import os
@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from unlearning.config.strict_yaml import read_yaml
 from unlearning.evaluation.description import describe_metrics
 from unlearning.plugins.describe import plugin_names
 from unlearning.reporting.tables import Shown, to_latex
@@ -142,24 +141,6 @@ def test_no_file_names_a_path_of_this_machine():
     for name in tracked:
         content = (ROOT / name).read_bytes()
         assert home.encode() not in content, name
-
-
-def test_readme_is_short_and_its_commands_exist():
-    text = (ROOT / "README.md").read_text()
-    written = re.sub(r"<!-- results of .*?<!-- results: end -->", "", text, flags=re.DOTALL)
-    assert len(written.splitlines()) <= 150
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"`make (\w+)`", text)) <= targets
-
-
-@pytest.mark.parametrize("page", ["README.md", "report/results.md"])
-def test_results_are_of_experiments_and_metrics_that_exist(page):
-    marks = re.findall(r"<!-- results of ([\w, -]+?)(?: by ([\w, ]+))?: begin -->", (ROOT / page).read_text())
-    assert marks
-    for names, metrics in marks:
-        measured = [read_yaml(f"configs/{name}.yaml")["evaluation"]["metrics"] for name in names.split(", ")]
-        described = [{key for name in each for key in describe_metrics(name)} for each in measured]
-        assert set(filter(None, metrics.split(", "))) <= set.intersection(*described)
 
 
 def test_files_for_others_are_there():

@@ -1,5 +1,7 @@
 """The same latents before and after unlearning, or the same images completed, by every model."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 
 from unlearning.reporting.captions import render_caption
@@ -36,7 +38,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
 
 
 def draw_summary(results: Results) -> plt.Figure:
-    """Draw a few rows and columns, large enough for the screen of a phone.
+    """Draw a few rows and columns, large enough for the screen of a phone. Long names have two lines.
 
     Args:
         results: Results of the experiment.
@@ -46,8 +48,8 @@ def draw_summary(results: Results) -> plt.Figure:
     """
     forgotten = results.probes_of_forgotten(results.shown_seed)
     columns = [*(forgotten.nonzero()[0][:OF_EACH]), *((~forgotten).nonzero()[0][:OF_EACH])]
-    shown = [row for row in rows(results.experiment) if row.key in SUMMARY]
-    return _draw(results, shown, columns, 0.5, 10)
+    shown = [replace(row, name=row.name.replace(" (", "\n(")) for row in rows(results.experiment) if row.key in SUMMARY]
+    return _draw(results, shown, columns, 0.5, 12)
 
 
 def _draw(results: Results, shown: list[Row], columns: list[int], largest: float, size: float) -> plt.Figure:

@@ -1,10 +1,13 @@
 """Results for the documentation: what `docs/results/{experiment}/` holds, and whether today's code still gives it."""
 
+import re
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from PIL import Image
 
 from unlearning.config.job_code import codes_of_results
 from unlearning.io.files import read_json, sha256_of, write_json
@@ -17,6 +20,7 @@ PROVENANCE = "provenance.json"
 TABLES = ("verdicts.csv", "comparisons.csv")
 MOST_BYTES_OF_SVG = 200_000  # a larger figure is published as PNG
 DOTS_PER_INCH = 110
+DOTS_PER_INCH_OF_SUMMARY = 160  # its letters are read on the screen of a phone
 SHARED = "shared"  # settings that all rows of an experiment share
 # They change which runs there are, or which pictures are drawn of them, but not what a run gives.
 NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
@@ -76,9 +80,9 @@ def provenance(results: Results) -> dict:
         results: Results of the experiment.
 
     Returns:
-        `command`; `seeds`; `commits`, `torch`, `machines` and `threads` of the runs; `notes` on runs without values;
-        `settings`, a hash of each row's settings; `code`, see `codes_of_results`; `minutes` of all jobs of a kind, by
-        the same keys.
+        `command`, see `without_paths`; `seeds`; `commits`, `torch`, `machines` and `threads` of the runs; `notes` on
+        runs without values; `settings`, a hash of each row's settings; `code`, see `codes_of_results`; `minutes` of all
+        jobs of a kind, by the same keys.
     """
     manifest = read_json(results.folder / "manifest.json")
     runs = [run for run in manifest["runs"] if "code" in run]
@@ -90,7 +94,7 @@ def provenance(results: Results) -> dict:
     }
     codes = codes_of_results(results.experiment)
     return {
-        "command": manifest["command"],
+        "command": without_paths(manifest["command"]),
         "seeds": results.experiment["seeds"],
         **{name: sorted(values) for name, values in of_runs.items()},
         "notes": run_notes(results),
@@ -98,6 +102,11 @@ def provenance(results: Results) -> dict:
         "code": codes,
         "minutes": {kind: round(_minutes(results, kind), 2) for kind in codes},
     }
+
+
+def without_paths(command: str) -> str:
+    """Put … in place of the absolute paths in a command: they are of one machine."""
+    return re.sub(r"(^|[\s='\"])/[^\s'\",]+", r"\1…", command)
 
 
 def stale_jobs(published: dict, experiment: dict) -> dict[str, float]:
@@ -150,9 +159,12 @@ def _publish_figure(results: Results, figure: str, target: Path) -> None:
     else:
         _save(plugin.draw(results)[0], target / f"{figure}.png")
     if hasattr(plugin, "draw_summary"):
-        _save(plugin.draw_summary(results), target / f"{figure}_summary.png")
+        _save(plugin.draw_summary(results), target / f"{figure}_summary.png", DOTS_PER_INCH_OF_SUMMARY)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
-    figure.savefig(path, dpi=DOTS_PER_INCH, bbox_inches="tight")
+def _save(figure: plt.Figure, path: Path, dots_per_inch: int = DOTS_PER_INCH) -> None:
+    """Save a figure as PNG of 256 colours, a third of the size of one of all colours."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=dots_per_inch, bbox_inches="tight")
     plt.close(figure)
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
