@@ -78,12 +78,15 @@ def panels(folder: Path) -> list[dict]:
 
 
 def figures(folder: Path) -> list[dict]:
-    """The figures: `path` from the folder of the page, and the first sentence of the figure's own file as `caption`."""
+    """The figures: `path` from the folder of the page, and the first sentence of the figure's own file as `caption`.
+
+    Smaller versions for other pages, such as `before_after_summary`, are left out.
+    """
     known = plugin_names("figures")
     listed = []
     for path in sorted((folder / "figures").glob("*")):
-        if path.suffix in PICTURES:
-            caption = docstring("figures", path.stem).partition("\n")[0] if path.stem in known else path.stem
+        if path.suffix in PICTURES and path.stem in known:
+            caption = docstring("figures", path.stem).partition("\n")[0]
             listed.append({"path": f"{folder.name}/figures/{path.name}", "name": path.stem, "caption": caption})
     return listed
 
