@@ -78,9 +78,13 @@ def panels(folder: Path) -> list[dict]:
 
 
 def figures(folder: Path) -> list[dict]:
-    """The figures: `path` from the folder of the page, and the first sentence of the figure's own file as `caption`.
+    """The figures, without smaller versions for other pages, such as `before_after_summary`.
 
-    Smaller versions for other pages, such as `before_after_summary`, are left out.
+    Args:
+        folder: `docs/results/{experiment}`.
+
+    Returns:
+        For each figure `path` from the folder of the page, `name`, and the first sentence of its file as `caption`.
     """
     known = plugin_names("figures")
     listed = []

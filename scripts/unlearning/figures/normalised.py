@@ -1,5 +1,7 @@
 """Every metric on the scale from the original (0) to the retrained model (1)."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -40,7 +42,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         for method in results.methods:
             style = {"color": colors(results.methods)[method], "marker": markers(results.methods)[method]}
             _draw_row(axis, positions[method], runs, method, **style)
-        axis.set_title(description["label"].replace(" (", "\n("), fontsize="medium")
+        axis.set_title(fill(description["label"], 24), fontsize="medium")
         axis.set_xlim(LIMITS[0] - 0.15, LIMITS[1] + 0.15)
         axis.set_xticks([-1, 0, 1, 2, 3])
         axis.set_yticks(list(positions.values()), list(positions))
