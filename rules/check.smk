@@ -15,8 +15,6 @@ rule check:
         ],
     log:
         "<results>/logs/check.log",
-    benchmark:
-        "<results>/benchmarks/check.tsv"
     conda:
         ENVIRONMENT
     script:

@@ -14,8 +14,6 @@ rule fetch_dataset:
         fetched="<data>/{dataset}/fetched.json",
     log:
         "<data>/{dataset}/logs/fetch_dataset.log",
-    benchmark:
-        "<data>/{dataset}/benchmarks/fetch_dataset.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -32,8 +30,6 @@ rule fetch_weights:
         fetched="<data>/inception/weights.json",
     log:
         "<data>/inception/logs/fetch_weights.log",
-    benchmark:
-        "<data>/inception/benchmarks/fetch_weights.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -51,8 +47,6 @@ rule prepare_dataset:
         manifest="<data>/{dataset}/manifest.json",
     log:
         "<data>/{dataset}/logs/prepare_dataset.log",
-    benchmark:
-        "<data>/{dataset}/benchmarks/prepare_dataset.tsv"
     conda:
         ENVIRONMENT
     threads: decoders
@@ -75,8 +69,6 @@ rule select_forget_set:
         forget_set="<results>/{experiment}/forget_set.json",
     log:
         "<results>/{experiment}/logs/select_forget_set.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/select_forget_set.tsv"
     conda:
         ENVIRONMENT
     params:

@@ -18,8 +18,6 @@ rule build_reference:
         reference="<results>/{experiment}/reference.safetensors",
     log:
         "<results>/{experiment}/logs/build_reference.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/build_reference.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -75,8 +73,6 @@ rule evaluate:
         samples="<results>/{experiment}/seed{seed}/{method}/samples.npz",
     log:
         "<results>/{experiment}/logs/evaluate/seed{seed}/{method}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/evaluate/seed{seed}/{method}.tsv"
     conda:
         ENVIRONMENT
     resources:

@@ -11,8 +11,6 @@ rule train_classifier:
         losses="<results>/{experiment}/{classifier}/losses.csv",
     log:
         "<results>/{experiment}/logs/train_classifier/{classifier}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/train_classifier/{classifier}.tsv"
     wildcard_constraints:
         classifier="judge|guide",
     conda:
@@ -47,8 +45,6 @@ rule train:
         record="<results>/{experiment}/seed{seed}/{method}/record.json",
     log:
         "<results>/{experiment}/logs/train/seed{seed}/{method}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/train/seed{seed}/{method}.tsv"
     wildcard_constraints:
         method="|".join(REFERENCES),
     conda:

@@ -9,8 +9,6 @@ rule aggregate:
         table="<results>/{experiment}/metrics.csv",
     log:
         "<results>/{experiment}/logs/aggregate.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/aggregate.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -46,8 +44,6 @@ rule write_table:
         caption_file="<results>/{experiment}/{table}.rst",
     log:
         "<results>/{experiment}/logs/write_table/{table}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/write_table/{table}.tsv"
     wildcard_constraints:
         table="table|comparisons|verdicts",
     conda:
@@ -83,8 +79,6 @@ rule draw_figure:
         caption="<results>/{experiment}/figures/{figure}.rst",
     log:
         "<results>/{experiment}/logs/draw_figure/{figure}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/draw_figure/{figure}.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -110,8 +104,6 @@ rule write_explorer:
         ),
     log:
         "<results>/{experiment}/logs/write_explorer.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/write_explorer.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -133,8 +125,6 @@ rule write_manifest:
         manifest="<results>/{experiment}/manifest.json",
     log:
         "<results>/{experiment}/logs/write_manifest.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/write_manifest.tsv"
     conda:
         ENVIRONMENT
     params:

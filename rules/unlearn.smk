@@ -22,8 +22,6 @@ rule unlearn:
         record="<results>/{experiment}/seed{seed}/{method}/record.json",
     log:
         "<results>/{experiment}/logs/unlearn/seed{seed}/{method}.log",
-    benchmark:
-        "<results>/{experiment}/benchmarks/unlearn/seed{seed}/{method}.tsv"
     wildcard_constraints:
         method=f"(?!({'|'.join(REFERENCES)})/)[a-z][a-z0-9_]*",
     conda:

@@ -123,16 +123,12 @@ def test_each_profile_plans_experiments_of_every_kind(profile, tmp_path):
     assert int(planned[1]) == 4 * 2 + 1, "verdicts on one of the four"
 
 
-def test_each_rule_has_a_script_a_log_and_a_benchmark_of_its_name():
+def test_each_rule_has_a_script_and_a_log_of_its_name():
     for path in (ROOT / "rules").glob("*.smk"):
         for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.M):
             assert f'"../scripts/{name}.py"' in body, name
             assert (ROOT / "scripts" / f"{name}.py").is_file()
-            for directive, place in (
-                ("log", rf"logs/{name}(/[^\"]+)?\.log"),
-                ("benchmark", rf"benchmarks/{name}(/[^\"]+)?\.tsv"),
-            ):
-                assert re.search(rf"    {directive}:\n        \"[^\"]*/{place}\"", body), (name, directive)
+            assert re.search(rf"    log:\n        \"[^\"]*/logs/{name}(/[^\"]+)?\.log\"", body), name
 
 
 def test_no_file_names_a_path_of_this_machine():

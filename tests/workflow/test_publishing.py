@@ -36,8 +36,8 @@ def test_published_results_hold_the_numbers_of_the_run_and_say_themselves_when_t
     assert recorded == {code for kind, code in provenance["code"].items() if kind.startswith(("train", "unlearn/"))} - {
         provenance["code"]["train_classifier"]
     }
-    times = [pd.read_csv(path, sep="\t")["s"].sum() for path in (run / "benchmarks" / "unlearn").glob("*/uno.tsv")]
-    assert provenance["minutes"]["unlearn/uno"] == pytest.approx(sum(times) / 60, abs=0.01)
+    records = [json.loads((run / f"seed{seed}" / "uno" / "record.json").read_text()) for seed in (0, 1)]
+    assert sum(record["seconds"] for record in records) / 60 < provenance["minutes"]["unlearn/uno"] < 5
 
     def status():
         (line,) = (line for line in python("scripts/show_stale_results.py").stdout.splitlines() if "tiny" in line)

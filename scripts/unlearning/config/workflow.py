@@ -14,15 +14,17 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from unlearning.config.experiment import datasets_of, published_weights
+from unlearning.config.job_code import plugins_of
 from unlearning.config.load import load_experiments, load_settings
 from unlearning.data import source_state
 from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_was_fetched
 from unlearning.io import hub, inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE, user_source
-from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm
+from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, warm_starts
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
+FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
 
 
@@ -110,6 +112,8 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     _fetch_weights(jobs, settings, experiments)
     if uses_slurm(workflow):
         _ask_slurm(workflow, jobs)
+    if settings["warm_starts"]:
+        _start_jobs_warm(workflow, jobs, experiments)
     # Snakemake's default limit, 100 jobs a second, makes the scheduler weigh all waiting jobs once a second and once
     # more for every job that ends: after some hundred jobs it takes a core. Without a limit it sleeps until a job ends.
     limit = workflow.scheduling_settings.max_jobs_per_timespan
@@ -148,8 +152,7 @@ def request_of_job(workflow, rule: str, wildcards) -> str:
         raise ValueError(
             f"{outputs[0]}: is missing, or was made with other settings, code or inputs; run Snakemake first"
         )
-    benchmark = Path(apply_wildcards(str(definition.benchmark), wildcards))
-    basis.request(rule, inputs, outputs, params, place, benchmark)
+    basis.request(rule, inputs, outputs, params, place)
     return file
 
 
@@ -201,6 +204,18 @@ def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> 
             if (name, rule) in due:
                 for key, weights in published_weights(experiment)[kind].items():
                     hub.weights_file(weights, f"configs/{name}.yaml: {key}")
+
+
+def _start_jobs_warm(workflow, jobs: list, experiments: dict[str, dict]) -> None:
+    """Let the jobs on this machine start from a server that has imported what they need, if they are worth it."""
+    own_packages = workflow.deployment_settings.deployment_method  # each job then has another Python
+    if len(jobs) < FEWEST_WARM_STARTS or not workflow.local_exec or uses_slurm(workflow) or own_packages:
+        return
+    due = {job.wildcards.get("experiment") for job in jobs}
+    used = set().union(*(plugins_of(experiments[name]) for name in experiments if name in due))
+    program = warm_starts.start(["snakemake.script", *sorted({job.rule.name for job in jobs}), *sorted(used)])
+    if program:
+        sys.executable = program  # Snakemake runs scripts by it
 
 
 def _ask_slurm(workflow, jobs: list) -> None:

@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from PIL import Image
 
 from unlearning.config.job_code import codes_of_results
@@ -140,12 +139,10 @@ def _settings(experiment: dict) -> dict[str, str]:
 
 
 def _minutes(results: Results, kind: str) -> float:
-    """Minutes of all finished jobs of a kind, as Snakemake measured them."""
+    """Minutes of all finished jobs of a kind, as the jobs stated them."""
     rule, _, row = kind.partition("/")
-    folder = results.folder / "benchmarks"
-    pattern = f"{rule}/seed*/{row}.tsv" if row else f"{rule}/**/*.tsv"
-    paths = [*folder.glob(pattern), *folder.glob(f"{rule}.tsv")]
-    return sum(pd.read_csv(path, sep="\t")["s"].sum() for path in paths) / 60
+    statements = results.folder.rglob(f"{row or '.'}/.basis/{rule}.*/statement.json")
+    return sum(read_json(path)["cost"]["seconds"] for path in statements) / 60
 
 
 def _publish_figure(results: Results, figure: str, target: Path) -> None:

@@ -8,7 +8,7 @@ configuration.
 The folder `.basis/{rule}.{output}` beside the first output of a job holds
 
 * `request.json`, the params that the configuration asks for now. The file is an input of the job;
-* `statement.json`, the params that made the outputs, and the SHA-256 of every input and output;
+* `statement.json`, the params that made the outputs, the SHA-256 of every input and output, and the job's cost;
 * `kept/`, hard links to the outputs. A job whose params and inputs are the same as before takes its outputs from here.
   Nothing that follows an unchanged output is computed again.
 
@@ -18,13 +18,17 @@ Nothing in this module imports torch.
 """
 
 import os
+import resource
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from unlearning.io.files import broken_link, read_json, sha256_of, sha256_of_file, write_json
 
@@ -60,7 +64,7 @@ class Basis:
         shutil.rmtree(self.kept, ignore_errors=True)
 
 
-def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict, place: str, benchmark: Path) -> Path:
+def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict, place: str) -> Path:
     """Compare a job's outputs with the configuration, before Snakemake plans the run.
 
     If the outputs rest on other params or on other inputs, the request becomes newer than the outputs and gets a
@@ -73,7 +77,6 @@ def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
         outputs: of the job.
         params: of the job, as the configuration has them now.
         place: path of the first output below the folder of results or data.
-        benchmark: file of the job, whose time Snakemake compares, too.
 
     Returns:
         The file of the request.
@@ -99,7 +102,7 @@ def request(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dic
             "results and data in config.yaml to other folders"
         ) from None
     _set_time(basis.request, STARTED)
-    for path in (benchmark, *outputs):
+    for path in outputs:
         _set_time(path, STARTED if valid else STARTED - 10)  # a clock may have been ahead when the file was written
     return basis.request
 
@@ -194,8 +197,19 @@ def state(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict)
         "params_sha256": _digest(params),
         "inputs": {name: _content(path) for name, path in inputs.items()},
         "outputs": {path.name: _content(path) for path in outputs},
+        "cost": _cost(),
     }
     write_json(basis.statement, content)
+
+
+def _cost() -> dict[str, float]:
+    """What this process has used since it started: seconds by the clock and of processors, and peak memory."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return {
+        "seconds": time.time() - psutil.Process().create_time(),
+        "cpu_seconds": time.process_time(),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
+    }
 
 
 def check_inputs(inputs: Iterable[Path]) -> None:

@@ -57,7 +57,7 @@ class Workflow:
 
     def run(self, asked):
         basis.STARTED, self.computed, due = time.time(), [], set()
-        requests = {job: request(*self.about(job, asked), self.folder / "benchmark.tsv") for job in reversed(JOBS)}
+        requests = {job: request(*self.about(job, asked)) for job in reversed(JOBS)}
         for job in JOBS:
             output, inputs = self.file(job), self.inputs(job, asked).values()
             before = (requests[job], *inputs)
@@ -216,7 +216,7 @@ def test_jobs_that_are_forced_compute(workflow, monkeypatch):
 
 
 def test_a_job_refuses_an_input_of_other_settings(workflow):
-    request(*workflow.about("train0", SETTINGS | {"train0": 5}), workflow.folder / "none")
+    request(*workflow.about("train0", SETTINGS | {"train0": 5}))
     with pytest.raises(ValueError, match=r"train.json: was made with other settings or code"):
         check_inputs([workflow.file("train0")])
 
@@ -231,7 +231,7 @@ def test_a_link_to_nothing_in_the_way_of_results_is_named(workflow, tmp_path):
     rule, inputs, (output,), *rest = workflow.about("train0", SETTINGS)
     (tmp_path / "link").symlink_to("/scratch/gone")
     with pytest.raises(ValueError, match=f"^{tmp_path}/link is a link to /scratch/gone, which is not there; make that"):
-        request(rule, inputs, [tmp_path / "link" / output.name], *rest, workflow.folder / "none")
+        request(rule, inputs, [tmp_path / "link" / output.name], *rest)
 
 
 def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_valid(workflow, monkeypatch):
@@ -240,9 +240,9 @@ def test_results_of_a_folder_that_cannot_be_written_are_used_only_if_they_are_va
 
     monkeypatch.setattr(basis, "write_json", refuse)
     monkeypatch.setattr(os, "utime", refuse)
-    request(*workflow.about("train0", SETTINGS), workflow.folder / "none")
+    request(*workflow.about("train0", SETTINGS))
     with pytest.raises(ValueError, match=r"train.train.json: cannot be written: Permission denied; make room, "):
-        request(*workflow.about("train0", SETTINGS | {"train0": 1}), workflow.folder / "none")
+        request(*workflow.about("train0", SETTINGS | {"train0": 1}))
 
 
 def test_a_param_that_only_checks_does_not_count(workflow):
