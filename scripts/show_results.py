@@ -48,7 +48,7 @@ def show(folder: Path) -> None:
     for panel in panels(results)[:1]:
         print(f"\n{folder.name}: {panel.title}\n\n{to_terminal(panel.shown, width, encoding)}\n")
         print(
-            spell("≈ within noise of retraining; * best of the methods beyond noise; table.md explains both", encoding)
+            spell("≈ within noise of retraining; * best of a column without such methods; table.md explains both", encoding)
         )
     print(*run_notes(results), sep="\n", end="\n")
     if (folder / "explorer.html").is_file():

@@ -110,8 +110,8 @@ def marks(results: Results, metric: str, description: dict) -> dict[str, str]:
 
     Where the retrained models are the goal, a method is *within noise* if its mean differs from theirs by no more than
     the means of two groups of retrained models would in 95 % of cases: t s √(1/n + 1/m), with the standard deviation s
-    of the n retrained models, m runs of the method, and Student's t with n - 1 degrees of freedom. Such methods are not
-    ranked. The best is the closest of the others.
+    of the n retrained models, m runs of the method, and Student's t with n - 1 degrees of freedom. Such methods have
+    reached the goal and are not ranked. Only where no method has reached it, the closest is the best.
 
     Args:
         results: Results of the experiment.
@@ -130,9 +130,10 @@ def marks(results: Results, metric: str, description: dict) -> dict[str, str]:
         within = {row for row, loss in losses.items() if loss <= _noise(goal, len(results.values(metric, row)))}
     else:
         return {}
-    best = min((loss for row, loss in losses.items() if row not in within), default=None)
-    ranked = {row: BEST for row, loss in losses.items() if loss == best and row not in within}
-    return ranked | dict.fromkeys(within, WITHIN_NOISE)
+    best = min(losses.values(), default=None)
+    if within:
+        return dict.fromkeys(within, WITHIN_NOISE)
+    return {row: BEST for row, loss in losses.items() if loss == best}
 
 
 def _mean(results: Results, metric: str, row: str, description: dict) -> float | None:
