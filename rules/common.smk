@@ -169,13 +169,21 @@ def needs_published(figure):
     return "published" in (plugin_constant("figures", figure, "NEEDS") or {})
 
 
-def for_verdicts(file):
-    """This file in published/ as an input of the verdicts; `{table}` is the one that the experiment names."""
+def quantities_of_verdicts():
+    """The quantities as an input of the verdicts, and of no other table."""
     return branch(
         lambda wildcards: wildcards.table == "verdicts",
-        then=lambda wildcards: f"{workflow.basedir}/published/"
-        + file.format(table=setting("published", "table")(wildcards)),
+        then=f"{workflow.basedir}/published/quantities.yaml",
     )
+
+
+def published_numbers(wildcards):
+    """The files of published numbers that the experiment names, as inputs of the verdicts."""
+    if wildcards.table != "verdicts":
+        return []
+    named = EXPERIMENTS[wildcards.experiment]["published"]
+    tables = [named[key] for key in ("table", "corrected") if key in named]
+    return [f"{workflow.basedir}/published/{table}.csv" for table in tables]
 
 
 def proxy_dataset(wildcards):

@@ -29,8 +29,8 @@ rule write_table:
         metrics="<results>/{experiment}/metrics.csv",
         accuracy=accuracy_files,
         forget_set="<results>/{experiment}/forget_set.json",
-        published_numbers=for_verdicts("{table}.csv"),
-        quantities=for_verdicts("quantities.yaml"),
+        published_numbers=published_numbers,
+        quantities=quantities_of_verdicts(),
     output:
         markdown="<results>/{experiment}/{table}.md",
         csv="<results>/{experiment}/{table}.csv",

@@ -3,10 +3,8 @@
 import logging
 from pathlib import Path
 
-import pandas as pd
-
 from unlearning.reporting import comparisons, panels, published, summary
-from unlearning.reporting.quantities import read_quantities
+from unlearning.reporting.quantities import read_published, read_quantities
 from unlearning.reporting.results import Results
 from unlearning.reporting.tables import Shown, write_table
 from unlearning.runtime.job import run
@@ -21,7 +19,7 @@ def main(
     metrics: Path,
     accuracy: list[Path],
     forget_set: Path,
-    published_numbers: Path | None,
+    published_numbers: list[Path],
     quantities: Path | None,
     markdown: Path,
     csv: Path,
@@ -38,7 +36,7 @@ def main(
         metrics: `metrics.csv`.
         accuracy: `accuracy.json` of the judge and, if there is one, of the guide.
         forget_set: `forget_set.json`.
-        published_numbers: For verdicts, the CSV file of published numbers, see published/README.md.
+        published_numbers: For verdicts, the CSV files of published numbers, see published/README.md.
         quantities: For verdicts, `published/quantities.yaml`.
         markdown: File of the table as Markdown. The main table is in panels.
         csv: File of the whole table as CSV. `metrics.csv` has the numbers to compute with.
@@ -62,7 +60,7 @@ def main(
         whole = comparisons.comparisons(results).set_index(["Method", "Compared with"])
         shown, caption = [Shown(whole)], comparisons.caption(results)
     else:
-        verdicts = published.verdicts(results, pd.read_csv(published_numbers), read_quantities(quantities))
+        verdicts = published.verdicts(results, read_published(published_numbers), read_quantities(quantities))
         whole = verdicts.set_index(["Method", "Quantity"])
         shown, caption = [Shown(whole.drop(columns=list(published.NUMBERS)))], published.caption(results)
     write_table(

@@ -172,6 +172,7 @@ def cell(method, metric, mean, std=np.nan, as_run=np.nan, relative=0.25, absolut
         "absolute_tolerance": absolute,
         "as_run": as_run,
         "note": np.nan,
+        "table": "uno",
     }
 
 

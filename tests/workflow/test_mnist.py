@@ -12,7 +12,7 @@ import unlearn
 from unlearning.config.experiment import REFERENCES, method_settings
 from unlearning.config.load import load_experiment
 from unlearning.reporting import published
-from unlearning.reporting.quantities import read_quantities
+from unlearning.reporting.quantities import read_published, read_quantities
 from unlearning.reporting.results import Results
 
 from ..clone import ROOT, UNO, Clone, trajectory
@@ -25,7 +25,7 @@ SWAPPED = {
 
 
 METRICS = ["forget_fraction", "fid", "negative_elbo", "time_to_unlearn", "step_time", "as_published", "cost"]
-FIGURES = ["latent_space", "published", "paper_summary", "forget_fraction"]
+FIGURES = ["latent_space", "published", "paper_summary", "corrected_code", "forget_fraction"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def checked(mnist_source, tmp_path_factory):
 
 def test_check_prints_every_published_cell_of_the_data_set_with_a_verdict_and_a_reason(checked):
     results, output = checked
-    published = pd.read_csv(ROOT / "published" / "uno.csv")
+    published = read_published([ROOT / "published" / f"{name}.csv" for name in ("uno", "uno-corrected")])
     verdicts = pd.read_csv(results / "verdicts.csv")
     assert len(verdicts) == (published["dataset"] == "mnist").sum()
     assert set(verdicts["Verdict"]) <= {"reproduced", "not reproduced", "not comparable"}

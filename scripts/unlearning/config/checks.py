@@ -246,9 +246,11 @@ def _schema_of(needs: dict) -> dict:
 
 def _published(experiment: dict) -> Iterator[str]:
     """The published numbers must be of this data set."""
-    if "published" not in experiment:
-        return
-    table, dataset = experiment["published"]["table"], experiment["dataset"]
-    with (ROOT / "published" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        if all(row["dataset"] != dataset for row in csv.DictReader(file)):
-            yield f"published.table = {table!r}: has no numbers of the data set {dataset!r}; leave 'published' out"
+    dataset = experiment["dataset"]
+    for key, table in experiment.get("published", {}).items():
+        if key == "settings":
+            continue
+        with (ROOT / "published" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+            if all(row["dataset"] != dataset for row in csv.DictReader(file)):
+                cure = "leave 'published' out" if key == "table" else f"leave {key!r} out"
+                yield f"published.{key} = {table!r}: has no numbers of the data set {dataset!r}; {cure}"

@@ -139,7 +139,8 @@ def experiment_schema(root: Path = ROOT, used: frozenset[tuple[str, str]] | None
     properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugin_names("metrics")
     properties["figures"]["items"]["enum"] = plugin_names("figures")
     tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
-    properties["published"]["properties"]["table"]["enum"] = tables
+    for key in ("table", "corrected"):
+        properties["published"]["properties"][key]["enum"] = tables
     return schema
 
 

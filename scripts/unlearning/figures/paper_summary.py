@@ -12,6 +12,7 @@ from unlearning.reporting.plotting import colors, markers
 from unlearning.reporting.results import Results
 from unlearning.reporting.rows import rows
 
+TABLE = "uno"
 NEEDS = {"published": {"properties": {"table": {"enum": ["uno"]}}}, "evaluation.threshold": {}}
 OF_METHODS = {"published_seconds": "time to unlearn (s)", "published_fid": "FID"}  # a place on the y-axis per method
 APART = 0.16  # from the middle of this place
@@ -28,7 +29,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         The figure and its caption.
     """
     verdicts = results.verdicts()
-    verdicts = verdicts[verdicts["published_mean"].notna()]
+    verdicts = verdicts[verdicts["published_mean"].notna() & (verdicts["table"] == TABLE)]
     shown = [*OF_METHODS, "published_steps", "published_five_step_forget_fraction"]
     published = set(verdicts.loc[verdicts["metric"].isin(shown), "Method"])
     names = {row.key: row.name for row in rows(results.experiment)}

@@ -22,7 +22,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         The figure and its caption.
     """
     verdicts = results.verdicts()
-    quantities = list(dict.fromkeys(verdicts["Quantity"]))
+    compared = verdicts[np.isfinite(verdicts["our_value"])]
+    quantities = list(dict.fromkeys((compared if len(compared) else verdicts)["Quantity"]))
     figure, axes = grid(len(quantities), 3, (2.4, 2.5), (1.4, 0))
     handles = {}
     for axis, quantity in zip(axes, quantities, strict=True):
@@ -31,7 +32,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         title = quantity if pd.isna(reference) else f"{quantity.partition(' (')[0]}\nin units of {reference}"
         axis.set_title(title, fontsize="medium")
         cells = cells[np.isfinite(cells["our_value"])]
-        if len(cells):  # else the quantity was not published, or not measured
+        if len(cells):  # else no quantity was published and measured
             handles |= _draw_points(axis, results, cells)
             _draw_diagonal(axis, cells, is_share="fraction" in quantity)
     figure.supxlabel("published")

@@ -47,7 +47,8 @@ class Estimate:
         Returns:
             The estimate.
         """
-        return cls(mean, std, runs, float(np.nan_to_num(std**2 / (runs - 1 + ddof))), runs - 1, at_least)
+        squared_error = std**2 / (runs - 1 + ddof) if std >= 0 else 0.0
+        return cls(mean, std, runs, float(np.nan_to_num(squared_error)), runs - 1, at_least)
 
     @property
     def margin(self) -> float:

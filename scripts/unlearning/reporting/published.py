@@ -18,11 +18,13 @@ from unlearning.reporting.results import Results
 from unlearning.reporting.significance import kaplan_meier_median
 from unlearning.runtime.failures import FAILED
 
+LOGGED = ("logged_steps", "above_again")
 # Columns of the CSV file that a program can compute with. `row`: our row that is compared. `published_value` and
 # `our_value`: what the verdict compares, with half the width of its 95 % interval as error. `described_value`: value of
 # the row with the method's own name, where the released code ran another row. `reference`: the row that is the unit of
 # these values, if they are ratios. `published_mean`, `published_std`: as the paper gives them. `metric`: our metric of
-# the quantity by the protocol of the paper.
+# the quantity by the protocol of the paper. `table`: the file of the published number. `logged_steps` and
+# `above_again`: as in this file, if the number is of a logged run.
 NUMBERS = (
     "row",
     "published_value",
@@ -34,6 +36,8 @@ NUMBERS = (
     "published_mean",
     "published_std",
     "metric",
+    "table",
+    *LOGGED,
 )
 COLUMNS = [
     "Method",
@@ -60,6 +64,7 @@ class Cell:
         unit: The published number of the quantity's reference row; None if there is none.
         tolerances: The relative and the absolute tolerance; NaN if the number cannot be compared.
         note: Remark of the file of published numbers.
+        origin: Columns of the file of published numbers that the table of verdicts repeats.
     """
 
     method: str
@@ -69,6 +74,7 @@ class Cell:
     unit: Estimate | None
     tolerances: tuple[float, float]
     note: str
+    origin: dict
 
 
 def verdicts(results: Results, published: pd.DataFrame, quantities: dict[str, Quantity]) -> pd.DataFrame:
@@ -76,7 +82,7 @@ def verdicts(results: Results, published: pd.DataFrame, quantities: dict[str, Qu
 
     Args:
         results: Results of the experiment.
-        published: File of published numbers.
+        published: Published numbers, see `quantities.read_published`.
         quantities: Quantities by name, see `quantities.read_quantities`.
 
     Returns:
@@ -106,6 +112,7 @@ def _cells(published: pd.DataFrame, quantities: dict[str, Quantity]) -> list[Cel
             unit=numbers.get((quantities[row["metric"]].reference, row["metric"])),
             tolerances=(row["relative_tolerance"], row["absolute_tolerance"]),
             note=row["note"],
+            origin={name: row.get(name) for name in ("table", *LOGGED)},
         )
         for _, row in published.iterrows()
     ]
@@ -128,6 +135,7 @@ def _verdict(results: Results, cell: Cell) -> dict:
         "published_mean": cell.published.mean,
         "published_std": cell.published.std,
         "metric": quantity.as_published,
+        **cell.origin,
     }
     if obstacle := _obstacle(results, cell, ours):
         return columns | {"Verdict": "not comparable", "Reason": obstacle}

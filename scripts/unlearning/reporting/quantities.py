@@ -1,7 +1,9 @@
-"""The quantities that papers publish, and the metrics of ours that measure them."""
+"""The numbers that papers publish, their quantities, and the metrics of ours that measure them."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from unlearning.config.strict_yaml import read_yaml
 
@@ -51,3 +53,15 @@ def read_quantities(path: Path) -> dict[str, Quantity]:
         except TypeError as error:
             raise ValueError(f"{path}: {name}: {error}; see the comment at the top of the file") from None
     return quantities
+
+
+def read_published(files: list[Path]) -> pd.DataFrame:
+    """Read files of published numbers.
+
+    Args:
+        files: CSV files, see `published/README.md`.
+
+    Returns:
+        The rows of all files. The column `table` has the name of the file.
+    """
+    return pd.concat([pd.read_csv(file).assign(table=file.stem) for file in files], ignore_index=True)

@@ -111,6 +111,11 @@ def test_every_experiment_in_the_repository_is_right():
         ("unlearning.steps", 5e2, ["unlearning.steps = 500.0", "integer"]),
         ("title", "two\nlines", ["title = 'two", "must match"]),
         ("published", {"table": "uno", "settings": "reduced"}, ["published.table = 'uno': has no numbers of the data"]),
+        (
+            "published",
+            {"table": "uno", "corrected": "uno-corected", "settings": "reduced"},
+            ["published.corrected = 'uno-corected'", "did you mean 'uno-corrected'"],
+        ),
         ("methods.Uno", {}, ["Uno"]),
         ("unlearning.steps", True, ["unlearning.steps = True", "integer"]),
         ("unlearning.steps", 9999, ["unlearning.measure", "ends at step 500", "9999"]),

@@ -1,6 +1,7 @@
 """Figures, from made-up results of a model that generates images."""
 
 import dataclasses
+import itertools
 import shutil
 from itertools import pairwise
 
@@ -8,14 +9,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unlearning.figures import corrected_code
+from unlearning.io.files import ROOT
 from unlearning.plugins.describe import plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.reporting.plotting import save, use_style
+from unlearning.reporting.published import verdicts
+from unlearning.reporting.quantities import read_published
 from unlearning.reporting.rows import rows
 
-from ..made_up import EXPERIMENT, METHODS, cell, of_values, verdict, write_results
+from ..made_up import EXPERIMENT, METHODS, QUANTITIES, cell, of_values, verdict, write_results
 
-WITH_NAMES = ("before_after", "transformation", "originality", "paper_summary")  # names that readers see
+WITH_NAMES = (
+    "before_after",
+    "transformation",
+    "originality",
+    "paper_summary",
+    "corrected_code",
+)  # names that readers see
 FIGURES = [name for name in plugin_names("figures") if plugin_constant("figures", name, "MODELS") != "completing"]
 
 
@@ -43,6 +54,8 @@ def test_every_figure_shows_every_method_and_is_the_same_for_the_same_results(re
         ]
         if name == "paper_summary":
             shown = [method for method in shown if method != "uno_strong"]  # no published number is of this row
+        if name == "corrected_code":
+            shown = [method for method in shown if method in itertools.chain(*corrected_code.SHOWN)]
         if name == "sensitivity":
             shown = ["uno", "1e+06", "1000", "orthogonality weight"]
         if name in WITH_NAMES:
@@ -139,6 +152,34 @@ def test_the_figure_shows_what_the_verdicts_compare(tmp_path):
     assert across == pytest.approx([2.262157 * 3 / 20 / np.sqrt(9), 0], rel=1e-4)
     assert upwards == pytest.approx([0, 4.302653 * 0.5 / np.sqrt(3)], rel=1e-4)
     assert figure.axes[0].get_title() == "FID\nin units of original"
+
+
+def test_logs_of_the_corrected_code_are_marked_as_their_authors_had_them(results, tmp_path):
+    """Of `uno`: below at step 7, above again at 45, 53 steps; of `uno_s` and surgery: never in 53."""
+    published = read_published([ROOT / "published" / f"{name}.csv" for name in ("uno", "uno-corrected")])
+    made = dataclasses.replace(results, folder=tmp_path)
+    for folder in results.folder.glob("seed*"):
+        (tmp_path / folder.name).symlink_to(folder)
+    verdicts(results, published.assign(dataset="digits"), QUANTITIES).to_csv(tmp_path / "verdicts.csv")
+    figure, _ = corrected_code.draw(made)
+    titles = [axis.get_title().split("\n", 1) for axis in figure.axes]
+    assert titles[2] == ["UNO", "log: below at 7 of 53, above at 45\nshuffled: never in 50"]
+    assert [facts for _, facts in titles[:2]] == [
+        "log: below at 18 of 53, above at 53\nshuffled: never in 50",
+        "log: never in 53\nshuffled: never in 50",
+    ]
+    assert [facts for _, facts in titles[4:]] == ["no log\n"] * 2 + ["log: below at 3\n"] * 2
+    marks = {
+        line.get_marker(): line.get_xydata()[0].tolist()
+        for line in figure.axes[2].get_lines()
+        if line.get_marker() in "D^" and line.get_xdata()[0] > 0
+    }
+    threshold = 100 * EXPERIMENT["evaluation"]["threshold"]
+    assert marks == {"D": [7, threshold], "^": [45, threshold]}
+    assert not [line for line in figure.axes[3].get_lines() if line.get_marker() == "D"], "it never crossed"
+    ours = [line for line in figure.axes[2].get_lines() if len(line.get_xdata()) == 50]
+    assert len(ours) == 4
+    assert ours[-1].get_ydata()[0] == pytest.approx(100 * 49 / 128)
 
 
 def test_the_scale_shows_intervals_and_says_which_metrics_have_none(results):

@@ -10,9 +10,11 @@ from unlearning.io.files import ROOT
 from unlearning.reporting import published
 from unlearning.reporting.estimates import Estimate
 from unlearning.reporting.published import verdict_on
-from unlearning.reporting.quantities import read_quantities
+from unlearning.reporting.quantities import read_published, read_quantities
 
 from ..made_up import QUANTITIES, cell, of_values, verdict
+
+HATS = ("uno_histogram", "uno_s_histogram")
 
 
 def test_steps_are_compared_as_they_are_and_those_of_the_row_that_was_run():
@@ -244,6 +246,27 @@ def test_published_values_are_those_of_the_papers_tables():
     assert table["mnist", "uno", "steps_to_unlearn"] == 2.7
     assert table["mnist", "surgery_retain", "steps_to_unlearn"] == 143.7
     assert table["celeba", "uno", "time_per_step"] == 175.7
+
+
+def test_single_logged_runs_are_shown_and_not_compared():
+    """However near: the runs of the corrected code are single ones, and the memory is of another quantity."""
+    files = [ROOT / "published" / f"{name}.csv" for name in ("uno", "uno-corrected")]
+    numbers = read_published(files)
+    logs = numbers[numbers["table"] == "uno-corrected"]
+    assert sorted(logs["method"]) == sorted([*["finetune", "surgery_retain", "uno", "uno_s"] * 2, *HATS])
+    assert (logs["runs"] == 1).all()
+    crossed = logs[~(logs["mean"] >= logs["logged_steps"])].set_index("method")["mean"]
+    assert crossed.to_dict() == {"finetune": 18, "uno": 7, **dict.fromkeys(HATS, 3)}
+    table = published.verdicts(of_values({("published_steps", "uno"): [7.0, 7, 7]}), numbers, QUANTITIES)
+    assert len(table) == (numbers["dataset"] == "mnist").sum()
+    shown = table[(table["table"] == "uno-corrected") | (table["metric"] == "peak_memory")]
+    assert len(shown) == len(logs) + 3
+    assert set(shown["Verdict"]) == {"not comparable"}
+    uno = shown[(shown["Method"] == "uno") & (shown["above_again"] == 45)].iloc[0]
+    assert (uno["Published"], uno["Ours, as published"], uno["logged_steps"]) == ("7", "7 ± 0", 53)
+    assert uno["Reason"] == "a single run, whose scatter is not known; above the threshold again at step 45 of 53"
+    (memory,) = shown.loc[(shown["metric"] == "peak_memory") & (shown["Method"] == "uno"), "Reason"]
+    assert "1.83 × surgery_retain" in memory
 
 
 def test_the_caption_says_what_the_settings_allow():
