@@ -47,9 +47,8 @@ def show(folder: Path) -> None:
     width = shutil.get_terminal_size((WIDEST, 24)).columns
     for panel in panels(results)[:1]:
         print(f"\n{folder.name}: {panel.title}\n\n{to_terminal(panel.shown, width, encoding)}\n")
-        print(
-            spell("≈ within noise of retraining; * best of a column without such methods; table.md explains both", encoding)
-        )
+        marks = "≈ within noise of retraining; * best of a column without such methods; table.md explains both"
+        print(spell(marks, encoding))
     print(*run_notes(results), sep="\n", end="\n")
     if (folder / "explorer.html").is_file():
         print(f"explorer {folder}/explorer.html, in a browser")
