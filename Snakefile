@@ -37,6 +37,7 @@ include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"
 include: "rules/summarise.smk"
 include: "rules/check.smk"
+include: "rules/export.smk"
 
 
 rule data:
@@ -46,13 +47,23 @@ rule data:
             "<data>/{dataset}/prepared.safetensors",
             dataset=sorted(set().union(*map(datasets_of, EXPERIMENTS.values()))),
         ),
+        [f"<data>/weights/{sha256}/fetched.json" for sha256 in FETCHED],
         ["<data>/inception/weights.json"] if any(map(uses_inception, EXPERIMENTS.values())) else [],
 
 
 rule models:
-    """Train the originals and the retrained models."""
+    """Train or import the originals, and train the retrained models."""
     input:
-        [paths_of_runs(name, "model.safetensors", methods=REFERENCES) for name in EXPERIMENTS],
+        [
+            paths_of_runs(name, "model.safetensors", methods=references_of(EXPERIMENTS[name]))
+            for name in EXPERIMENTS
+        ],
+
+
+rule export:
+    """Write each unlearned model in the format of its original, with a model card."""
+    input:
+        [exported_files(name) for name in EXPERIMENTS],
 
 
 rule all:

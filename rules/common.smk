@@ -10,10 +10,12 @@ from unlearning.config.experiment import (
     REFERENCES,
     datasets_of,
     other_seed,
+    references_of,
     run_settings,
     running_statistics,
     uses_inception,
 )
+from unlearning.config.given import all_given, given_files_of, has_weights
 from unlearning.config.job_code import code_of_job
 from unlearning.config.second_call import known_failures, make_the_rest
 from unlearning.config.workflow import (
@@ -25,7 +27,8 @@ from unlearning.config.workflow import (
 )
 from unlearning.evaluation.description import describe_metrics
 from unlearning.io.files import sha256_of
-from unlearning.plugins.describe import plugin_constant
+from unlearning.io.given_files import fetched_record, suffix_of
+from unlearning.plugins.describe import completes, plugin_constant
 
 ENVIRONMENT = "../envs/pipeline.yaml"
 
@@ -50,6 +53,37 @@ onstart:
 
 onerror:
     checked(make_the_rest, workflow, SETTINGS, EXPERIMENTS)
+
+
+# The beginnings of the paths of models whose weights are given, below the folder of results, as regular expressions.
+IMPORTED = [
+    rf"{name}/{'seed[0-9]+/' if part == 'original' else ''}{part}/"
+    for name, experiment in EXPERIMENTS.items()
+    for part in ("original", "judge", "guide")
+    if has_weights(experiment, part)
+]
+WITHOUT_RETRAINED = [
+    f"{name}/"
+    for name, experiment in EXPERIMENTS.items()
+    if "retrain" not in references_of(experiment)
+]
+# What is to be fetched from each URL of weights, by the checksum.
+FETCHED = {
+    given.entry["sha256"]: {key: given.entry[key] for key in ("url", "folder", "sha256")}
+    for experiment in EXPERIMENTS.values()
+    for given in all_given(experiment)
+    if "url" in given.entry
+}
+
+
+def only(beginnings):
+    """A constraint on the wildcard `experiment`: the path must begin in one of these ways, or no path fits."""
+    return f"(?={'|'.join(beginnings) or '(?!)'})(?:{'|'.join(EXPERIMENTS)})"
+
+
+def any_but(beginnings):
+    """A constraint on the wildcard `experiment`: the path must begin in none of these ways."""
+    return f"(?!{'|'.join(beginnings) or '(?!)'})(?:{'|'.join(EXPERIMENTS)})"
 
 
 def basis(rule):
@@ -95,6 +129,64 @@ def wants_inception(wildcards):
     return uses_inception(EXPERIMENTS[wildcards.experiment])
 
 
+def elbo_settings(wildcards):
+    """The keys of `evaluation` that say how losses are measured."""
+    return {
+        key: value
+        for key, value in setting("evaluation")(wildcards).items()
+        if key.startswith("elbo_")
+    }
+
+
+def given_original(wildcards):
+    """The weights that are given for the original of a seed."""
+    files = given_files_of(EXPERIMENTS[wildcards.experiment], "original")
+    return next(given for given in files if given.seed == int(wildcards.seed))
+
+
+def given_of_classifier(wildcards):
+    """The weights that are given for each network of a classifier."""
+    return given_files_of(EXPERIMENTS[wildcards.experiment], wildcards.classifier)
+
+
+def file_of_given(given):
+    """The file of given weights as an input: itself, or the record of a fetched file."""
+    local = given.entry.get("file")
+    return local or f"<data>/{fetched_record(given.entry)}"
+
+
+def entry_of_original(wildcards):
+    """What the configuration says of the weights that are given for the original of a seed; None without."""
+    if not has_weights(EXPERIMENTS[wildcards.experiment], "original"):
+        return None
+    return given_original(wildcards).entry
+
+
+def source_of_original(wildcards):
+    """The file of weights that the original of a seed came from; none if it was trained here."""
+    return (
+        file_of_given(given_original(wildcards)) if entry_of_original(wildcards) is not None else []
+    )
+
+
+def exported_files(name):
+    """The exported models of an experiment, with the suffix of the files that their originals came from."""
+    files = {given.seed: given.entry for given in given_files_of(EXPERIMENTS[name], "original")}
+    failed = {(entry["method"], entry["seed"]) for entry in failed_runs(name)}
+    return [
+        f"<results>/{name}/export/seed{seed}/{method}.{suffix_of(files.get(seed))}"
+        for method in EXPERIMENTS[name]["methods"]
+        for seed in EXPERIMENTS[name]["seeds"]
+        if (method, seed) not in failed
+    ]
+
+
+def model_card_hash(wildcards):
+    """Hash of the template of model cards."""
+    template = Path(workflow.basedir) / "report" / "model_card.md.j2"
+    return sha256_of(template.read_text(encoding="utf-8"))
+
+
 def data_file(name):
     """A function of the wildcards: this file of the experiment's data set."""
     return lambda wildcards: f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/{name}"
@@ -115,7 +207,7 @@ def paths_of_runs(experiment, *names, methods=None):
     failed = [(entry["method"], entry["seed"]) for entry in failed_runs(experiment)]
     return [
         f"<results>/{experiment}/seed{seed}/{method}/{name}"
-        for method in methods or [*REFERENCES, *configuration["methods"]]
+        for method in methods or [*references_of(configuration), *configuration["methods"]]
         for seed in configuration["seeds"]
         for name in names
         if (method, seed) not in failed

@@ -5,6 +5,7 @@
 localrules:
     fetch_dataset,
     fetch_weights,
+    fetch_given,
 
 
 rule fetch_dataset:
@@ -36,6 +37,24 @@ rule fetch_weights:
         code=code("fetch_weights"),
     script:
         "../scripts/fetch_weights.py"
+
+
+rule fetch_given:
+    input:
+        basis=basis("fetch_given"),
+    output:
+        fetched="<data>/weights/{sha256}/fetched.json",
+    log:
+        "<data>/weights/{sha256}/logs/fetch_given.log",
+    wildcard_constraints:
+        sha256="[0-9a-f]+",
+    conda:
+        ENVIRONMENT
+    params:
+        entry=lambda wildcards: FETCHED[wildcards.sha256],
+        code=code("fetch_given"),
+    script:
+        "../scripts/fetch_given.py"
 
 
 rule prepare_dataset:

@@ -18,6 +18,8 @@ rule build_reference:
         reference="<results>/{experiment}/reference.safetensors",
     log:
         "<results>/{experiment}/logs/build_reference.log",
+    wildcard_constraints:
+        experiment=any_but(WITHOUT_RETRAINED),
     conda:
         ENVIRONMENT
     resources:
@@ -31,17 +33,43 @@ rule build_reference:
         ],
         samples=setting("evaluation", "samples"),
         running_statistics=lambda wildcards: running_statistics(setting("evaluation")(wildcards)),
-        elbo=lambda wildcards: {
-            key: value
-            for key, value in setting("evaluation")(wildcards).items()
-            if key.startswith("elbo_")
-        },
+        elbo=elbo_settings,
         has_guide=has_guide,
         has_inception=wants_inception,
         device=setting("device"),
         code=code("build_reference"),
     script:
         "../scripts/build_reference.py"
+
+
+rule build_reference_alone:
+    input:
+        basis=basis("build_reference_alone"),
+        dataset=data_file("prepared.safetensors"),
+        forget_set="<results>/{experiment}/forget_set.json",
+        judge="<results>/{experiment}/judge/model.safetensors",
+        guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
+        weights=branch(wants_inception, then="<data>/inception/weights.json"),
+    output:
+        reference="<results>/{experiment}/reference.safetensors",
+    log:
+        "<results>/{experiment}/logs/build_reference_alone.log",
+    wildcard_constraints:
+        experiment=only(WITHOUT_RETRAINED),
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("build_reference"),
+    params:
+        samples=setting("evaluation", "samples"),
+        elbo=elbo_settings,
+        completing=lambda wildcards: completes(*setting("model")(wildcards)),
+        device=setting("device"),
+        code=code("build_reference_alone"),
+    script:
+        "../scripts/build_reference_alone.py"
 
 
 rule evaluate:

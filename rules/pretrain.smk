@@ -1,4 +1,4 @@
-"""Training from scratch: the classifiers, the original models and the retrained ones."""
+"""The classifiers, the original models and the retrained ones: trained from scratch, or imported."""
 
 
 rule train_classifier:
@@ -12,6 +12,7 @@ rule train_classifier:
     log:
         "<results>/{experiment}/logs/train_classifier/{classifier}.log",
     wildcard_constraints:
+        experiment=any_but(IMPORTED),
         classifier="judge|guide",
     conda:
         ENVIRONMENT
@@ -46,6 +47,7 @@ rule train:
     log:
         "<results>/{experiment}/logs/train/seed{seed}/{method}.log",
     wildcard_constraints:
+        experiment=any_but(IMPORTED),
         method="|".join(REFERENCES),
     conda:
         ENVIRONMENT
@@ -60,3 +62,58 @@ rule train:
         code=code("train"),
     script:
         "../scripts/train.py"
+
+
+rule import_classifier:
+    input:
+        basis=basis("import_classifier"),
+        dataset=data_file("prepared.safetensors"),
+        weights=lambda wildcards: [file_of_given(given) for given in given_of_classifier(wildcards)],
+    output:
+        model="<results>/{experiment}/{classifier}/model.safetensors",
+        accuracy="<results>/{experiment}/{classifier}/accuracy.json",
+    log:
+        "<results>/{experiment}/logs/import_classifier/{classifier}.log",
+    wildcard_constraints:
+        experiment=only(IMPORTED),
+        classifier="judge|guide",
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("import_classifier"),
+    params:
+        settings=lambda wildcards: setting(wildcards.classifier)(wildcards),
+        entries=lambda wildcards: [given.entry for given in given_of_classifier(wildcards)],
+        attribute=attribute,
+        device=setting("device"),
+        code=code("import_classifier"),
+    script:
+        "../scripts/import_classifier.py"
+
+
+rule import_original:
+    input:
+        basis=basis("import_original"),
+        weights=lambda wildcards: file_of_given(given_original(wildcards)),
+    output:
+        model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
+        record="<results>/{experiment}/seed{seed}/{method}/record.json",
+    log:
+        "<results>/{experiment}/logs/import_original/seed{seed}/{method}.log",
+    wildcard_constraints:
+        experiment=only(IMPORTED),
+        method="original",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory,
+        runtime=runtime("import_original"),
+    params:
+        architecture=setting("model"),
+        image_shape=lambda wildcards: data_of(wildcards)["image_shape"],
+        entry=lambda wildcards: given_original(wildcards).entry,
+        code=code("import_original"),
+    script:
+        "../scripts/import_original.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unlearning.config.load import load_settings
 from unlearning.config.strict_yaml import ConfigError
-from unlearning.reporting.panels import panels, run_notes
+from unlearning.reporting.panels import panels, notes
 from unlearning.reporting.results import Results
 from unlearning.reporting.terminal import WIDEST, spell, to_terminal
 from unlearning.runtime import failures
@@ -49,7 +49,7 @@ def show(folder: Path) -> None:
         print(f"\n{folder.name}: {panel.title}\n\n{to_terminal(panel.shown, width, encoding)}\n")
         marks = "≈ within noise of retraining; * best of a column without such methods; table.md explains both"
         print(spell(marks, encoding))
-    print(*run_notes(results), sep="\n", end="\n")
+    print(*notes(results), sep="\n", end="\n")
     if (folder / "explorer.html").is_file():
         print(f"explorer {folder}/explorer.html, in a browser")
     print(f"table    {folder}/table.md, .csv, .tex; every number: {folder}/metrics.csv")

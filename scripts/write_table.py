@@ -47,7 +47,7 @@ def main(
     results, notes = Results.read(configuration, metrics, accuracy, forget_set), ()
     if table == "table":
         whole = summary.main_table(results.metrics, summary.table_metrics(results))
-        shown, notes = [panel.shown for panel in panels.panels(results)], panels.run_notes(results)
+        shown, notes = [panel.shown for panel in panels.panels(results)], panels.notes(results)
         caption = summary.caption(results, list(panels.panel_metrics(results)))
         if retrained := summary.retrained_above_threshold(results):
             logger.warning(

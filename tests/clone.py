@@ -61,7 +61,7 @@ class Clone:
         Args:
             name: of the experiment.
             base: the experiment to make smaller.
-            changes: keys to set, nested ones with a double underscore.
+            changes: keys to set, or to delete where the value is ...; nested ones with a double underscore.
         """
         self.changes = changes
         experiment = yaml.load((ROOT / "configs" / f"{base}.yaml").read_text(), Loader=_Loader)
@@ -82,7 +82,10 @@ class Clone:
             place = experiment
             for part in parents:
                 place = place[part]
-            place[last] = value
+            if value is ...:
+                del place[last]
+            else:
+                place[last] = value
         (self.path / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
         settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"experiments": [name]}
         (self.path / "config.yaml").write_text(yaml.safe_dump(settings))

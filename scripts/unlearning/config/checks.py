@@ -7,6 +7,7 @@ from contextlib import suppress
 from inspect import getmembers, isfunction
 
 from unlearning.config.experiment import algorithm_of, bound_of, published_weights, rows_alike_but_for
+from unlearning.config.given import check_given, check_references, has_weights
 from unlearning.config.image_counts import check_image_counts, check_judge
 from unlearning.config.messages import nearest, violations
 from unlearning.config.selection import check_proxies, check_selection
@@ -36,6 +37,7 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *check_selection(experiment["forget_set"], dataset),
         *_model(experiment["model"], dataset),
         *_weights(experiment),
+        *check_given(experiment),
         *_schedule(experiment["unlearning"]),
         *check_proxies(experiment),
         *_family(experiment),
@@ -45,6 +47,7 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *_metrics(experiment),
         *_unread_settings(experiment),
         *_figures(experiment),
+        *check_references(experiment),
         *_published(experiment),
         *check_judge(experiment, dataset),
         *check_image_counts(experiment, dataset),
@@ -142,10 +145,10 @@ def _guide(experiment: dict) -> Iterator[str]:
         return
     if "guide" in experiment:
         judge, guide = (
-            (settings["seed"], settings["hidden_units"], settings.get("convolutions", []))
+            (settings.get("seed"), settings["hidden_units"], settings.get("convolutions", []))
             for settings in (experiment["judge"], experiment["guide"])
         )
-        if judge == guide:
+        if judge == guide and not any(has_weights(experiment, name) for name in ("judge", "guide")):
             yield (
                 f"guide.seed = {experiment['guide']['seed']}: is that of 'judge', whose layers it has too, so that "
                 "both start from the same weights: a loss must not hold the classifier that judges its results; set "

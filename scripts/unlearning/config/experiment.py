@@ -12,6 +12,11 @@ def algorithm_of(experiment: dict, method: str) -> str:
     return experiment["methods"][method].get("algorithm", method)
 
 
+def references_of(experiment: dict) -> list[str]:
+    """The references of an experiment, in the order of tables: both, unless the key `references` names one alone."""
+    return [name for name in REFERENCES if name in experiment.get("references", REFERENCES)]
+
+
 def uses_inception(experiment: dict) -> bool:
     """Whether an experiment is judged on Inception's features instead of the judge's."""
     return experiment["evaluation"].get("features") == "inception"

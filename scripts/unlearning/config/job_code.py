@@ -2,29 +2,35 @@
 
 from collections.abc import Iterable
 
-from unlearning.config.experiment import algorithm_of
+from unlearning.config.experiment import algorithm_of, references_of
+from unlearning.config.given import CLASSIFIERS, has_weights
 from unlearning.runtime.code_hash import code_hash
 
 WORDS = ("PARAMETERS",)  # literals that describe a plug-in to people; they count only where code uses them
 OF_METHODS = (*WORDS, "TITLE", "GROUP")
-OF_METRICS = (*WORDS, "METRICS", "PANELS", "BETTER")
+OF_METRICS = (*WORDS, "METRICS", "PANELS", "BETTER", "NEEDS_RETRAINED")
 
 # For each rule, whose script has its name: the kinds of plug-ins that its jobs use, and the literals left out.
 JOBS = {
     "fetch_dataset": (("datasets",), WORDS),
     "fetch_weights": ((), WORDS),
+    "fetch_given": ((), WORDS),
     "prepare_dataset": (("datasets",), WORDS),
     "select_forget_set": ((), WORDS),
     "train_classifier": ((), WORDS),
     "train": (("models",), WORDS),
+    "import_classifier": ((), WORDS),
+    "import_original": (("models",), WORDS),
     "unlearn": (("models", "methods"), OF_METHODS),
     "build_reference": (("models",), WORDS),
+    "build_reference_alone": ((), WORDS),
     "evaluate": (("models", "metrics"), OF_METRICS),
     "aggregate": (("metrics",), WORDS),
     "write_table": (("methods", "metrics"), WORDS),
     "draw_figure": (("figures", "methods", "metrics"), WORDS),
     "write_explorer": (("methods", "metrics"), WORDS),
     "write_manifest": ((), WORDS),
+    "export_model": (("methods", "metrics"), WORDS),
 }
 
 
@@ -66,11 +72,20 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
     Returns:
         Hashes by rule, in the order of the jobs; of unlearning by `unlearn/{row}`.
     """
-    first = ("select_forget_set", "train_classifier", "train")
+    classifiers = [has_weights(experiment, name) for name in CLASSIFIERS if name in experiment]
+    imported, retrained = has_weights(experiment, "original"), "retrain" in references_of(experiment)
+    runs = {
+        "select_forget_set": True,
+        "train_classifier": not all(classifiers),
+        "import_classifier": any(classifiers),
+        "train": retrained or not imported,
+        "import_original": imported,
+    }
+    last = ("build_reference" if retrained else "build_reference_alone", "evaluate")
     return {
-        **{rule: code_of_job(rule, experiment) for rule in first},
+        **{rule: code_of_job(rule, experiment) for rule, does in runs.items() if does},
         **{f"unlearn/{row}": code_of_job("unlearn", experiment, row=row) for row in experiment["methods"]},
-        **{rule: code_of_job(rule, experiment) for rule in ("build_reference", "evaluate")},
+        **{rule: code_of_job(rule, experiment) for rule in last},
     }
 
 

@@ -99,7 +99,8 @@ def _explain(error: ValidationError) -> list[str]:
             ]
         case "required":
             key = re.match(r"'(.*)' is a required", error.message).group(1)
-            return [f"{_join(path, key)}: missing; add it{_description(error.schema['properties'].get(key, {}))}"]
+            properties = error.schema.get("properties", {})
+            return [f"{_join(path, key)}: missing; add it{_description(properties.get(key, {}))}"]
         case "anyOf":  # a mapping or null: what is wrong in the mapping
             inside = [part for part in error.context if part.validator != "type" or part.path]
             lines = [line for part in inside for line in _explain(part)]

@@ -82,7 +82,7 @@ def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
     if rule == "prepare_dataset":
         return images / DECODED_AT_ONCE
     if rule in TRAINED:
-        trainings = [experiment[key] for key in TRAINED[rule] if key in experiment]
+        trainings = [experiment[key] for key in TRAINED[rule] if "epochs" in experiment.get(key, {})]
         return max(
             settings["epochs"] * images / settings["batch_size"] * settings.get("networks", 1) for settings in trainings
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from unlearning.config.experiment import datasets_of, published_weights
+from unlearning.config.given import check_contents, check_local_files
 from unlearning.config.job_code import plugins_of
 from unlearning.config.load import load_experiments, load_settings
 from unlearning.data import source_state
@@ -81,6 +82,7 @@ def prepare_process(workflow, settings: dict, experiments: dict[str, dict]) -> N
     # Not only where a job asks: Snakemake (9.27) hides an error of an input function if the job's output exists.
     for dataset in set().union(*map(datasets_of, experiments.values())):
         state_of_source(dataset)
+    check_local_files(experiments)
 
 
 def name_user() -> None:
@@ -110,6 +112,7 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     if workflow.local_exec:
         _check_cards(jobs, experiments)
     _fetch_weights(jobs, settings, experiments)
+    _check_given(jobs, settings, experiments)
     if uses_slurm(workflow):
         _ask_slurm(workflow, jobs)
     if settings["warm_starts"]:
@@ -204,6 +207,20 @@ def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> 
             if (name, rule) in due:
                 for key, weights in published_weights(experiment)[kind].items():
                     hub.weights_file(weights, f"configs/{name}.yaml: {key}")
+
+
+def _check_given(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:
+    """Refuse weights that do not fit, where jobs will import them: now, and not between jobs that train for hours."""
+    parts = {"import_original": "original", "import_classifier": None}
+    due = {
+        (job.wildcards.experiment, parts[job.rule.name] or job.wildcards.classifier)
+        for job in jobs
+        if job.rule.name in parts
+    }
+    for name, part in sorted(due):
+        experiment = experiments[name]
+        dataset = describe_dataset(experiment["dataset"])
+        check_contents(name, experiment, part, dataset, Path(settings["data"]), user_source())
 
 
 def _start_jobs_warm(workflow, jobs: list, experiments: dict[str, dict]) -> None:

@@ -8,6 +8,7 @@ A file declares in literals what the figure needs. The workflow reads them befor
 
 * `MODELS`, 'completing' or 'generating': the only family of models that the figure is for;
 * `NEEDS`, such as `{"evaluation.threshold": {}}`: keys of the experiment, each with a JSON schema of its value;
+* `NEEDS_RETRAINED = True`, if the figure shows nothing without retrained models;
 * `SWEPT`, such as `("learning_rate",)`: keys in which some rows must differ that are equal in all others.
 
 The page docs/add_your_own.md has a complete figure.

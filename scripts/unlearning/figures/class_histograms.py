@@ -31,7 +31,8 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
             axis.bar(positions, mean, color=colors(results.methods)[method], yerr=spread, error_kw={"lw": 0.8})
         else:
             axis.text(0.5, 0.5, results.why_empty(method), ha="center", transform=axis.transAxes)
-        _outline(axis, retrained)
+        if len(retrained):
+            _outline(axis, retrained)
         label_classes(axis, labels)
     figure.supxlabel("class, by the judge")
     figure.supylabel("share of samples (%)")

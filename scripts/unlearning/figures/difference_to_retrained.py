@@ -12,6 +12,7 @@ NEEDS = {
     "evaluation.metrics": {"contains": {"enum": ["distance_to_retrained"]}},
     "seeds": {"minItems": 3},  # of two, each would be compared with the other, and the band have no width
 }
+NEEDS_RETRAINED = True
 METRIC = "distance_to_retrained"
 
 

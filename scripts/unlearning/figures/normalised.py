@@ -11,6 +11,7 @@ from unlearning.reporting.plotting import colors, grid, markers
 from unlearning.reporting.results import Results
 from unlearning.reporting.scale import mean_on_scale
 
+NEEDS_RETRAINED = True
 LIMITS = (-1.0, 3.0)
 
 

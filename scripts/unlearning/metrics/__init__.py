@@ -32,6 +32,8 @@ The file may also hold further literals:
 * `BETTER = {"ms_per_step": "lower"}`: 'lower' or 'higher', if such a value is better. Without it, an earlier event is
   better, and the best value of a `normalised` metric is the closest to the retrained model. Of all other metrics, no
   value is marked as the best;
+* `NEEDS_RETRAINED = ["fid_retrain"]`: metrics without a value where the experiment has no retrained models, for the
+  note below the main table. Those of groups count as well;
 * `LEAST_SAMPLES = 6`: the smallest `evaluation.samples`;
 * `MORE_IMAGES_THAN_FEATURES`: the images and features of an estimated covariance matrix, see `metrics/fid.py`;
 * `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.

@@ -24,6 +24,7 @@ METRICS = {
 }
 PANELS = {"class_histogram_kl": "forgetting"}
 NEEDS = "samples"
+NEEDS_RETRAINED = ["class_histogram_kl"]
 DRAWS = 2000
 
 

@@ -16,6 +16,7 @@ METRICS = {
 }
 PANELS = {"distance_to_retrained_heldout_forget": "forgetting", "distance_to_retrained_heldout_retain": "quality"}
 NEEDS = "completions"
+NEEDS_RETRAINED = ["distance_to_retrained"]
 
 
 def compute(evidence: Evidence) -> dict[str, Value]:

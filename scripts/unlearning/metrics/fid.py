@@ -32,6 +32,7 @@ METRICS = {
 }
 PANELS = {"fid_retain": "quality", "fid_retrain": "quality"}
 NEEDS = "samples"
+NEEDS_RETRAINED = ["fid_retrain"]
 MORE_IMAGES_THAN_FEATURES = {
     "classifier": "judge",
     "groups": ["retain"],

@@ -33,6 +33,7 @@ METRICS = {
 }
 PANELS = {"kid_retain": "quality"}
 NEEDS = "samples"
+NEEDS_RETRAINED = ["kid_retrain"]
 MOST = 10_000  # of each set: time and memory grow with its square
 
 

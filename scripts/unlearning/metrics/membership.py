@@ -60,6 +60,7 @@ NOTE = (
     "{values[membership_noise_share]} % of the variance between retrained models."
 )
 NEEDS = "losses"
+NEEDS_RETRAINED = ["membership"]
 SETTINGS = ["elbo_draws", "elbo_noise_share", "elbo_most_draws"]
 OPTIONAL_SETTINGS = ["elbo_bound"]
 

@@ -68,6 +68,7 @@ PANELS = {
     "relative_crossing_steps": "forgetting",
 }
 NEEDS = "trajectory"
+NEEDS_RETRAINED = ["relative_crossing_steps", "relative_crossing_seconds"]
 SETTINGS = ["threshold", "margin"]
 
 

@@ -44,7 +44,7 @@ def _families(results: Results) -> dict[str, list[str]]:
     """The methods that are compared with each baseline and with the retrained model."""
     return {
         baseline: [method for method in results.methods if method != baseline]
-        for baseline in [*results.baselines, "retrain"]
+        for baseline in [*results.baselines, *({"retrain"} & {*results.rows})]
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from unlearning.config.experiment import REFERENCES
+from unlearning.config.experiment import references_of
 from unlearning.io.files import read_json
 from unlearning.reporting.results import Results, label_with_unit
 
@@ -191,7 +191,7 @@ def sheets_of_probes(results: Results) -> list[Sheet]:
     shown = {row: (run["steps"], run["images"]) for row, run in runs.items() if run}
     if not shown:
         return []
-    references = {row: results.probes(row, seed) for row in REFERENCES}
+    references = {row: results.probes(row, seed) for row in references_of(results.experiment)}
     shown = {row: (np.zeros(1, int), images[None]) for row, images in references.items() if images is not None} | shown
     forgotten = results.probes_of_forgotten(seed)
     chosen = [*forgotten.nonzero()[0], *(~forgotten).nonzero()[0]]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning.evaluation.description import PANELS
+from unlearning.plugins.describe import plugin_constant
 from unlearning.reporting.results import Results, label_with_unit
 from unlearning.reporting.rows import Row, rows
 from unlearning.reporting.significance import LEVEL, kaplan_meier_median
@@ -153,6 +154,26 @@ def _noise(goal: np.ndarray, runs: int) -> float:
     from scipy.stats import t
 
     return float(t.isf(LEVEL / 2, len(goal) - 1) * goal.std(ddof=1) * np.sqrt(1 / len(goal) + 1 / runs))
+
+
+def notes(results: Results) -> list[str]:
+    """The sentences below the main table: on runs without values, and on metrics that no run has."""
+    return [*run_notes(results), *absent_notes(results)]
+
+
+def absent_notes(results: Results) -> list[str]:
+    """A sentence on the metrics that compare with retrained models, if the experiment has no retrained models."""
+    if "retrain" in results.rows:
+        return []
+    files = results.experiment["evaluation"]["metrics"]
+    named = [name for file in files for name in plugin_constant("metrics", file, "NEEDS_RETRAINED", ())]
+    absent = [
+        label_with_unit(entry)
+        for metric, entry in results.descriptions.items()
+        if any(metric == name or metric.startswith(f"{name}_") for name in named)
+    ]
+    reason = "The experiment has no retrained models (references: [original])."
+    return [f"{reason} Without them, these metrics have no value: {', '.join(absent)}." if absent else reason]
 
 
 def run_notes(results: Results) -> list[str]:

@@ -24,11 +24,13 @@ SHARED = "shared"  # settings that all rows of an experiment share
 # They change which runs there are, or which pictures are drawn of them, but not what a run gives.
 NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
 # The rules from whose results the jobs of a rule compute.
+CLASSIFIERS, MODELS = {"train_classifier", "import_classifier"}, {"train", "import_original"}
 NEEDS = {
     "train": {"select_forget_set"},
-    "unlearn": {"select_forget_set", "train_classifier", "train"},
-    "build_reference": {"select_forget_set", "train_classifier", "train"},
-    "evaluate": {"select_forget_set", "train_classifier", "train", "unlearn", "build_reference"},
+    "unlearn": {"select_forget_set", *CLASSIFIERS, *MODELS},
+    "build_reference": {"select_forget_set", *CLASSIFIERS, *MODELS},
+    "build_reference_alone": {"select_forget_set", *CLASSIFIERS},
+    "evaluate": {"select_forget_set", *CLASSIFIERS, *MODELS, "unlearn", "build_reference", "build_reference_alone"},
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unlearning.config.experiment import REFERENCES, algorithm_of, bound_of
+from unlearning.config.experiment import algorithm_of, bound_of, references_of
 from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_columns, describe_metrics
@@ -73,7 +73,7 @@ class Results(Runs):
     @property
     def rows(self) -> list[str]:
         """The references, then the methods."""
-        return [*REFERENCES, *self.methods]
+        return [*references_of(self.experiment), *self.methods]
 
     @property
     def baselines(self) -> list[str]:

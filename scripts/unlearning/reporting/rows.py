@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from unlearning.config.experiment import REFERENCES, algorithm_of
+from unlearning.config.experiment import algorithm_of, references_of
 from unlearning.plugins.describe import method_heading
 
 # Groups of rows with their titles, in their order. A method's file declares its group.
@@ -46,7 +46,7 @@ def rows(experiment: dict) -> list[Row]:
     """
     headings = {row: method_heading(algorithm_of(experiment, row)) for row in experiment["methods"]}
     own = Counter(headings[row][0] for row in headings if row == algorithm_of(experiment, row))
-    listed = [Row(key, TITLES[key], "references") for key in REFERENCES]
+    listed = [Row(key, TITLES[key], "references") for key in references_of(experiment)]
     for row, (title, group) in headings.items():
         clear = row == algorithm_of(experiment, row) and own[title] == 1
         listed.append(Row(row, title if clear else f"{title} ({row})", group))
