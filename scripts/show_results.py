@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unlearning.config.load import load_settings
 from unlearning.config.strict_yaml import ConfigError
-from unlearning.reporting.panels import panels, notes
+from unlearning.reporting.panels import notes, panels
 from unlearning.reporting.results import Results
 from unlearning.reporting.terminal import WIDEST, spell, to_terminal
 from unlearning.runtime import failures
