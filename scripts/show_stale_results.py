@@ -2,6 +2,7 @@
 
 from math import isfinite
 
+from unlearning.config.job_code import codes_of_results
 from unlearning.config.load import load_experiment
 from unlearning.io.files import ROOT, read_json
 from unlearning.reporting.publishing import PROVENANCE, stale_jobs
@@ -15,12 +16,14 @@ def main() -> None:
 
 
 def _status(name: str, provenance: dict) -> str:
-    stale = stale_jobs(provenance, load_experiment(name))
+    experiment = load_experiment(name)
+    stale = stale_jobs(provenance, experiment)
     if not stale:
         return "of today's code"
     hours = sum(stale.values()) / 60
     cost = f"{hours:.1f} hours of jobs" if isfinite(hours) else "hours of jobs not known"
-    return f"stale: {cost} ({', '.join(stale)})"
+    jobs = "all" if len(stale) == len(codes_of_results(experiment)) else ", ".join(stale)
+    return f"stale: {cost} ({jobs})"
 
 
 if __name__ == "__main__":
