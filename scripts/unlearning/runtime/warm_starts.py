@@ -38,16 +38,23 @@ def start(modules: list[str]) -> str | None:
     Returns:
         Path of the program that Snakemake starts in place of Python; None where this system has no warm starts.
     """
-    folder = Path(tempfile.mkdtemp(prefix="warm_starts."))
-    if not hasattr(os, "pidfd_open") or re.search(r"[^\w./+=@,~-]", str(folder)):
-        folder.rmdir()
+    if not hasattr(os, "pidfd_open"):
         return None
+    folder = Path(tempfile.mkdtemp(prefix="warm_starts."))
     address, program = folder / "socket", folder / "python"
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(str(address))
-    listener.listen(1024)
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {CLIENT} {address} {sys.executable} "$@"\n', "utf-8")
     program.chmod(0o700)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        listener.bind(str(address))
+        usable = os.access(program, os.X_OK) and not re.search(r"[^\w./+=@,~-]", str(folder))
+    except OSError:  # the path is too long for a socket
+        usable = False
+    if not usable:  # nor can the folder forbid programs, or have a name that a shell would read
+        listener.close()
+        shutil.rmtree(folder)
+        return None
+    listener.listen(1024)
     alive, _ = os.pipe()  # the other end stays open as long as this process lives
     subprocess.Popen(
         [sys.executable, __file__, str(folder), str(listener.fileno()), str(alive), *modules],

@@ -133,3 +133,12 @@ def test_other_programs_than_scripts_start_as_ever(server, tmp_path):
 def test_only_the_user_can_open_the_socket():
     folder = Path(warm_starts.start([])).parent
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", ["a folder", "x" * 120])
+def test_a_temporary_folder_that_does_not_serve_means_no_warm_starts(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert warm_starts.start([]) is None
+    assert not list(folder.iterdir())
