@@ -20,12 +20,13 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 STAGES = {  # in the order in which they begin
-    "data": ["fetch_dataset", "fetch_weights", "prepare_dataset", "select_forget_set"],
-    "training": ["train"],
-    "classifiers": ["train_classifier"],
+    "data": ["fetch_dataset", "fetch_weights", "fetch_given", "prepare_dataset", "select_forget_set"],
+    "training": ["train", "import_original"],
+    "classifiers": ["train_classifier", "import_classifier"],
     "unlearning": ["unlearn"],
-    "evaluation": ["build_reference", "evaluate"],
+    "evaluation": ["build_reference", "build_reference_alone", "evaluate"],
     "tables and figures": ["aggregate", "write_table", "draw_figure", "write_explorer", "write_manifest", "check"],
+    "export": ["export_model"],
 }
 STAGE_OF = {rule: stage for stage, rules in STAGES.items() for rule in rules}
 BAR = 20  # characters

@@ -24,7 +24,11 @@ def main(address: str, python: str, *arguments: str) -> None:
     if len(arguments) != 1 or not arguments[0].endswith(".py"):
         os.execv(python, [python, *arguments])
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    job = {"script": arguments[0], "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 -- pathlib starts slowly
+    # Bytes as text, whatever the locale takes them for.
+    script = os.fsencode(arguments[0]).decode("latin-1")
+    folder = os.getcwdb().decode("latin-1")  # noqa: PTH109 -- pathlib starts slowly
+    environment = {name.decode("latin-1"): value.decode("latin-1") for name, value in os.environb.items()}
+    job = {"script": script, "folder": folder, "environment": environment}
     try:
         connection.connect(address)
         socket.send_fds(connection, [json.dumps(job).encode()], [0, 1, 2])

@@ -42,7 +42,8 @@ def start(modules: list[str]) -> str | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="warm_starts."))
     address, program = folder / "socket", folder / "python"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {CLIENT} {address} {sys.executable} "$@"\n', "utf-8")
+    command = f'#!/bin/sh\nexec {sys.executable} -I -S {CLIENT} {address} {sys.executable} "$@"\n'
+    program.write_bytes(os.fsencode(command))
     program.chmod(0o700)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -85,11 +86,13 @@ def main(folder: str, listener: str, alive: str, *modules: str) -> None:
     if job is None:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    os.chdir(job["folder"])
-    os.environ.clear()
-    os.environ.update(job["environment"])
-    sys.argv, sys.path[0] = [job["script"]], str(Path(job["script"]).parent)
-    runpy.run_path(job["script"], run_name="__main__")
+    os.chdir(job["folder"].encode("latin-1"))  # the client sends bytes as text
+    os.environb.clear()
+    for name, value in job["environment"].items():
+        os.environb[name.encode("latin-1")] = value.encode("latin-1")
+    script = os.fsdecode(job["script"].encode("latin-1"))
+    sys.argv, sys.path[0] = [script], str(Path(script).parent)
+    runpy.run_path(script, run_name="__main__")
 
 
 def _serve(listener: socket.socket, alive: int) -> dict | None:

@@ -58,11 +58,11 @@ def ends(pid, seconds=10):
 def test_a_script_has_its_folder_environment_arguments_and_output(server, tmp_path):
     text = """import os, sys
 print(os.getcwd(), os.environ["WORD"], "LEFT" in os.environ, sys.argv, sys.path[0], __name__, "json" in sys.modules)
-print(sys.executable)
+print(sys.executable, os.environb[b"OTHER"])
 """
-    output, _ = server(text, WORD="spoken").communicate(timeout=30)
+    output, _ = server(text, WORD="spoken", OTHER="größe").communicate(timeout=30)
     file = str(tmp_path / "job0.py")
-    assert output == f"{tmp_path} spoken False {[file]} {tmp_path} __main__ True\n{sys.executable}\n"
+    assert output == f"{tmp_path} spoken False {[file]} {tmp_path} __main__ True\n{sys.executable} {'größe'.encode()}\n"
 
 
 @pytest.mark.parametrize(
