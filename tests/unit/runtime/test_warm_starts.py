@@ -24,7 +24,7 @@ def server(tmp_path):
     """A server of this process, and a function that starts a script by it."""
     program = warm_starts.start(["json"])
     if program is None:
-        pytest.skip("this system has no warm starts")
+        pytest.skip(reason="this system has no pidfd_open, or its temporary folder does not serve warm starts")
     started = []
 
     def script(text, **environment):
