@@ -21,6 +21,17 @@ METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
 
 
+def set_key(settings, path, value):
+    """Set the value at a path of nested keys, or delete the last key if the value is ..."""
+    *parents, last = path
+    for part in parents:
+        settings = settings[part]
+    if value is ...:
+        del settings[last]
+    else:
+        settings[last] = value
+
+
 @dataclass
 class Clone:
     """A copy of the repository that the workflow is run in."""
@@ -78,14 +89,7 @@ class Clone:
             "methods": METHODS,
         }
         for key, value in (standard | changes).items():
-            *parents, last = key.split("__")
-            place = experiment
-            for part in parents:
-                place = place[part]
-            if value is ...:
-                del place[last]
-            else:
-                place[last] = value
+            set_key(experiment, key.split("__"), value)
         (self.path / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
         settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"experiments": [name]}
         (self.path / "config.yaml").write_text(yaml.safe_dump(settings))

@@ -15,6 +15,7 @@ from unlearning.data.description import describe_dataset
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
 
+from ...clone import set_key
 from .test_load import root  # noqa: F401
 
 DIGITS = read_yaml("configs/digits.yaml")
@@ -28,14 +29,7 @@ def experiment(**changes):
     """The experiment with keys set, or deleted where the value is ...; nested ones with a double underscore."""
     result = copy.deepcopy(DIGITS)
     for path, value in ({"figures": FIGURES} | changes).items():
-        *parents, last = path.split("__")
-        place = result
-        for part in parents:
-            place = place[part]
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
+        set_key(result, path.split("__"), value)
     return result
 
 

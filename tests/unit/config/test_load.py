@@ -24,6 +24,8 @@ from unlearning.data.description import describe_dataset
 from unlearning.plugins import describe
 from unlearning.plugins.describe import describe_plugin, plugin_constant, plugin_names
 
+from ...clone import set_key
+
 ADAMW = {"second_moment": 0.95, "weight_decay": 0.05, "warm_up": 9, "clip": 3}
 DIGITS = read_yaml("configs/digits.yaml")
 GUIDE = {key: value for key, value in DIGITS["judge"].items() if key != "networks"}
@@ -55,14 +57,7 @@ def refused(root):
 def changed(path, value, base=DIGITS):
     """An experiment with the key at a dotted path set, or deleted if the value is ..."""
     experiment = copy.deepcopy(base)
-    *parents, last = path.split(".")
-    place = experiment
-    for part in parents:
-        place = place[part]
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
+    set_key(experiment, path.split("."), value)
     return yaml.safe_dump(experiment, sort_keys=False)
 
 
