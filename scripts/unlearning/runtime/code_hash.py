@@ -40,8 +40,9 @@ HARMLESS = {
     *("dataclasses.dataclass", "dataclasses.field", "logging.getLogger", "torch.nn.Module", "torch.autograd.Function"),
     *("torch.no_grad", "torch.autograd.function.once_differentiable"),
 }
-# Decides whether a job computes, and has no part in what the job computes.
-NOT_COUNTED = {"unlearning.runtime.basis"}
+# Modules that start a job, decide whether it computes, and end it. They have no part in what a job computes: a script
+# receives the inputs and params of its job, and each plug-in that a job loads is a root.
+NOT_COUNTED = {"unlearning.runtime.basis", "unlearning.runtime.job", "unlearning.plugins.load"}
 LOOKS_NAMES_UP = {"globals", "locals", "vars", "dir", "eval", "exec", "__import__"}
 READS_SOURCE = {"__doc__", "getdoc", "getcomments", "getsource", "getsourcelines"}
 
