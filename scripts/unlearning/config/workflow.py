@@ -22,6 +22,7 @@ from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_wa
 from unlearning.io import hub, inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE, user_source
 from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, warm_starts
+from unlearning.runtime.job import name_snakemake
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
@@ -44,6 +45,7 @@ def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
     if settings["data_source"]:
         os.environ[SOURCE_VARIABLE] = settings["data_source"]
     os.environ[gpus.SLOTS_VARIABLE] = str(settings["gpu_slots"])
+    name_snakemake()
     return settings, load_experiments(settings)
 
 

@@ -14,6 +14,7 @@ import psutil
 from unlearning.runtime import basis, stop
 
 GRACE = 5  # seconds that an orphan has to save its state
+SNAKEMAKE_VARIABLE = "UNLEARNING_SNAKEMAKE"  # number and start of the Snakemake process that starts jobs
 
 
 def run(main: Callable, snakemake) -> None:
@@ -73,19 +74,37 @@ def _write_everything_to(log: Path) -> None:
     os.dup2(descriptor, 2)
 
 
+def name_snakemake() -> None:
+    """Let the jobs of this process, which is Snakemake's, know which process waits for them."""
+    process = psutil.Process()
+    os.environ[SNAKEMAKE_VARIABLE] = f"{process.pid} {process.create_time()}"
+
+
 def end_with_parents() -> None:
     """End this process soon after the Snakemake process that waits for it was killed.
 
     Otherwise the orphan would compute beside the job that the next Snakemake starts. The shell between Snakemake and
-    this process may survive, so both nearest ancestors are watched.
+    this process may survive, so both nearest ancestors are watched. Snakemake may have been killed before, while this
+    process imported torch: then other processes are the ancestors, so Snakemake itself is watched, too.
     """
     ancestors = psutil.Process().parents()[:2]
 
     def watch() -> None:
-        while all(ancestor.is_running() for ancestor in ancestors):
+        while _snakemake_runs() and all(ancestor.is_running() for ancestor in ancestors):
             time.sleep(0.5)
         stop.requested.set()
         time.sleep(GRACE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _snakemake_runs() -> bool:
+    """Whether the process that `name_snakemake` named still runs; True if none was named."""
+    if not (named := os.environ.get(SNAKEMAKE_VARIABLE)):
+        return True
+    number, started = named.split()
+    try:
+        return psutil.Process(int(number)).create_time() == float(started)
+    except psutil.NoSuchProcess:
+        return False

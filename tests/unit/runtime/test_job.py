@@ -3,6 +3,11 @@
 import time
 from pathlib import Path
 
+import psutil
+import pytest
+
+from unlearning.runtime import job
+
 from ...process import python
 
 JOB = """
@@ -18,13 +23,45 @@ subprocess.run(["bash", "-c", sys.executable + ' -c "$JOB"; true'])
 """
 
 
+def ends(pid):
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not Path(f"/proc/{pid}").exists()
+
+
 def test_a_job_ends_when_the_process_above_its_shell_is_killed(monkeypatch):
     monkeypatch.setenv("JOB", JOB)
     parent = python(ABOVE)
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{pid}").exists()
+    assert ends(pid)
+
+
+@pytest.mark.parametrize("named", ["itself", "another process of the same number"])
+def test_a_job_ends_whose_snakemake_was_killed_before_it_looked(monkeypatch, named):
+    snakemake = python(
+        "import os, time; from unlearning.runtime import job; job.name_snakemake();"
+        "print(os.environ[job.SNAKEMAKE_VARIABLE], flush=True); time.sleep(60)"
+    )
+    number, started = snakemake.stdout.readline().decode().split()
+    if named == "itself":
+        snakemake.kill()
+        snakemake.wait()
+    monkeypatch.setenv("UNLEARNING_SNAKEMAKE", f"{number} {started if named == 'itself' else 1.5}")
+    process = python(JOB)
+    pid = int(process.stdout.readline())
+    process.wait(timeout=10)
+    snakemake.kill()
+    assert ends(pid)
+
+
+def test_a_job_goes_on_while_its_snakemake_runs(monkeypatch):
+    snakemake = psutil.Process()
+    monkeypatch.setenv("UNLEARNING_SNAKEMAKE", f"{snakemake.pid} {snakemake.create_time()}")
+    process = python(JOB)
+    process.stdout.readline()
+    time.sleep(1.5 + job.GRACE)
+    assert process.poll() is None
+    process.kill()
