@@ -1,5 +1,7 @@
 """Comparison with published numbers."""
 
+COMPARED_WITH_PAPERS = [name for name in EXPERIMENTS if "published" in EXPERIMENTS[name]]
+
 
 localrules:
     check,
@@ -8,11 +10,8 @@ localrules:
 rule check:
     """Print, for every published number, ours and a verdict with its reason."""
     input:
-        [
-            f"<results>/{name}/verdicts.md"
-            for name in EXPERIMENTS
-            if "published" in EXPERIMENTS[name]
-        ],
+        tables=expand("<results>/{name}/verdicts.md", name=COMPARED_WITH_PAPERS),
+        values=expand("<results>/{name}/verdicts.csv", name=COMPARED_WITH_PAPERS),
     log:
         "<results>/logs/check.log",
     conda:

@@ -25,8 +25,9 @@ def results(folder: Path, experiment: dict) -> dict | None:
         experiment: the experiment's configuration.
 
     Returns:
-        `findings`, `panels`, `figures`, `verdicts`, `counts` of verdicts, `comparisons`, `provenance`, and `stale`, see
-        `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
+        `findings`, `panels`, `figures`, `verdicts`, `counts` of verdicts, `side_by_side` with other experiments,
+        `comparisons`, `provenance`, and `stale`, see `unlearning.reporting.publishing.stale_jobs`; None where no
+        results are published.
     """
     from unlearning.reporting.publishing import PROVENANCE, stale_jobs
 
@@ -41,6 +42,7 @@ def results(folder: Path, experiment: dict) -> dict | None:
         "figures": figures(folder),
         "verdicts": grid(verdicts[VERDICT_COLUMNS]) if len(verdicts) else None,
         "counts": Counter(verdicts["Verdict"]) if len(verdicts) else {},
+        "side_by_side": [grid(joined) for joined in beside_others(folder) if folder.name in joined],
         "comparisons": [grid(part) for part in parts(comparisons, COMPARISON_KEYS)] if len(comparisons) else [],
         "provenance": provenance,
         "stale": stale_jobs(provenance, experiment),
@@ -50,6 +52,14 @@ def results(folder: Path, experiment: dict) -> dict | None:
 def table(path: Path) -> pd.DataFrame:
     """A table of text, empty where there is no such file."""
     return pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else pd.DataFrame()
+
+
+def beside_others(folder: Path) -> list[pd.DataFrame]:
+    """Verdicts of all published experiments on the same published numbers, see `side_by_side`."""
+    from unlearning.reporting.side_by_side import side_by_side
+
+    files = sorted(folder.parent.glob("*/verdicts.csv"))
+    return side_by_side({path.parent.name: table(path) for path in files})
 
 
 def findings(path: Path) -> str:
