@@ -23,7 +23,10 @@ def main(names: list[str]) -> None:
         folder = Path(settings["results"]) / name
         if not (folder / "manifest.json").is_file():
             sys.exit(f"{folder}: no finished results. Make them: snakemake -c2 --config 'experiments=[{name}]'")
-        publish(folder, ROOT / "docs" / "results" / name)
+        try:
+            publish(folder, ROOT / "docs" / "results" / name)
+        except ValueError as error:
+            sys.exit(str(error))
         print(f"docs/results/{name}")
     if publish_benchmarks(Path(settings["results"]), ROOT / "docs" / "results" / "benchmarks"):
         print("docs/results/benchmarks")

@@ -48,6 +48,9 @@ def test_published_results_hold_the_numbers_of_the_run_and_say_themselves_when_t
     assert status() == "of today's code", "no job of the runs uses it"
     copy.replace("scripts/unlearning/methods/uno.py", "return torch.add(g_r, ", "return torch.add(1.0 * g_r, ")
     assert status().endswith("(unlearn/uno, evaluate)")
+    refused = python("scripts/publish_results.py")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "seed0/uno: made by other code than today's (unlearn/uno); run the experiment again" in refused.stderr
     copy.replace("configs/tiny.yaml", "finetune: {}", "finetune: {learning_rate: 1e-5}")
     assert status().endswith("(unlearn/finetune, unlearn/uno, evaluate)")
     copy.replace("scripts/unlearning/models/vae.py", "0.5 * (", "0.6 * (")

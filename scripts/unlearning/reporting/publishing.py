@@ -14,6 +14,7 @@ from unlearning.plugins.load import load_plugin
 from unlearning.reporting.panels import panels, run_notes
 from unlearning.reporting.plotting import use_style
 from unlearning.reporting.results import Results
+from unlearning.runtime.failures import FAILED
 
 PROVENANCE = "provenance.json"
 TABLES = ("verdicts.csv", "comparisons.csv")
@@ -40,9 +41,14 @@ def publish(folder: Path, target: Path) -> None:
     Args:
         folder: Folder of the experiment, `results/{experiment}`.
         target: `docs/results/{experiment}`. What people wrote there, `findings.md`, stays.
+
+    Raises:
+        ValueError: A run was made or evaluated by other code than today's.
     """
     use_style()
     results = Results.of_folder(folder)
+    if old := _of_other_code(results):  # the provenance would name a wrong hash
+        raise ValueError(f"{old}; run the experiment again, then publish it")
     for name in ("panels", "figures"):
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
@@ -55,6 +61,19 @@ def publish(folder: Path, target: Path) -> None:
     for figure in results.experiment["figures"]:
         _publish_figure(results, figure, target / "figures")
     write_json(target / PROVENANCE, provenance(results))
+
+
+def _of_other_code(results: Results) -> str:
+    """Name a run that other code than today's has made or evaluated; '' if there is none."""
+    codes = codes_of_results(results.experiment)
+    of_references = {"retrain": "train", "original": "import_original" if "import_original" in codes else "train"}
+    for run in results.runs[results.runs["status"] != FAILED].itertuples(index=False):
+        folder = results.run(run.method, run.seed)
+        result = read_json(folder / "metrics.json")
+        made = {of_references.get(run.method, f"unlearn/{run.method}"): result["run"], "evaluate": result["evaluation"]}
+        if old := [kind for kind, record in made.items() if record["code"] != codes[kind]]:
+            return f"{folder}: made by other code than today's ({', '.join(old)})"
+    return ""
 
 
 def publish_benchmarks(folder: Path, target: Path) -> list[Path]:
