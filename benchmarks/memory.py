@@ -1,46 +1,55 @@
-"""The memory that a piece of work takes at its peak."""
+"""The memory that a piece of work takes at its peak, by accounting."""
 
+import weakref
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
-import torch
-
-from unlearning.config.load import load_experiment
-from unlearning.runtime.device import peak_memory_mib, prepare_device
-
-# Not `spawn`: Linux counts the memory of the process that starts a program as the program's own.
-PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(["torch"])
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 
 
-def peak_mib(work: Callable[[dict, torch.device], None], experiment: dict, device: torch.device) -> float:
-    """Measure the memory that `work(experiment, device)` takes at its peak, with its model and images.
+def peak_mib(work: Callable[[], object]) -> float:
+    """Measure the memory of all tensors that `work` makes, at the moment when most of them are alive.
 
-    On a CPU, only the peak of a whole process is known. So the work runs in a process of its own, and the peak of
-    another process is subtracted, which does the same work with the small model of configs/digits.yaml.
+    These are the results of operations that autograd keeps for the backward pass, gradients, and work vectors. What
+    exists before, such as weights, images and Adam's moments, does not count. Nor does memory that an operation takes
+    and gives back by itself. The count is exact, needs no process of its own, and is the same on a CPU and on a GPU.
 
     Args:
-        work: what to measure; it must be possible to pickle it.
-        experiment: a checked configuration.
-        device: the device that computes.
+        work: what to measure.
 
     Returns:
         MiB.
     """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work(experiment, device)
-        return round(peak_memory_mib(device) - before / 2**20, 1)
-    small, peaks = load_experiment("digits"), []
-    for each in (experiment, small | {"guide": small["judge"]}):
-        with ProcessPoolExecutor(1, PROCESSES) as pool:
-            peaks.append(pool.submit(_peak_of_this_process, work, each).result())
-    return round(peaks[0] - peaks[1], 1)
+    with _Accounting() as accounting:
+        work()
+    return round(accounting.peak / 2**20, 3)
 
 
-def _peak_of_this_process(work: Callable[[dict, torch.device], None], experiment: dict) -> float:
-    device = prepare_device("cpu")
-    work(experiment, device)
-    return peak_memory_mib(device)
+class _Accounting(TorchDispatchMode):
+    """Adds the bytes of each new storage, and subtracts them when the storage is freed."""
+
+    def __init__(self):
+        super().__init__()
+        self._known, self._alive, self.peak = WeakIdKeyDictionary(), 0, 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        options = options or {}
+        for storage in _storages((arguments, options)):
+            self._known.setdefault(storage, None)  # made before the accounting
+        result = function(*arguments, **options)
+        for storage in _storages(result):
+            if storage not in self._known:
+                size = storage.nbytes()
+                self._known[storage] = weakref.finalize(storage, self._add, -size)
+                self._add(size)
+        return result
+
+    def _add(self, size: int) -> None:
+        self._alive += size
+        self.peak = max(self.peak, self._alive)
+
+
+def _storages(values: object) -> list:
+    return [value.untyped_storage() for value in tree_leaves(values) if isinstance(value, Tensor)]

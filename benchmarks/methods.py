@@ -9,7 +9,6 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -137,12 +136,17 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
 
     Returns:
         By row: milliseconds of a step; its ratios to a step of `finetune`, of `surgery_retain` and of UNO in the
-        released code (all of them medians over rounds); and its peak memory.
+        released code (all of them medians over rounds); its peak memory, see `benchmarks.memory`, and the ratio of
+        this memory to that of a step of `surgery_retain`.
     """
     rows = {row: UnlearningSettings(**method_settings(experiment, row)) for row in experiment["methods"]}
     rows[RELEASED] = rows["uno"]
-    memory = {row: peak_mib(partial(_take_step, row, settings), experiment, device) for row, settings in rows.items()}
     benches = [make_bench(row, settings, experiment, device) for row, settings in rows.items()]
+    for bench in benches:
+        bench.step()  # includes set-up that no later step does
+    memory = {bench.name: peak_mib(bench.step) for bench in benches}
+    for bench in benches:
+        bench.seconds.clear()
     for _ in range(rounds):
         for bench in benches:
             bench.step()
@@ -158,13 +162,10 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
             "over_surgery_retain": ratio(row, "surgery_retain"),
             "over_released": ratio(row, RELEASED),
             "peak_mib": memory[row],
+            "memory_over_surgery_retain": round(memory[row] / memory["surgery_retain"], 2),
         }
         for row in rows
     }
-
-
-def _take_step(name: str, settings: UnlearningSettings, experiment: dict, device: torch.device) -> None:
-    make_bench(name, settings, experiment, device).step()
 
 
 def loop_overhead(experiment: dict, device: torch.device) -> float:

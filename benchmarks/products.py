@@ -50,7 +50,7 @@ def product_errors(experiment: dict, device: torch.device, rounds: int) -> dict[
             "ms": round(1000 * statistics.median(seconds), 2),
             "relative_error": error(product),
             "relative_error_without_onednn": without_onednn,
-            "peak_mib": peak_mib(partial(_take_product, way), experiment, device),
+            "peak_mib": peak_mib(partial(way, model, batch, vector)),
         }
     return results
 
@@ -89,7 +89,3 @@ def _problem(experiment: dict, device: torch.device) -> tuple[nn.Module, tuple[T
         for _ in range(2)
     )
     return model, batch, BatchLoss(model, lambda: other, "sum").gradient
-
-
-def _take_product(way: Way, experiment: dict, device: torch.device) -> None:
-    way(*_problem(experiment, device))

@@ -1,10 +1,13 @@
 """What benchmarks measured, from `docs/results/benchmarks/`: for the page on performance."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from result_pages import grid
+
+from unlearning.io.files import ROOT
 
 COLUMNS = {
     "ms": "ms",
@@ -13,8 +16,10 @@ COLUMNS = {
     "over_released": "× released UNO",
     "relative_error": "Relative error",
     "relative_error_without_onednn": "Relative error without oneDNN",
-    "peak_mib": "Peak memory (MiB)",
+    "peak_mib": "Memory (MiB)",
+    "memory_over_surgery_retain": "Memory, × surgery",
 }
+OF_MEMORY = ["peak_mib", "memory_over_surgery_retain"]
 
 
 def performance(folder: Path) -> dict:
@@ -41,8 +46,8 @@ def costs(benchmark: dict) -> dict:
         benchmark: what `benchmarks.methods` wrote.
 
     Returns:
-        `name` of the device, `origin` of the numbers, and `models`: for each its `name`, `steps` and `products`, which
-        are grids of text, and `training`, what compiling and the training loop change.
+        `name` of the device, `origin` of the numbers, and `models`: for each its `name`, `steps`, `memory` and
+        `products`, which are grids of text, and `training`, what compiling and the training loop change.
     """
     environment, device = benchmark["environment"], benchmark["device"]
     commit = f"{(environment['commit'] or 'none')[:10]}{'+' if environment['dirty'] else ''}"
@@ -52,7 +57,8 @@ def costs(benchmark: dict) -> dict:
         "models": [
             {
                 "name": name,
-                "steps": _table(benchmark[name]["steps"], "Row"),
+                "steps": _table(benchmark[name]["steps"], "Row", without=OF_MEMORY),
+                "memory": _memory(benchmark[name]["steps"], name),
                 "products": _table(benchmark[name]["hessian_vector_products"], "Way"),
                 "training": _training(benchmark[name]),
             }
@@ -71,14 +77,23 @@ def _training(of_model: dict) -> str:
     return f"{sentence} Training takes {loop} × its bare arithmetic." if loop else sentence
 
 
-def _table(measured: dict[str, dict], index: str) -> list[list[str]]:
+def _memory(steps: dict[str, dict], name: str) -> list[list[str]]:
+    """The memory of a step of every row, beside what the UNO authors published, as a grid of text."""
+    published = pd.read_csv(ROOT / "published" / "uno.csv").query("dataset == @name and metric == 'peak_memory'")
+    theirs = published.set_index("method")["mean"]
+    table = pd.DataFrame(steps).T[OF_MEMORY].rename(columns=COLUMNS).rename_axis("Row")
+    table = table.assign(**{"Published (MiB)": theirs, "Published, × surgery": theirs / theirs["surgery_retain"]})
+    return grid(table.map(_number).reset_index())
+
+
+def _table(measured: dict[str, dict], index: str, without: Sequence[str] = ()) -> list[list[str]]:
     """Measurements by name as a grid of text."""
-    table = pd.DataFrame(measured).T.rename(columns=COLUMNS).rename_axis(index)
+    table = pd.DataFrame(measured).T.drop(columns=list(without)).rename(columns=COLUMNS).rename_axis(index)
     return grid(table.map(_number).reset_index())
 
 
 def _number(value: float | None) -> str:
-    return "–" if pd.isna(value) else f"{value:g}"
+    return "–" if pd.isna(value) else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _read(path: Path) -> dict:

@@ -9,8 +9,9 @@ from unlearning.io.files import write_json
 from unlearning.reporting.publishing import publish_benchmarks
 
 ROOT = Path(__file__).resolve().parents[3]
-FINETUNE = {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "over_released": 0.1, "peak_mib": 21.7}
-UNO = {"ms": 6.9, "over_finetune": 4.6, "over_surgery_retain": 2.3, "over_released": 0.6, "peak_mib": None}
+MEMORY = {"peak_mib": 12.771, "memory_over_surgery_retain": 1.0}
+FINETUNE = {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "over_released": 0.1, **MEMORY}
+UNO = {"ms": 6.9, "over_finetune": 4.6, "over_surgery_retain": None, "over_released": 0.6, **MEMORY, "peak_mib": 2080.5}
 PRODUCT = {"ms": 3.0, "relative_error": 1.1e-6, "relative_error_without_onednn": 9e-7, "peak_mib": 21.3}
 OF_MODEL = {
     "steps": {"finetune": FINETUNE, "uno": UNO},
@@ -47,7 +48,9 @@ def test_what_was_measured_stands_device_by_device(tmp_path):
     write_json(tmp_path / "benchmark_workflow.json", WORKFLOW)
     text = rendered(tmp_path)
     lines = text.splitlines()
-    assert lines.count("| uno | 6.9 | 4.6 | 2.3 | 0.6 | – |") == 4
+    assert lines.count("| uno | 6.9 | 4.6 | – | 0.6 |") == 4
+    assert lines.count("| uno | 2080 | 1 | 22 | 1.83 |") == lines.count("| uno | 2080 | 1 | 3100 | 2.15 |") == 2
+    assert lines.count("| finetune | 12.8 | 1 | – | – |") == 4
     assert lines.count("| reverse_over_reverse | 3 | 1.1e-06 | 9e-07 | 21.3 |") == 4
     assert lines.index("## a CPU") < lines.index("## a GPU")
     assert text.count("commit 0123456789+") == text.count("1.07 × its bare arithmetic") == 2
