@@ -3,6 +3,7 @@
 # make test    the whole test suite
 # make test-quick  the unit tests alone
 # make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
+# make gpu-check  ten minutes of measurements on a GPU, in one file to attach to an issue
 # make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
 # make publish  the results of the experiments that config.yaml names, and of make bench, go into docs/results
@@ -29,7 +30,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
 .NOTPARALLEL:           # with `make -j`, the report would start beside the run
-.PHONY: all install run report test test-quick bench docs docs-status publish audit
+.PHONY: all install run report test test-quick bench gpu-check docs docs-status publish audit
 
 # If a method fails, the tables and the report show the others.
 all: $(INSTALLED)
@@ -55,6 +56,10 @@ bench: $(INSTALLED)
 	$(RUN) -m benchmarks.metrics
 	$(RUN) -m benchmarks.data
 	$(RUN) -m benchmarks.precision
+
+gpu-check: export PYTHONPATH := scripts
+gpu-check: $(INSTALLED)
+	$(RUN) -m benchmarks.gpu_check
 
 docs: $(INSTALLED)
 	$(RUN) -m sphinx -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html

@@ -71,14 +71,14 @@ class Bench:
         self._streams = {stream: torch.Generator(device).manual_seed(seed) for seed, stream in enumerate(STREAMS)}
         images = torch.rand(IMAGES, *shape, generator=self._streams["samples"], device=device)
         images = (images * 255).to(torch.uint8)
-        self._inputs = UnlearningInputs(images, images[:200], images[:0], [1], judge=Ensemble([guide]), guide=guide)
-        self._prepared, _ = prepare(self.model, self._method, self._inputs, settings, seed=0)
-        self._optimizer = optimizer_of(self.model, self._method, self._prepared, self._inputs, settings)
+        self.inputs = UnlearningInputs(images, images[:200], images[:0], [1], judge=Ensemble([guide]), guide=guide)
+        self._prepared, _ = prepare(self.model, self._method, self.inputs, settings, seed=0)
+        self._optimizer = optimizer_of(self.model, self._method, self._prepared, self.inputs, settings)
 
     def draw(self) -> Step:
         """The next step, with its batches."""
         self._number += 1
-        return draw_step(self._number, self.model, self._prepared, self._inputs, self._settings, self._streams)
+        return draw_step(self._number, self.model, self._prepared, self.inputs, self._settings, self._streams)
 
     def step(self) -> None:
         """Take two steps, because some methods alternate, and note the mean seconds of one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import memory, methods, precision, products
+from benchmarks import gpu_check, memory, methods, precision, products
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment
 from unlearning.methods import uno
@@ -116,3 +116,27 @@ def test_a_loss_curve_is_that_of_its_seed_and_close_to_that_of_less_precision(de
     assert 0 < distances["bfloat16"] < distances["float32, between seeds"]
     precision.draw({"mnist": measured}, tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().endswith("</svg>\n")
+
+
+def test_the_check_of_a_gpu_measures_everything_where_it_runs(experiment, device, monkeypatch):
+    kept = {row: experiment["methods"][row] for row in ("finetune", "surgery_retain", "uno")}
+    small = experiment | {"methods": kept, "seeds": [0, 1]}
+    monkeypatch.setattr(gpu_check, "load_experiment", lambda _: small)
+    monkeypatch.setattr(gpu_check, "ROUNDS", 1)
+    monkeypatch.setattr(gpu_check, "REPEATED_STEPS", 2)
+    monkeypatch.setattr(gpu_check, "RUNS_AT_A_TIME", (1, 2))
+    measured = gpu_check.check(device, seconds=0.3, names=("mnist", "mnist"))
+    assert measured["training"]["mnist"]["ms_per_step"] > 0
+    rates = measured["throughput_by_runs_at_a_time"]["mnist"]
+    assert rates[1] == 1
+    assert 0 < rates[2] < 4
+    assert measured["repeats_bit_by_bit"] == dict.fromkeys(("training", *kept), True)
+    assert measured["difference_from_cpu"] == {"mnist": {"loss": 0, "gradient": 0}}
+    assert measured["unlearning_of_mnist"]["minutes"] > 0
+
+
+def test_without_a_gpu_the_check_says_so(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu_check"])
+    monkeypatch.setattr(gpu_check, "prepare_device", lambda _: torch.device("cpu"))
+    with pytest.raises(SystemExit, match="torch sees no GPU here"):
+        gpu_check.main()
