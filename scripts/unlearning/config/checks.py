@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from inspect import getmembers, isfunction
 
-from unlearning.config.experiment import algorithm_of, bound_of, published_weights, rows_alike_but_for
+from unlearning.config.experiment import (
+    algorithm_of,
+    bound_of,
+    method_constant,
+    published_weights,
+    rows_alike_but_for,
+)
 from unlearning.config.given import check_given, check_references, has_weights
 from unlearning.config.image_counts import check_image_counts, check_judge
 from unlearning.config.messages import nearest, violations
@@ -14,6 +20,7 @@ from unlearning.config.selection import check_proxies, check_selection
 from unlearning.io.files import ROOT
 from unlearning.networks import constraints
 from unlearning.plugins.describe import completes, defines, method_heading, plugin_constant, plugin_names
+from unlearning.plugins.outside import location, shown_path
 
 UNCHECKED = (
     "weights are not used unchecked: write here what `sha256sum {file}` says of a copy that you trust, or what the "
@@ -58,10 +65,10 @@ def _model(model: dict, dataset: dict) -> Iterator[str]:
     """The parameters must meet the constraints that the file of the model names; the first failure is told."""
     ((name, parameters),) = model.items()
     functions = {key: value for key, value in getmembers(constraints, isfunction) if not key.startswith("_")}
-    for constraint in plugin_constant("models", name, "CONSTRAINTS", ()):
+    for constraint in plugin_constant("models", location("models", name), "CONSTRAINTS", ()):
         if constraint not in functions:
             yield (
-                f"model.{name}: scripts/unlearning/models/{name}.py: CONSTRAINTS: {constraint!r} is no function of "
+                f"model.{name}: {shown_path('models', name)}: CONSTRAINTS: {constraint!r} is no function of "
                 f"scripts/unlearning/networks/constraints.py{nearest(constraint, list(functions))}"
             )
             return
@@ -105,7 +112,7 @@ def _family(experiment: dict) -> Iterator[str]:
     if family == "completing" and "attribute" in experiment["forget_set"]:
         yield f"forget_set.attribute: completions by {model} are judged by classes; name classes instead"
     for row in experiment["methods"]:
-        suits = plugin_constant("methods", algorithm_of(experiment, row), "MODELS", family)
+        suits = method_constant(experiment, row, "MODELS", family)
         if suits != family:
             yield f"methods.{row}: is for {suits} models, but {model} is a {family} one; remove the row"
 
@@ -125,7 +132,7 @@ def _rows(experiment: dict) -> Iterator[str]:
     in_part = {"seed", "indices"} & set(experiment["forget_set"])
     for row, settings in experiment["methods"].items():
         method_heading(algorithm_of(experiment, row))  # raises if tables could not show it
-        if in_part and plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False):
+        if in_part and method_constant(experiment, row, "NEEDS_GUIDE", False):
             yield (
                 f"methods.{row}: draws samples to the classes that are not to be forgotten, but 'forget_set' names no "
                 "class to be forgotten as a whole; remove the row, or forget 'classes' or an 'attribute' without "
@@ -157,7 +164,7 @@ def _guide(experiment: dict) -> Iterator[str]:
         return
     cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"
     for row in experiment["methods"]:
-        if plugin_constant("methods", algorithm_of(experiment, row), "NEEDS_GUIDE", False):
+        if method_constant(experiment, row, "NEEDS_GUIDE", False):
             yield f"methods.{row}: has a classifier in its loss, which must not be the judge; {cure}"
     for metric in experiment["evaluation"]["metrics"]:
         if plugin_constant("metrics", metric, "NEEDS") == "guide":

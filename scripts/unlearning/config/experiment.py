@@ -1,15 +1,25 @@
 """What the configuration of an experiment says of its rows, data sets and weights, once it is checked."""
 
 import json
+import os
+from pathlib import Path
 
+from unlearning.io.downloads import expand_home
 from unlearning.plugins.describe import plugin_constant
+from unlearning.plugins.outside import location, remember
 
 REFERENCES = ("original", "retrain")
+OUTSIDE_FILES = "outside_files"  # key of a checked experiment: the files by kind and name, as the user wrote them
 
 
 def algorithm_of(experiment: dict, method: str) -> str:
-    """The algorithm of one row of `methods`: the name of a file in `unlearning/methods`."""
+    """The algorithm of one row of `methods`: the name of its file."""
     return experiment["methods"][method].get("algorithm", method)
+
+
+def method_constant(experiment: dict, method: str, variable: str, default: object = None) -> object:
+    """A literal in the file of the algorithm of one row of `methods`, see `plugin_constant`."""
+    return plugin_constant("methods", location("methods", algorithm_of(experiment, method)), variable, default)
 
 
 def references_of(experiment: dict) -> list[str]:
@@ -121,7 +131,23 @@ def published_weights(experiment: dict) -> dict[str, dict[str, dict]]:
     readers += [("metrics", metric, "evaluation", evaluation) for metric in evaluation["metrics"]]
     weights = {"models": {}, "metrics": {}}
     for kind, plugin, place, settings in readers:
-        key = plugin_constant(kind, plugin, "PUBLISHED_WEIGHTS")
+        key = plugin_constant(kind, location(kind, plugin), "PUBLISHED_WEIGHTS")
         if settings.get(key):
             weights[kind][f"{place}.{key}"] = settings[key]
     return weights
+
+
+def remember_files(experiment: dict) -> None:
+    """Let the process find the files of an experiment; `remember` raises a ValueError if it knows others.
+
+    Args:
+        experiment: its configuration, checked.
+    """
+    for kind, paths in experiment.get(OUTSIDE_FILES, {}).items():
+        for name, path in paths.items():
+            remember(kind, name, absolute(path))
+
+
+def absolute(path: str) -> Path:
+    """A path that a user wrote, from the working directory or from the home folder."""
+    return Path(os.path.normpath(Path.cwd() / expand_home(path)))

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearning.config.experiment import REFERENCES, algorithm_of, references_of
+from unlearning.config.experiment import REFERENCES, algorithm_of, method_constant, references_of
 from unlearning.data.dataset import class_names
 from unlearning.io import given_files
 from unlearning.plugins.describe import plugin_constant
+from unlearning.plugins.outside import location
 
 CLASSIFIERS = ("judge", "guide")
 TRAINING = ("seed", "epochs", "batch_size", "learning_rate", "noise")  # keys that say how a classifier is trained
@@ -133,7 +134,7 @@ def _identity(entry: dict) -> str:
 def _original(experiment: dict) -> Iterator[str]:
     """Given weights have no moments of Adam, and there can be no other weights to start from."""
     ((model, parameters),) = experiment["model"].items()
-    key = plugin_constant("models", model, "PUBLISHED_WEIGHTS")
+    key = plugin_constant("models", location("models", model), "PUBLISHED_WEIGHTS")
     if parameters.get(key):
         yield f"model.{model}.{key}: weights to start training from, but original.weights are given; set it to null"
     rows = {name: experiment["unlearning"] | row for name, row in experiment["methods"].items()}
@@ -193,7 +194,7 @@ def check_references(experiment: dict) -> Iterator[str]:
     if references_of(experiment) == list(REFERENCES):
         return
     rows = [row for row in experiment["methods"] if row == algorithm_of(experiment, row)]
-    if len(experiment["methods"]) < 2 or not any(plugin_constant("methods", row, "BASELINE", False) for row in rows):
+    if len(experiment["methods"]) < 2 or not any(method_constant(experiment, row, "BASELINE", False) for row in rows):
         yield (
             "references: leaves out 'retrain', and 'methods' must then have a method to compare with, and another one; "
             "add a row of finetune, or name both references"

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from unlearning.config.experiment import algorithm_of, references_of
 from unlearning.config.given import CLASSIFIERS, has_weights
+from unlearning.io.files import sha256_of
+from unlearning.plugins.outside import outside_file
 from unlearning.runtime.code_hash import code_hash
+from unlearning.runtime.outside_code import hash_of_file
 
 WORDS = ("PARAMETERS",)  # literals that describe a plug-in to people; they count only where code uses them
 OF_METHODS = (*WORDS, "TITLE", "GROUP")
@@ -55,12 +58,17 @@ def code_of_job(
         16 hexadecimal digits.
     """
     kinds, without = JOBS[rule]
-    plugins = (
-        f"unlearning/{kind}/{name}.py"
-        for kind in kinds
-        for name in _plugins(kind, experiment, row, dataset=dataset, figure=figure)
-    )
-    return code_hash(f"{rule}.py", *plugins, without=without)
+    plugins = [
+        (kind, name) for kind in kinds for name in _plugins(kind, experiment, row, dataset=dataset, figure=figure)
+    ]
+    inside = [f"unlearning/{kind}/{name}.py" for kind, name in plugins if not outside_file(kind, name)]
+    outside = [
+        hash_of_file(f"unlearning.{kind}.{name}", path, without)
+        for kind, name in plugins
+        if (path := outside_file(kind, name))
+    ]
+    code = code_hash(f"{rule}.py", *inside, without=without)
+    return sha256_of([code, *outside])[:16] if outside else code
 
 
 def codes_of_results(experiment: dict) -> dict[str, str]:

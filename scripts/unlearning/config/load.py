@@ -13,15 +13,17 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, SchemaError
 
 from unlearning.config.checks import check_experiment
-from unlearning.config.experiment import REFERENCES, datasets_of
+from unlearning.config.experiment import OUTSIDE_FILES, REFERENCES, datasets_of
 from unlearning.config.folders import check_folders, check_source
 from unlearning.config.messages import violations
+from unlearning.config.outside import take_names
 from unlearning.config.selection import check_runs, with_runs_named
 from unlearning.config.strict_yaml import ConfigError, read_yaml
 from unlearning.data.description import describe_dataset
 from unlearning.io.downloads import expand_home
 from unlearning.io.files import ROOT
-from unlearning.plugins.describe import describe_plugin, plugin_names
+from unlearning.plugins.describe import DEFINITIONS, describe_plugin, plugin_names
+from unlearning.plugins.outside import location, shown_path
 
 EXPERIMENT_NAME = "[a-z0-9][a-z0-9_-]*"
 
@@ -83,8 +85,10 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
         ConfigError: the file is wrong; the message has one line for each problem.
     """
     file = f"configs/{name}.yaml"
-    experiment = read_yaml(file, root)
-    schema = experiment_schema(root, _used_plugins(experiment))
+    experiment, files, problems = take_names(read_yaml(file, root))
+    _refuse(file, problems)
+    outside = frozenset((kind, own) for kind, paths in files.items() for own in paths)
+    schema = experiment_schema(root, _used_plugins(experiment), outside)
     _refuse(file, _renamed_keys(experiment) or violations(experiment, _with_rows(schema, experiment)))
     try:
         dataset = describe_dataset(experiment["dataset"])
@@ -93,7 +97,7 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     _refuse(file, check_runs(experiment, dataset["classes"]))
     experiment = with_runs_named(experiment, dataset["classes"])
     _refuse(file, check_experiment(experiment, dataset))
-    return experiment
+    return experiment | ({OUTSIDE_FILES: files} if files else {})
 
 
 def _unseen_files(settings: dict, root: Path) -> list[str]:
@@ -118,68 +122,74 @@ def _unseen_files(settings: dict, root: Path) -> list[str]:
 
 
 @cache
-def experiment_schema(root: Path = ROOT, used: frozenset[tuple[str, str]] | None = None) -> dict:
+def experiment_schema(
+    root: Path = ROOT,
+    used: frozenset[tuple[str, str]] | None = None,
+    outside: frozenset[tuple[str, str]] = frozenset(),
+) -> dict:
     """The closed schema of an experiment: the fixed part, and what each plug-in file declares.
 
     Args:
         root: folder of the repository.
         used: kinds and names of models and methods. Other files are not read: they may be drafts. None for all files.
+        outside: kinds and names of the plug-ins outside the repository.
 
     Returns:
         The schema.
     """
+    names = {kind: plugin_names(kind) + [name for of, name in sorted(outside) if of == kind] for kind in DEFINITIONS}
     schema = read_yaml("schemas/experiment.schema.yaml", root)
     properties = schema["properties"]
     row = schema["$defs"]["method_row"]["properties"]
-    properties["dataset"]["enum"] = plugin_names("datasets")
-    properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = plugin_names("datasets")
-    properties["model"]["properties"] = _schemas("models", {}, set(), used)
-    reserved = {*row, *properties["unlearning"]["properties"]}
-    properties["methods"]["properties"] = _schemas("methods", row, reserved, used)
-    properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = plugin_names("metrics")
-    properties["figures"]["items"]["enum"] = plugin_names("figures")
+    properties["dataset"]["enum"] = names["datasets"]
+    properties["proxies"]["additionalProperties"]["properties"]["dataset"]["enum"] = names["datasets"]
+    kinds = {
+        "models": ("model", {}, {"file"}),
+        "methods": ("methods", row, {*row, *properties["unlearning"]["properties"]}),
+    }
+    for kind, (key, optional, reserved) in kinds.items():
+        properties[key]["properties"] = {
+            name: _schema_of(kind, name, optional, reserved) if used is None or (kind, name) in used else {}
+            for name in names[kind]
+        }
+    properties["evaluation"]["properties"]["metrics"]["items"]["enum"] = names["metrics"]
+    properties["figures"]["items"]["enum"] = names["figures"]
     tables = sorted(file.stem for file in (root / "published").glob("*.csv"))
     for key in ("table", "corrected"):
         properties["published"]["properties"][key]["enum"] = tables
     return schema
 
 
-def _schemas(kind: str, optional: dict, reserved: set[str], used: frozenset[tuple[str, str]] | None) -> dict:
-    """A closed schema for each plug-in of a kind.
+def _schema_of(kind: str, name: str, optional: dict, reserved: set[str]) -> dict:
+    """The closed schema of a plug-in.
 
     Args:
         kind: "models" or "methods".
+        name: of the plug-in.
         optional: schemas of keys that every plug-in of the kind has besides its own parameters.
         reserved: names that no parameter may have.
-        used: kinds and names of the plug-ins to read; None for all.
 
     Returns:
-        The schemas by the name of the plug-in. All its own parameters are required. Of a plug-in that is not read, an
-        empty schema.
+        The schema. All parameters of the plug-in are required.
 
     Raises:
         ConfigError: a parameter has a reserved name, or its schema is not a JSON schema.
     """
-    schemas = {}
-    for name in plugin_names(kind):
-        if used is not None and (kind, name) not in used:
-            schemas[name] = {}
-            continue
-        parameters, place = describe_plugin(kind, name), f"scripts/unlearning/{kind}/{name}.py: PARAMETERS"
-        for key in sorted(reserved.intersection(parameters)):
-            raise ConfigError(f"{place}.{key}: a setting of the loop has this name; choose another")
-        schemas[name] = {
-            "type": "object",
-            "properties": {**parameters, **optional},
-            "required": list(parameters),
-            "additionalProperties": False,
-        }
-        try:
-            Draft202012Validator.check_schema(schemas[name])
-        except SchemaError as error:
-            key = ".".join(str(part) for part in list(error.absolute_path)[1:])
-            raise ConfigError(f"{place}.{key}: no JSON schema: {error.message}") from None
-    return schemas
+    parameters, place = describe_plugin(kind, location(kind, name)), f"{shown_path(kind, name)}: PARAMETERS"
+    for key in sorted(reserved.intersection(parameters)):
+        raise ConfigError(f"{place}.{key}: a setting of the loop has this name; choose another")
+    schema = {
+        "type": "object",
+        "properties": {**parameters, **optional},
+        "required": list(parameters),
+        "additionalProperties": False,
+    }
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        key = ".".join(str(part) for part in list(error.absolute_path)[1:])
+        raise ConfigError(f"{place}.{key}: no JSON schema: {error.message}") from None
+    return schema
 
 
 def _with_rows(schema: dict, experiment: dict) -> dict:

@@ -21,6 +21,7 @@ from unlearning.data import source_state
 from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_was_fetched
 from unlearning.io import hub, inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE, user_source
+from unlearning.plugins import outside
 from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, warm_starts
 from unlearning.runtime.job import name_snakemake
 
@@ -40,6 +41,7 @@ def load_configuration(overrides: dict) -> tuple[dict, dict[str, dict]]:
         The settings, and the experiments by name.
     """
     settings = load_settings(overrides)
+    os.environ.pop(outside.VARIABLE, None)  # of another call
     # Before the experiments: classes are looked up in folders.
     os.environ[DATA_VARIABLE] = settings["data"]
     if settings["data_source"]:

@@ -9,6 +9,7 @@ from unlearning.data import class_listing
 from unlearning.io.downloads import user_source
 from unlearning.io.files import read_json
 from unlearning.plugins.describe import describe_plugin
+from unlearning.plugins.outside import location
 
 DATA_VARIABLE = "UNLEARNING_DATA"  # environment variable: the folder for data sets; `data` in config.yaml sets it
 
@@ -27,7 +28,7 @@ def describe_dataset(name: str) -> dict:
         The literal, see `unlearning.datasets`. For a data set in folders of classes, it also has the classes and
         counts of the user's copy or, where this copy is gone, those that were fetched from it.
     """
-    description, source = describe_plugin("datasets", name), user_source()
+    description, source = describe_plugin("datasets", location("datasets", name)), user_source()
     if description.get("classes") != "folders":
         return description
     fetched = what_was_fetched(name)

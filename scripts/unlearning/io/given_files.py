@@ -72,7 +72,7 @@ def fetch(entry: dict, folder: Path, source: str | None) -> Path:
 
 
 def check_local(entry: dict, key: str) -> None:
-    """Refuse a local file that is missing, is no plain file, or has another checksum than the one stated.
+    """Refuse a local file that is missing, is no plain file, or has another checksum than the one stated, if one is.
 
     Args:
         entry: with the key `file`, see `one_of`.
@@ -84,7 +84,7 @@ def check_local(entry: dict, key: str) -> None:
     path, place = Path(entry["file"]), f"{key}.file = {entry['file']!r}"
     if not path.is_file():
         if path.is_dir():
-            raise ValueError(f"{place}: is a folder; name the file of weights in it")
+            raise ValueError(f"{place}: is a folder; name the file in it")
         reason = broken_link(path) or ("is no plain file" if path.exists() else "no such file")
         raise ValueError(f"{place}: {reason}; name a file that is there, from the working directory {Path.cwd()}")
     if "sha256" in entry and (problem := difference(path, f"sha256:{entry['sha256']}")):

@@ -7,6 +7,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from unlearning.plugins.outside import location
+
 LIBRARY = Path(__file__).parents[1]
 # What each kind of file must define, and the literal that describes its settings or results. Figures have none.
 DEFINITIONS = {
@@ -36,7 +38,7 @@ def describe_plugin(kind: str, name: str) -> dict:
 
     Args:
         kind: one of the keys of `DESCRIPTION`.
-        name: of the file, without `.py`.
+        name: of the file, without `.py`; of a file outside the repository, its `location`.
 
     Returns:
         The value of the literal.
@@ -63,7 +65,7 @@ def plugin_constant(kind: str, name: str, variable: str, default: object = None)
 
     Args:
         kind: one of the keys of `DEFINITIONS`.
-        name: of the file, without `.py`.
+        name: of the file, without `.py`; of a file outside the repository, its `location`.
         variable: the name that the literal is assigned to.
         default: the value where the file does not assign the variable.
 
@@ -93,9 +95,10 @@ def method_heading(name: str) -> tuple[str, str]:
     Raises:
         ValueError: the file declares a title that is no text, or an unknown group.
     """
-    path = LIBRARY / "methods" / f"{name}.py"
-    title = plugin_constant("methods", name, "TITLE", name.replace("_", " ").capitalize())
-    group = plugin_constant("methods", name, "GROUP", METHOD_GROUPS[-1])
+    place = location("methods", name)
+    path = LIBRARY / "methods" / f"{place}.py"
+    title = plugin_constant("methods", place, "TITLE", name.replace("_", " ").capitalize())
+    group = plugin_constant("methods", place, "GROUP", METHOD_GROUPS[-1])
     if not isinstance(title, str) or not title.strip():
         raise ValueError(f"{path}: TITLE = {title!r}: must be a text that is not empty")
     if group not in METHOD_GROUPS:
@@ -126,7 +129,8 @@ def defines(model: str, method: str) -> bool:
     Returns:
         Whether it does.
     """
-    classes = [node for node in _parse("models", model) if isinstance(node, ast.ClassDef) and node.name == "Model"]
+    body = _parse("models", location("models", model))
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == "Model"]
     return any(isinstance(node, ast.FunctionDef) and node.name == method for each in classes for node in each.body)
 
 
@@ -179,7 +183,7 @@ def _parse(kind: str, name: str) -> list[ast.stmt]:
 
     Args:
         kind: one of the keys of `DEFINITIONS`.
-        name: of the file, without `.py`.
+        name: of the file, without `.py`, or an absolute path without `.py`.
 
     Returns:
         Its statements.

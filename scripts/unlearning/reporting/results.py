@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from unlearning.config.experiment import algorithm_of, bound_of, references_of
+from unlearning.config.experiment import algorithm_of, bound_of, method_constant, references_of, remember_files
 from unlearning.data.dataset import class_names
 from unlearning.data.description import describe_dataset
 from unlearning.evaluation.description import describe_columns, describe_metrics
@@ -68,6 +68,7 @@ class Results(Runs):
         """Read the results of a finished run from their folder, with the configuration that its manifest names."""
         accuracy = [path for name in ("judge", "guide") if (path := folder / name / "accuracy.json").is_file()]
         configuration = read_json(folder / "manifest.json")["configuration"]
+        remember_files(configuration)
         return cls.read(configuration, folder / "metrics.csv", accuracy, folder / "forget_set.json")
 
     @property
@@ -81,7 +82,7 @@ class Results(Runs):
         return [
             row
             for row in self.methods
-            if row == algorithm_of(self.experiment, row) and plugin_constant("methods", row, "BASELINE", False)
+            if row == algorithm_of(self.experiment, row) and method_constant(self.experiment, row, "BASELINE", False)
         ]
 
     @property

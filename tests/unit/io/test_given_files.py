@@ -54,7 +54,7 @@ def test_an_altered_file_is_refused(tmp_path, source):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("no.pth", "no such file"), ("lab", "is a folder; name the file of weights in it"), ("link", "is a link to gone")],
+    [("no.pth", "no such file"), ("lab", "is a folder; name the file in it"), ("link", "is a link to gone")],
 )
 def test_a_local_file_must_be_there(source, name, said):
     (source / "link").symlink_to("gone")
