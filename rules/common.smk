@@ -15,7 +15,7 @@ from unlearning.config.experiment import (
     running_statistics,
     uses_inception,
 )
-from unlearning.config.given import all_given, given_files_of, has_weights
+from unlearning.config.given import all_given, given_files_of, given_moments_of, has_weights
 from unlearning.config.job_code import code_of_job
 from unlearning.config.second_call import known_failures, make_the_rest
 from unlearning.config.workflow import (
@@ -141,6 +141,12 @@ def elbo_settings(wildcards):
 def given_original(wildcards):
     """The weights that are given for the original of a seed."""
     files = given_files_of(EXPERIMENTS[wildcards.experiment], "original")
+    return next(given for given in files if given.seed == int(wildcards.seed))
+
+
+def given_moments(wildcards):
+    """The state of Adam that is given for the original of a seed."""
+    files = given_moments_of(EXPERIMENTS[wildcards.experiment])
     return next(given for given in files if given.seed == int(wildcards.seed))
 
 

@@ -117,3 +117,30 @@ rule import_original:
         code=code("import_original"),
     script:
         "../scripts/import_original.py"
+
+
+rule import_moments:
+    input:
+        basis=basis("import_moments"),
+        weights=lambda wildcards: file_of_given(given_original(wildcards)),
+        moments=lambda wildcards: file_of_given(given_moments(wildcards)),
+    output:
+        optimizer="<results>/{experiment}/seed{seed}/{method}/optimizer.safetensors",
+    log:
+        "<results>/{experiment}/logs/import_moments/seed{seed}/{method}.log",
+    wildcard_constraints:
+        experiment=only(IMPORTED),
+        method="original",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory,
+        runtime=runtime("import_moments"),
+    params:
+        architecture=setting("model"),
+        image_shape=lambda wildcards: data_of(wildcards)["image_shape"],
+        entry=lambda wildcards: given_original(wildcards).entry,
+        moments_entry=lambda wildcards: given_moments(wildcards).entry,
+        code=code("import_moments"),
+    script:
+        "../scripts/import_moments.py"

@@ -42,6 +42,7 @@ AT_START = {
     "fetch_given": set(),
     "fetch_weights": set(),
     "import_classifier": {"torch"},
+    "import_moments": {"torch"},
     "import_original": {"torch"},
     "prepare_dataset": set(),
     "select_forget_set": set(),

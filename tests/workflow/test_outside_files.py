@@ -4,9 +4,12 @@ import importlib.util
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+
+from unlearning.io.tensors import read_tensors
 
 from ..clone import Clone
 from ..documents import file_of
@@ -47,7 +50,7 @@ def own_class(path):
 
 
 def train(path):
-    """Train the network for some steps, and save its state dict beside it."""
+    """Train the network for some steps, and save the state dicts of the network and of Adam beside it."""
     torch.manual_seed(0)
     network, model = own_class(path)
     images = torch.tensor(load_digits().images / 16, dtype=torch.float32)[:, None]
@@ -58,6 +61,7 @@ def train(path):
         optimiser.step()
     network.load_state_dict(model.state_dict())
     torch.save(network.state_dict(), path.with_suffix(".pth"))
+    torch.save(optimiser.state_dict(), path.with_name("adam.pth"))
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +76,9 @@ def clone(tmp_path_factory):
         dataset={"file": "../own.py"},
         seeds=[0],
         model={"file": str(folder / "my_vae.py"), "width": 16},
-        original={"weights": {"file": "../my_vae.pth"}},
+        original={"weights": {"file": "../my_vae.pth"}, "moments": {"file": "../adam.pth"}},
         references=["original"],
-        methods={"finetune": {}, "strongly": {"file": "../strong.py", "strength": 2.0}},
+        methods={"finetune": {"optimizer": "adam_warm"}, "strongly": {"file": "../strong.py", "strength": 2.0}},
         unlearning__steps=2,
         unlearning__measure=[{"until": 2, "every": 2}],
         judge__epochs=1,
@@ -97,6 +101,10 @@ def test_the_exported_model_loads_in_the_user_s_own_class(clone):
     assert "| Strong ascent (strongly) |" in (folder / "table.md").read_text()
     assert "Strong ascent" in (folder / "export" / "seed0" / "strongly.pth.md").read_text()
     assert str(own) not in (folder / "seed0" / "strongly" / "record.json").read_text().replace(sys.prefix, "")
+    moments, _ = read_tensors(folder / "seed0" / "original" / "optimizer.safetensors")
+    state = torch.load(own / "adam.pth", weights_only=True)["state"]
+    assert moments["step"] == 20
+    assert np.array_equal(moments["encode.1.weight.exp_avg"], state[0]["exp_avg"].numpy())
     code = "from unlearning.reporting.results import *; print(Results.of_folder(Path('results/tiny')).baselines)"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, 'scripts'); {code}"]
     done = subprocess.run(command, cwd=clone.path, capture_output=True, text=True, check=True)

@@ -35,21 +35,37 @@ def has_weights(experiment: dict, name: str) -> bool:
     return "weights" in experiment.get(name, {})
 
 
+def has_moments(experiment: dict) -> bool:
+    """Whether the state of Adam is given with the weights for 'original'."""
+    return "moments" in experiment.get("original", {})
+
+
 def given_files_of(experiment: dict, name: str) -> list[Given]:
     """The files of weights that are given for 'original' (by seed), or for 'judge' or 'guide' (by network)."""
     if not has_weights(experiment, name):
         return []
     key, weights = f"{name}.weights", experiment[name]["weights"]
     if name == "original":
-        seeds = experiment["seeds"]
-        return [Given(key, given_files.one_of(weights, "seed", seeds, seed), seed) for seed in seeds]
+        return _by_seed(key, weights, experiment["seeds"])
     networks = list(range(experiment[name].get("networks", 1)))
     return [Given(key, given_files.one_of(weights, "network", networks, number)) for number in networks]
 
 
+def given_moments_of(experiment: dict) -> list[Given]:
+    """The files of the state of Adam that are given for 'original', by seed."""
+    if not has_moments(experiment):
+        return []
+    return _by_seed("original.moments", experiment["original"]["moments"], experiment["seeds"])
+
+
 def all_given(experiment: dict) -> list[Given]:
-    """All files of weights that are given in an experiment."""
-    return [given for name in ("original", *CLASSIFIERS) for given in given_files_of(experiment, name)]
+    """All files of weights and moments that are given in an experiment."""
+    weights = [given for name in ("original", *CLASSIFIERS) for given in given_files_of(experiment, name)]
+    return [*weights, *given_moments_of(experiment)]
+
+
+def _by_seed(key: str, entry: dict, seeds: list[int]) -> list[Given]:
+    return [Given(key, given_files.one_of(entry, "seed", seeds, seed), seed) for seed in seeds]
 
 
 def check_given(experiment: dict) -> Iterator[str]:
@@ -132,17 +148,35 @@ def _identity(entry: dict) -> str:
 
 
 def _original(experiment: dict) -> Iterator[str]:
-    """Given weights have no moments of Adam, and there can be no other weights to start from."""
+    """There can be no other weights to start from, and moments of Adam must be there exactly where a row needs them."""
     ((model, parameters),) = experiment["model"].items()
     key = plugin_constant("models", location("models", model), "PUBLISHED_WEIGHTS")
     if parameters.get(key):
         yield f"model.{model}.{key}: weights to start training from, but original.weights are given; set it to null"
     rows = {name: experiment["unlearning"] | row for name, row in experiment["methods"].items()}
-    for name in (name for name, row in rows.items() if row["optimizer"] == "adam_warm"):
+    warm = [name for name, row in rows.items() if row["optimizer"] == "adam_warm"]
+    if has_moments(experiment):
+        yield from _moments(experiment, warm)
+        return
+    for name in warm:
         yield (
             f"methods.{name}: has the optimiser 'adam_warm', which starts from the moments at the end of training, and "
-            "given weights come without them; set 'adam'"
+            "the given weights come without them; add original.moments, or set 'adam'"
         )
+
+
+def _moments(experiment: dict, warm: list[str]) -> Iterator[str]:
+    """Moments must be of the same trainings as the weights, and a row must start from them."""
+    weights, moments = (experiment["original"][key] for key in ("weights", "moments"))
+    yield from _keys("original.moments", moments, "seed", len(experiment["seeds"]))
+    by_seed = ["{seed}" in "".join(entry.get(kind, "") for kind in ("file", "url")) for entry in (weights, moments)]
+    if by_seed[0] != by_seed[1]:
+        yield (
+            "original.moments: one file for each seed goes with weights for each seed, and one file for all seeds with "
+            "weights for all; write {seed} into both names, or into none"
+        )
+    if not warm:
+        yield "original.moments: no row has the optimiser 'adam_warm', which starts from them; leave this out"
 
 
 def check_local_files(experiments: dict[str, dict]) -> None:
@@ -172,11 +206,7 @@ def check_contents(name: str, experiment: dict, part: str, dataset: dict, data: 
     seen = set()
     for given in given_files_of(experiment, part):
         entry = given.entry
-        path = (
-            given_files.fetch(entry, (data / given_files.fetched_record(entry)).parent, source)
-            if "url" in entry
-            else Path(entry["file"])
-        )
+        path = _path_of(entry, data, source)
         if path in seen:
             continue
         seen.add(path)
@@ -187,6 +217,36 @@ def check_contents(name: str, experiment: dict, part: str, dataset: dict, data: 
             layers = settings["hidden_units"], settings.get("convolutions", [])
             network = Classifier(dataset["image_shape"], len(classes), *layers)
         given_weights.load_given(network, path, entry, f"configs/{name}.yaml: {given.key}")
+
+
+def check_moments(name: str, experiment: dict, dataset: dict, data: Path, source: str | None) -> None:
+    """Fetch files of moments where they have a URL, and refuse those that do not fit the model.
+
+    `given_moments.load_moments` and `given_files.fetch` raise a ValueError, and it imports torch.
+
+    Args:
+        name: of the experiment.
+        experiment: its configuration.
+        dataset: the description of its data set.
+        data: folder of data.
+        source: the user's own source of original files; None for the URLs.
+    """
+    from unlearning.networks import generative
+    from unlearning.networks.given_moments import load_moments, ordered_parameters
+
+    for weights, moments in zip(given_files_of(experiment, "original"), given_moments_of(experiment), strict=True):
+        network = generative.build(experiment["model"], dataset["image_shape"], weights.seed)
+        paths = [_path_of(given.entry, data, source) for given in (weights, moments)]
+        keys = [f"configs/{name}.yaml: {given.key}" for given in (weights, moments)]
+        names = ordered_parameters(network, paths[0], weights.entry, keys[0])
+        load_moments(network, names, paths[1], moments.entry, keys[1])
+
+
+def _path_of(entry: dict, data: Path, source: str | None) -> Path:
+    """The file of an entry, fetched where it has a URL."""
+    if "url" in entry:
+        return given_files.fetch(entry, (data / given_files.fetched_record(entry)).parent, source)
+    return Path(entry["file"])
 
 
 def check_references(experiment: dict) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from unlearning.config.experiment import algorithm_of, references_of
-from unlearning.config.given import CLASSIFIERS, has_weights
+from unlearning.config.given import CLASSIFIERS, has_moments, has_weights
 from unlearning.io.files import sha256_of
 from unlearning.plugins.outside import outside_file
 from unlearning.runtime.code_hash import code_hash
@@ -24,6 +24,7 @@ JOBS = {
     "train": (("models",), WORDS),
     "import_classifier": ((), WORDS),
     "import_original": (("models",), WORDS),
+    "import_moments": (("models",), WORDS),
     "unlearn": (("models", "methods"), OF_METHODS),
     "build_reference": (("models",), WORDS),
     "build_reference_alone": ((), WORDS),
@@ -88,6 +89,7 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
         "import_classifier": any(classifiers),
         "train": retrained or not imported,
         "import_original": imported,
+        "import_moments": has_moments(experiment),
     }
     last = ("build_reference" if retrained else "build_reference_alone", "evaluate")
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from unlearning.config.experiment import datasets_of, published_weights
-from unlearning.config.given import check_contents, check_local_files
+from unlearning.config.given import check_contents, check_local_files, check_moments
 from unlearning.config.job_code import plugins_of
 from unlearning.config.load import load_experiments, load_settings
 from unlearning.data import source_state
@@ -215,7 +215,7 @@ def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> 
 
 def _check_given(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:
     """Refuse weights that do not fit, where jobs will import them: now, and not between jobs that train for hours."""
-    parts = {"import_original": "original", "import_classifier": None}
+    parts = {"import_original": "original", "import_moments": "moments", "import_classifier": None}
     due = {
         (job.wildcards.experiment, parts[job.rule.name] or job.wildcards.classifier)
         for job in jobs
@@ -224,7 +224,11 @@ def _check_given(jobs: list, settings: dict, experiments: dict[str, dict]) -> No
     for name, part in sorted(due):
         experiment = experiments[name]
         dataset = describe_dataset(experiment["dataset"])
-        check_contents(name, experiment, part, dataset, Path(settings["data"]), user_source())
+        places = dataset, Path(settings["data"]), user_source()
+        if part == "moments":
+            check_moments(name, experiment, *places)
+        else:
+            check_contents(name, experiment, part, *places)
 
 
 def _start_jobs_warm(workflow, jobs: list, experiments: dict[str, dict]) -> None:

@@ -25,7 +25,7 @@ SHARED = "shared"  # settings that all rows of an experiment share
 # They change which runs there are, or which pictures are drawn of them, but not what a run gives.
 NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
 # The rules from whose results the jobs of a rule compute.
-CLASSIFIERS, MODELS = {"train_classifier", "import_classifier"}, {"train", "import_original"}
+CLASSIFIERS, MODELS = {"train_classifier", "import_classifier"}, {"train", "import_original", "import_moments"}
 NEEDS = {
     "train": {"select_forget_set"},
     "unlearn": {"select_forget_set", *CLASSIFIERS, *MODELS},

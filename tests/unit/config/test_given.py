@@ -54,6 +54,7 @@ def problems(root):  # noqa: F811
         {"original": FILE},
         {"original": FILE, "references": ["original"], "training": ...},
         {"references": ["original"]},
+        {"original": FILE | {"moments": {"file": "b.pth"}}, "unlearning__optimizer": "adam_warm"},
         {"original": {"weights": {"file": "{seed}.pth", "sha256": [SHA] * 3}}},
         {"original": {"weights": {"url": "https://x.org/a.pth", "folder": "x", "sha256": SHA}}},
         {"guide": GUIDE},
@@ -90,6 +91,13 @@ def test_what_is_right_passes(problems, changes):
         ({"original": {"weights": {"file": "a", "rename": {"patterns": {"a": r"\1"}}}}}, "no regular expression"),
         ({"original": {"weights": {"file": "a", "classes": ["Linear"]}}}, "classes.0 = 'Linear': must match"),
         ({"original": FILE, "unlearning__optimizer": "adam_warm"}, "methods.finetune: has the optimiser 'adam_warm'"),
+        ({"original": FILE | {"moments": {"file": "b"}}}, "original.moments: no row has the optimiser 'adam_warm'"),
+        ({"original": FILE | {"moments": {"file": "{seed}"}}}, "write {seed} into both names, or into none"),
+        (
+            {"original": FILE | {"moments": {"fil": "b"}}},
+            "original.moments.fil = 'b': unknown key; allowed: entry, fil",
+        ),
+        ({"original": FILE | {"moments": {"url": "https://x.org/a"}}}, "original.moments.folder: missing; a file from"),
         ({"guide": {"hidden_units": [20]}}, "guide.seed: missing"),
         ({"guide": {**GUIDE, "epochs": 3}}, "guide.epochs = 3: says how to train, but weights are given"),
         ({"judge": {"networks": 2, "hidden_units": [2], **FILE}}, "one file for 2 networks, which would all be the"),
@@ -150,4 +158,6 @@ def test_the_codes_of_results_are_those_of_the_jobs_that_run():
         *("select_forget_set", "import_original", "build_reference_alone", "evaluate", *classifiers)
     }
     assert {"train", "import_original", "build_reference"} <= codes_of_results(experiment(original=FILE)).keys()
+    warm = experiment(original=FILE | {"moments": {"file": "b.pth"}})
+    assert codes_of_results(warm).keys() - codes_of_results(experiment(original=FILE)).keys() == {"import_moments"}
     assert not {"import_original", "import_classifier"} & codes_of_results(experiment()).keys()
