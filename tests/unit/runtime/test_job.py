@@ -6,13 +6,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from unlearning.runtime import job
-
 from ...process import python
 
-JOB = """
+GRACE = 0.5  # seconds in place of `job.GRACE`
+JOB = f"""
 import os, time
 from unlearning.runtime import job
+job.GRACE = {GRACE}
 job.end_with_parents()
 print(os.getpid(), flush=True)
 time.sleep(60)
@@ -62,6 +62,6 @@ def test_a_job_goes_on_while_its_snakemake_runs(monkeypatch):
     monkeypatch.setenv("UNLEARNING_SNAKEMAKE", f"{snakemake.pid} {snakemake.create_time()}")
     process = python(JOB)
     process.stdout.readline()
-    time.sleep(1.5 + job.GRACE)
+    time.sleep(1.5 + GRACE)
     assert process.poll() is None
     process.kill()
