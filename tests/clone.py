@@ -135,7 +135,7 @@ class Clone:
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["snakemake.cli", "pytest"])
+_FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report", "pytest", "jsonschema", "ruamel.yaml", "PIL.Image"])
 
 
 def _call_snakemake(arguments, folder, environment, outputs):
@@ -144,7 +144,7 @@ def _call_snakemake(arguments, folder, environment, outputs):
     os.environ.update(environment)
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    sys.argv = ["snakemake", *arguments]
+    sys.argv, sys.dont_write_bytecode = ["snakemake", *arguments], False
     sys.path = [path for path in sys.path if Path(path) != ROOT / "scripts"]  # the clone has scripts of its own
     from snakemake.cli import main
 

@@ -9,6 +9,8 @@ from unlearning.plugins.load import load_plugin
 
 # Before torch is imported: two processes run tests, and each with threads for all cores is seven times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Each Snakemake, and each job, of a clone would compile the library again: a fifth of a plan.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 from filelock import FileLock
