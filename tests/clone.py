@@ -16,6 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run to run
+FEW_BATCHES = 4
 UNO = {"orthogonality_weight": 1e3}
 METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
@@ -93,6 +94,10 @@ class Clone:
         (self.path / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
         settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"experiments": [name]}
         (self.path / "config.yaml").write_text(yaml.safe_dump(settings))
+
+    def estimate_statistics_of_few_images(self):
+        """Where images are large, the running statistics of 50 batches would take most of a small run's time."""
+        self.replace("scripts/unlearning/networks/running_statistics.py", "BATCHES = 50", f"BATCHES = {FEW_BATCHES}")
 
     def command(self, *arguments):
         return [sys.executable, "-m", "snakemake", *arguments]

@@ -12,10 +12,10 @@ from sklearn.metrics import roc_auc_score
 from unlearning.data.dataset import Dataset
 from unlearning.datasets.celeba import DATASET
 from unlearning.evaluation.likelihood import group_losses
-from unlearning.networks import generative
+from unlearning.networks import generative, running_statistics
 from unlearning.networks.running_statistics import estimated_from, retain_batches
 
-from ..clone import ROOT, Clone
+from ..clone import FEW_BATCHES, ROOT, Clone
 from ..miniature import write_celeba
 
 METRICS = [*yaml.safe_load((ROOT / "configs" / "celeba.yaml").read_text())["evaluation"]["metrics"], "elbo_rank"]
@@ -36,6 +36,7 @@ def checked(tmp_path_factory):
         clone.replace(plugin, DATASET["files"][name], checksum)
     for key in ("train_images", "heldout_images"):
         clone.replace(plugin, f'"{key}": {DATASET[key]}', f'"{key}": {described[key]}')
+    clone.estimate_statistics_of_few_images()
     small = {"convolutions": [8, 16], "hidden_units": [16], "batch_size": 32, "learning_rate": 3e-3}
     wanted = "results/glasses/forget_set.json", "results/glasses/judge/accuracy.json"
     data_source = "--config", f"data_source={source}"
@@ -43,10 +44,13 @@ def checked(tmp_path_factory):
         "seeds": [0],
         "device": "cpu",
         "model__conv_vae": {"channels": [8, 16, 16], "latent_dimensions": 8, "pixel_deviation": 0.5},
-        "training": {"epochs": 40, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
+        "training": {"epochs": 15, "batch_size": 32, "learning_rate": 3e-3, "precision": "tf32"},
         "judge": small | {"networks": 1, "epochs": 15, "seed": 0},
         "guide": small | {"epochs": 15, "seed": 1},
-        "unlearning__batch_size": 32,
+        "unlearning__batch_size": 16,
+        "unlearning__steps": 5,
+        "unlearning__samples": 50,
+        "unlearning__measure": [{"until": 5, "every": 5}],
         "evaluation__samples": 100,
         "evaluation__metrics": METRICS,
         "evaluation__features": "judge",  # Inception's weights are not at hand
@@ -100,7 +104,8 @@ def test_eyeglasses_are_another_attribute_of_the_same_pictures(checked):
     assert confusion[1, 1] / confusion[1].sum() > 0.85
 
 
-def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(checked):
+def test_forgotten_images_are_ranked_among_held_out_ones_with_the_attribute(checked, monkeypatch):
+    monkeypatch.setattr(running_statistics, "BATCHES", FEW_BATCHES)
     results = checked[0].path / "results" / "tiny"
     images = torch.from_numpy(Dataset.load(checked[0].path / "data" / "celeba" / "prepared.safetensors").images)
     groups = json.loads((results / "forget_set.json").read_text())
