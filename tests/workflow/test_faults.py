@@ -98,8 +98,8 @@ def test_a_results_folder_that_cannot_be_written_is_named_before_any_job(tmp_pat
     assert clone.made() == []
 
 
-def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
-    """Two clones, one results folder: Snakemake's own lock does not see that."""
+def test_a_clone_or_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
+    """Of two clones with one results folder, Snakemake's own lock sees nothing."""
     shared = tmp_path / "shared"
     first, second = (Clone.make(tmp_path / name) for name in ("first", "second"))
     for clone in (first, second):
@@ -117,22 +117,26 @@ def test_a_results_folder_in_which_another_snakemake_works_is_refused(tmp_path):
         assert f"process {process.pid} on" in output
         assert "wait for its end, or set another folder" in output
         assert second.made() == []
+        assert "Directory cannot be locked" in refused(first, *arguments[2:])
+        assert process.poll() is None
         assert first.pending("--config", f"results={shared}"), "looking is allowed"
     finally:
         process.kill()
         process.wait()
 
 
-def test_a_job_with_a_damaged_state_starts_afresh_and_one_core_gives_the_results_of_two(tmp_path, finished):
-    clone = Clone.make(tmp_path / "clone")
-    clone.write_experiment()
-    folder = clone.path / "results/tiny/seed0/original"
-    folder.mkdir(parents=True)
+def test_a_job_with_a_damaged_state_starts_afresh_and_one_core_gives_the_results_of_two(copy, finished):
+    folder = copy.path / "results/tiny/seed0/original"
+    made = [f"{RUN}/{name}" for name in ("model.safetensors", "measurements.csv", "samples.npz")]
+    made += ["results/tiny/seed0/original/model.safetensors", "results/tiny/reference.safetensors"]
+    shutil.rmtree(copy.path / RUN)
+    shutil.rmtree(folder)
+    (copy.path / made[-1]).unlink()
+    folder.mkdir()
     (folder / "model.resume").write_bytes(b"PK\x03\x04 not a checkpoint")
-    clone.run("--cores", "1", f"{RUN}/metrics.json", "--config", "warm_starts=false")  # the other run had warm starts
-    assert "starting afresh" in (clone.path / "results/tiny/logs/train/seed0/original.log").read_text()
+    copy.run("--cores", "1", f"{RUN}/metrics.json", "--config", "warm_starts=false")  # the other run had warm starts
+    assert "starting afresh" in (copy.path / "results/tiny/logs/train/seed0/original.log").read_text()
     assert json.loads((folder / "record.json").read_text())["status"] == "finished"
-    files = [f"{RUN}/{name}" for name in ("model.safetensors", "measurements.csv", "samples.npz")]
-    for name in (*files, "results/tiny/seed0/original/model.safetensors", "results/tiny/reference.safetensors"):
-        assert (clone.path / name).read_bytes() == (finished.path / name).read_bytes(), name
-    assert results_of(clone.path / RUN / "metrics.json") == results_of(finished.path / RUN / "metrics.json")
+    for name in made:
+        assert (copy.path / name).read_bytes() == (finished.path / name).read_bytes(), name
+    assert results_of(copy.path / RUN / "metrics.json") == results_of(finished.path / RUN / "metrics.json")
