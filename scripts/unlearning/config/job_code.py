@@ -6,8 +6,7 @@ from unlearning.config.experiment import algorithm_of, references_of
 from unlearning.config.given import CLASSIFIERS, has_moments, has_weights
 from unlearning.io.files import sha256_of
 from unlearning.plugins.outside import outside_file
-from unlearning.runtime.code_hash import code_hash
-from unlearning.runtime.outside_code import hash_of_file
+from unlearning.runtime.code_hash import code_hash, hash_of_file
 
 WORDS = ("PARAMETERS",)  # literals that describe a plug-in to people; they count only where code uses them
 OF_METHODS = (*WORDS, "TITLE", "GROUP")

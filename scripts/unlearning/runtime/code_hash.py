@@ -42,7 +42,10 @@ HARMLESS = {
 }
 # Modules that start a job, decide whether it computes, and end it. They have no part in what a job computes: a script
 # receives the inputs and params of its job, and each plug-in that a job loads is a root.
-NOT_COUNTED = {"unlearning.runtime.basis", "unlearning.runtime.job", "unlearning.plugins.load"}
+NOT_COUNTED = {
+    *("unlearning.runtime.basis", "unlearning.runtime.code_hash", "unlearning.runtime.job"),
+    *("unlearning.plugins.load", "unlearning.plugins.outside"),
+}
 LOOKS_NAMES_UP = {"globals", "locals", "vars", "dir", "eval", "exec", "__import__"}
 READS_SOURCE = {"__doc__", "getdoc", "getcomments", "getsource", "getsourcelines"}
 
@@ -58,14 +61,7 @@ def code_hash(*roots: str, without: tuple[str, ...] = ()) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    statements, seen = set(), {reference for root in roots for reference in _root(root, without)}
-    waiting = list(seen)
-    while waiting:
-        result, further = _follow(waiting.pop())
-        statements |= result
-        waiting += further - seen
-        seen |= further
-
+    statements, seen = _reached({reference for root in roots for reference in _root(root, without)})
     names = sorted({name for name, _ in seen})
     if any(statement.reads_source for statement in statements):  # then comments and docstrings are data
         code = [(name, module.source) for name in names if (module := _module(name))]
@@ -73,6 +69,48 @@ def code_hash(*roots: str, without: tuple[str, ...] = ()) -> str:
         code = [statement.digest for statement in sorted(statements, key=lambda statement: statement.place)]
     packages = [name for name in names if _is_package_elsewhere(name)]
     return hashlib.sha256(repr([packages, code]).encode()).hexdigest()[:16]
+
+
+@cache
+def hash_of_file(name: str, path: Path, without: tuple[str, ...] = ()) -> str:
+    """Hash all that a file outside `scripts/` defines, together with the library code that these definitions use.
+
+    Args:
+        name: of the module that the file becomes.
+        path: of the file.
+        without: names that count only where the file uses them, such as a plug-in's description of itself.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    module = Module(name, path)
+    own = _counted(module, without)
+    statements, seen = _reached(set().union(*(statement.references for statement in own)))
+    code = own + sorted(statements, key=lambda statement: statement.place)
+    packages = sorted({name for name, _ in seen if _is_package_elsewhere(name)})
+    source = module.source if any(statement.reads_source for statement in code) else b""
+    return hashlib.sha256(repr([packages, [each.digest for each in code], source]).encode()).hexdigest()
+
+
+def _counted(module: "Module", without: tuple[str, ...]) -> "list[Statement]":
+    """The statements of a file, without those that bind the given names for nobody in the file."""
+    left_out = [each for each in module.statements if syntax.bound(each.node) & set(without)]
+    kept = [each for each in module.statements if each not in left_out]
+    used = {
+        attributes[0] for each in kept for start, attributes in each.references if start == module.name and attributes
+    }
+    return kept + [each for each in left_out if syntax.bound(each.node) & used]
+
+
+def _reached(references: set[Reference]) -> "tuple[set[Statement], set[Reference]]":
+    """The statements that references lead to, one after the other, and all references on the way."""
+    statements, seen, waiting = set(), set(references), list(references)
+    while waiting:
+        result, further = _follow(waiting.pop())
+        statements |= result
+        waiting += further - seen
+        seen |= further
+    return statements, seen
 
 
 def _root(root: str, without: tuple[str, ...]) -> Iterator[Reference]:

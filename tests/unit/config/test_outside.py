@@ -20,7 +20,7 @@ from unlearning.plugins.describe import describe_plugin, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.plugins.outside import VARIABLE
 from unlearning.reporting.rows import rows
-from unlearning.runtime import outside_code
+from unlearning.runtime import code_hash
 
 from ...clone import ROOT, set_key
 from .test_load import root  # noqa: F401
@@ -193,7 +193,7 @@ def test_an_edit_changes_the_code_of_the_jobs_that_use_the_file(load, folder):
     def changed(name, text):
         before = codes_of_results(experiment)
         (folder / name).write_text(text)
-        outside_code.hash_of_file.cache_clear()
+        code_hash.hash_of_file.cache_clear()
         after = codes_of_results(experiment)
         return {job for job in after if after[job] != before[job]}
 
@@ -210,9 +210,9 @@ def test_library_code_that_a_file_uses_counts(load, folder, monkeypatch):
         f"from unlearning.training.vectors import flatten\n{METHOD.replace('pass', 'flatten(step)')}"
     )
     experiment = load(methods__own=OF_METHOD)
-    (statements,) = [outside_code._follow(("unlearning.training.vectors", ("flatten",)))[0]]
+    (statements,) = [code_hash._follow(("unlearning.training.vectors", ("flatten",)))[0]]
     before = code_of_job("unlearn", experiment, row="own")
     for statement in statements:
         monkeypatch.setitem(vars(statement), "digest", "another")
-    outside_code.hash_of_file.cache_clear()
+    code_hash.hash_of_file.cache_clear()
     assert code_of_job("unlearn", experiment, row="own") != before
