@@ -92,7 +92,7 @@ def uninterrupted(made_once):
         "results/long/seed0/uno/metrics.json",
         name="long",
         seeds=[0],
-        training__epochs=400,
+        training__epochs=300,
         unlearning__steps=500,
         unlearning__measure=[{"until": 500, "every": 100}],
         methods={"uno": UNO},
