@@ -18,6 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 CLOCKED = ("seconds", "ms_per_step", "ratio", "memory")  # what differs from run to run
 FEW_BATCHES = 4
 UNO = {"orthogonality_weight": 1e3}
+# Settings of a short experiment on one given original.
+OF_ONE_ORIGINAL = {
+    "seeds": [0],
+    "references": ["original"],
+    "unlearning__steps": 2,
+    "unlearning__measure": [{"until": 2, "every": 2}],
+    "judge__epochs": 1,
+    "judge__networks": 1,
+    "evaluation": {"samples": 200, "metrics": ["forget_fraction", "fid"]},
+    "training": ...,
+    "figures": ["samples"],
+}
 METHODS = {"finetune": {}, "ascent": {"learning_rate": 1e30}, "uno": UNO}
 FIGURES = yaml.safe_load((ROOT / "configs" / "digits.yaml").read_text())["figures"]
 

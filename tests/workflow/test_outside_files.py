@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from unlearning.io.tensors import read_tensors
 
-from ..clone import Clone
+from ..clone import OF_ONE_ORIGINAL, Clone
 from ..documents import file_of
 
 METHOD = '''
@@ -74,18 +74,10 @@ def clone(tmp_path_factory):
     train(folder / "my_vae.py")
     made.write_experiment(
         dataset={"file": "../own.py"},
-        seeds=[0],
         model={"file": str(folder / "my_vae.py"), "width": 16},
         original={"weights": {"file": "../my_vae.pth"}, "moments": {"file": "../adam.pth"}},
-        references=["original"],
         methods={"finetune": {"optimizer": "adam_warm"}, "strongly": {"file": "../strong.py", "strength": 2.0}},
-        unlearning__steps=2,
-        unlearning__measure=[{"until": 2, "every": 2}],
-        judge__epochs=1,
-        judge__networks=1,
-        evaluation={"samples": 200, "metrics": ["forget_fraction", "fid"]},
-        training=...,
-        figures=["samples"],
+        **OF_ONE_ORIGINAL,
     )
     return made
 

@@ -7,7 +7,7 @@ import torch
 import yaml
 from torch import nn
 
-from ..clone import UNO, Clone
+from ..clone import OF_ONE_ORIGINAL, UNO, Clone
 
 
 class OwnVae(nn.Module):
@@ -35,18 +35,10 @@ def clone(tmp_path_factory):
     torch.manual_seed(0)
     torch.save(OwnVae().state_dict(), made.path / "own.pth")
     made.write_experiment(
-        seeds=[0],
         model={"vae": {"hidden_units": 16, "latent_dimensions": 2}},
         original={"weights": {"file": "own.pth", "rename": RENAME, "licence": "CC0"}},
-        references=["original"],
         methods={"finetune": {}, "uno": UNO},
-        unlearning__steps=2,
-        unlearning__measure=[{"until": 2, "every": 2}],
-        judge__epochs=1,
-        judge__networks=1,
-        evaluation={"samples": 200, "metrics": ["forget_fraction", "fid"]},
-        training=...,
-        figures=["samples"],
+        **OF_ONE_ORIGINAL,
     )
     return made
 
