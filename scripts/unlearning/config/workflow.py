@@ -27,8 +27,6 @@ from unlearning.runtime.job import name_snakemake
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
 READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
-# What jobs import while they run, in half a second: evaluations, and methods with second derivatives.
-IMPORTED_LATE = ("scipy.linalg", "scipy.special", "torch.fx.experimental.symbolic_shapes")
 FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
 
@@ -240,8 +238,7 @@ def _start_jobs_warm(workflow, jobs: list, experiments: dict[str, dict]) -> None
         return
     due = {job.wildcards.get("experiment") for job in jobs}
     used = set().union(*(plugins_of(experiments[name]) for name in experiments if name in due))
-    scripts = sorted({job.rule.name for job in jobs})
-    program = warm_starts.start(["snakemake.script", *scripts, *sorted(used), *IMPORTED_LATE])
+    program = warm_starts.start(["snakemake.script", *sorted({job.rule.name for job in jobs}), *sorted(used)])
     if program:
         sys.executable = program  # Snakemake runs scripts by it
 
