@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor, nn
 
-from benchmarks.memory import peak_mib
 from benchmarks.products import product_errors
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment, load_settings
@@ -29,6 +28,7 @@ from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, prepare_device
 from unlearning.runtime.provenance import environment
+from unlearning.training.memory import peak_mib
 from unlearning.training.monitoring import Stopwatch
 from unlearning.training.optimisers import Adam
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings

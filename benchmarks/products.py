@@ -8,10 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from benchmarks.memory import peak_mib
 from unlearning.data.description import describe_dataset
 from unlearning.networks import generative
 from unlearning.training.gradients import BatchLoss, hessian_products
+from unlearning.training.memory import peak_mib
 from unlearning.training.monitoring import Stopwatch
 from unlearning.training.vectors import flatten, unflatten
 

@@ -32,6 +32,7 @@ rule build_reference:
             int(Path(path).parts[-3].removeprefix("seed")) for path in originals(wildcards)
         ],
         samples=setting("evaluation", "samples"),
+        label_samples=lambda wildcards: setting("evaluation")(wildcards).get("label_samples"),
         running_statistics=lambda wildcards: running_statistics(setting("evaluation")(wildcards)),
         elbo=elbo_settings,
         has_guide=has_guide,

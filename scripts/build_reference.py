@@ -1,6 +1,7 @@
 """Gather what every run is compared with: features of the retained data, and what the retrained models show."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from unlearning.config.experiment import bound_of
 from unlearning.data.dataset import Dataset
 from unlearning.data.forget_set import ForgetSet, spread_out
+from unlearning.evaluation.by_label import evaluate_by_label
 from unlearning.evaluation.collect import completed_group
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.likelihood import enough_draws, group_losses
@@ -32,6 +34,7 @@ def main(
     seeds: list[int],
     seeds_of_originals: list[int],
     samples: int,
+    label_samples: int | None,
     elbo: dict,
     running_statistics: str,
     device: str,
@@ -52,6 +55,7 @@ def main(
         seeds: of the models in `retrained`, in order.
         seeds_of_originals: of the models in `original`.
         samples: number of samples of each retrained model, or of completions of each group of images at most.
+        label_samples: number of samples of each label; None for models without labels, or if no metric needs them.
         elbo: the keys of `evaluation` that start with 'elbo_', see `enough_draws`; empty if no metric needs losses.
         running_statistics: 'retain' or 'as_left', see `unlearning.networks.running_statistics`.
         device: 'cpu', 'cuda' or 'auto'.
@@ -73,20 +77,36 @@ def main(
         networks, originals = {}, dict(zip(seeds_of_originals, original, strict=True))
         header = {"seeds": seeds, "draws": elbo.get("elbo_draws"), "noise_share": None}
         for seed, path in zip(seeds, retrained, strict=True):
-            network, *_ = generative.load(path, target)
-            batches = retain_batches(network, images, groups["retain"], running_statistics)
-            judged.enter_context(estimated_from(network.eval(), batches))
+            network = judged.enter_context(loaded(path, images, groups["retain"], running_statistics))
             if before := originals.get(seed):
                 arrays |= probes_shown(network, before, evaluators.judge, images, selection, running_statistics, seed)
             if generative.completes(network):
                 arrays |= retrained_completions(network, evaluators, images, groups, samples, seed)
                 continue
-            arrays |= retrained_samples(network, evaluators, samples, seed, target)
+            arrays |= retrained_samples(network, evaluators, samples, label_samples, seed)
             networks[seed] = network
         if elbo and networks:
-            losses, draws = retrained_losses(networks, images, groups, elbo)
+            losses, draws = retrained_losses(networks, images, data.labels, groups, elbo)
             arrays, header = arrays | losses, header | draws
     write_tensors(reference, arrays, header)
+
+
+@contextmanager
+def loaded(path: Path, images: Tensor, retain: list[int], running_statistics: str) -> Iterator[nn.Module]:
+    """A retrained model in eval mode, with the running statistics to judge it with.
+
+    Args:
+        path: of the model.
+        images: all real images, (N, C, H, W) uint8, on the device to compute on.
+        retain: indices of the retain set.
+        running_statistics: see `main`.
+
+    Yields:
+        The model.
+    """
+    model, *_ = generative.load(path, images.device)
+    with estimated_from(model.eval(), retain_batches(model, images, retain, running_statistics)):
+        yield model
 
 
 def real_features(
@@ -146,23 +166,42 @@ def probes_shown(
 
 
 def retrained_samples(
-    model: nn.Module, evaluators: Evaluators, count: int, seed: int, device: torch.device
-) -> dict[str, Tensor]:
-    """The arrays of `SampleSet` for samples of a retrained model, as `{seed}.features` and so on."""
-    # Not the stream of an evaluation: the retrained model's own evaluation must get other samples.
+    model: nn.Module, evaluators: Evaluators, count: int, count_by_label: int | None, seed: int
+) -> dict[str, Tensor | np.ndarray]:
+    """Samples of a retrained model, as the evaluators see them.
+
+    Args:
+        model: that generates images.
+        evaluators: networks that look at the samples.
+        count: number of samples.
+        count_by_label: number of samples under each label; None for none.
+        seed: of the model.
+
+    Returns:
+        The arrays of `SampleSet`, as `{seed}.features` and so on, and those of `LabelSamples`, as
+        `{seed}.by_label.features` and so on.
+    """
+    device = next(model.parameters()).device
+    # Not the streams of an evaluation: the retrained model's own evaluation must get other samples.
     latents = model.latents(count, stream(seed, "reference samples", device))
     features, classes, class_counts = evaluators.classify(generative.decode(model, latents), f"seed{seed}")
-    return {f"{seed}.features": features, f"{seed}.classes": classes, f"{seed}.class_counts": class_counts}
+    arrays = {f"{seed}.features": features, f"{seed}.classes": classes, f"{seed}.class_counts": class_counts}
+    if count_by_label:
+        generator = stream(seed, "reference samples by label", device)
+        by_label, _ = evaluate_by_label(model, evaluators, count_by_label, generator)
+        arrays |= {f"{seed}.by_label.{name}": array for name, array in vars(by_label).items()}
+    return arrays
 
 
 def retrained_losses(
-    models: dict[int, nn.Module], images: Tensor, groups: dict[str, list[int]], settings: dict
+    models: dict[int, nn.Module], images: Tensor, labels: np.ndarray, groups: dict[str, list[int]], settings: dict
 ) -> tuple[dict[str, np.ndarray], dict]:
     """Losses of the images that no retrained model was trained on, and how they were measured.
 
     Args:
         models: retrained models by seed, in eval mode.
         images: all real images, (N, C, H, W) uint8.
+        labels: of the real images, (N,).
         groups: image indices by group.
         settings: the keys of `evaluation` that start with 'elbo_', see `enough_draws`.
 
@@ -170,11 +209,12 @@ def retrained_losses(
         `{seed}.losses.{group}` (n,) of each group in `UNSEEN`; the number of `draws` and the `noise_share`.
     """
     pilot = spread_out(groups["heldout_forget"] + groups["heldout_retain"], PILOT_IMAGES)
-    draws, share = enough_draws(list(models.values()), images[pilot], settings)
+    labels = torch.from_numpy(labels).to(images.device)
+    draws, share = enough_draws(list(models.values()), images[pilot], settings, labels[pilot])
     arrays = {
-        f"{seed}.losses.{group}": group_losses(model, images[groups[group]], group, draws, bound_of(settings))
+        f"{seed}.losses.{group}": group_losses(model, images[of], group, draws, bound_of(settings), labels[of])
         for seed, model in models.items()
-        for group in UNSEEN
+        for group, of in ((group, groups[group]) for group in UNSEEN)
     }
     return arrays, {"draws": draws, "noise_share": share}
 

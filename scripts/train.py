@@ -14,7 +14,10 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.device import describe_device, explain_out_of_memory, peak_memory_mib, prepare_device
 from unlearning.runtime.job import run
 from unlearning.runtime.provenance import run_record
-from unlearning.training.train import TrainingResult, losses_of_images, train
+from unlearning.training.train import TrainingOptions, TrainingResult, losses_of_images, train
+
+# Keys of `training` beside those that every training has.
+OPTIONS = ("warm_up", "cosine_decay", "accumulation", "average")
 
 
 def main(
@@ -61,7 +64,7 @@ def main(
     image_shape = list(data.images.shape[1:])
     with explain_out_of_memory("training.batch_size", training["batch_size"]):
         network = generative.build(architecture, image_shape, seed).to(target)
-        result = _train(network, training, data.images, indices, seed, checkpoint)
+        result = _train(network, training, data, indices, seed, checkpoint)
     generative.save(network, architecture, image_shape, model)
     write_tensors(optimizer, result.moments)
     write_csv(losses, ("epoch", "loss"), enumerate(result.losses, start=1))
@@ -72,17 +75,19 @@ def main(
 
 
 def _train(
-    network: torch.nn.Module, training: dict, images: np.ndarray, indices: np.ndarray, seed: int, checkpoint: Checkpoint
+    network: torch.nn.Module, training: dict, data: Dataset, indices: np.ndarray, seed: int, checkpoint: Checkpoint
 ) -> TrainingResult:
     device = next(network.parameters()).device
+    images, labels = (torch.from_numpy(array).to(device) for array in (data.images, data.labels))
     precision, compiled = training.get("precision", "float32"), training.get("compile", False)
     return train(
         network,
-        losses_of_images(network, torch.from_numpy(images).to(device), precision=precision, compiled=compiled),
+        losses_of_images(network, images, labels, precision=precision, compiled=compiled),
         torch.as_tensor(indices, device=device),
         **{key: training[key] for key in ("epochs", "batch_size", "learning_rate")},
         seed=seed,
         checkpoint=checkpoint,
+        options=TrainingOptions(**{key: training[key] for key in OPTIONS if key in training}),
     )
 
 

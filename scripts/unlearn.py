@@ -118,11 +118,12 @@ def load_inputs(
         Images and networks on the device.
     """
     data, groups = Dataset.load(dataset), ForgetSet.load(forget_set)
-    retain = retained_images(settings["retain_images"], data, groups, proxy)
+    retain, retain_labels = retained_images(settings["retain_images"], data, groups, proxy)
     retain, forget, heldout_forget = (
         torch.from_numpy(images).to(device)
         for images in (retain, data.images[groups.forget], data.images[groups.heldout_forget])
     )
+    labels = {"retain_labels": retain_labels, "forget_labels": data.labels[groups.forget]}
     images, judge = torch.from_numpy(data.images), Ensemble.load(judge, device)
     statistics = retain_batches(network, images, groups.retain, settings["running_statistics"])
     with estimated_from(network, statistics):
@@ -137,6 +138,7 @@ def load_inputs(
         moments=_read_moments(moments, device) if moments else None,
         statistics=statistics,
         probes=probes,
+        **{name: torch.from_numpy(numbers).to(device) for name, numbers in labels.items()},
     )
 
 
@@ -148,6 +150,7 @@ def _summary(result: UnlearningResult, algorithm: ModuleType, device: torch.devi
         "preparation_seconds": result.preparation_seconds,
         "seconds": result.preparation_seconds + sum(row["seconds"] for row in result.steps),
         "peak_memory_mib": peak_memory_mib(device),
+        "step_memory_mib": result.step_memory_mib,
         **describe_device(device),
     }
 

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from unlearning.networks import generative
 from unlearning.networks.classifier import Classifier
-from unlearning.plugins.describe import describe_plugin, plugin_names
+from unlearning.plugins.describe import defines, describe_plugin, plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.training.gradients import BatchLoss
 from unlearning.training.losses import histogram_loss
@@ -111,6 +111,16 @@ def full_disk(monkeypatch):
     monkeypatch.setattr(shutil, "copyfile", copy_half)
     monkeypatch.setattr(os, "link", refuse)
     return tried
+
+
+def methods_of_the_vae():
+    """The methods that a VAE can run: not those for models that complete images, have labels, or remove noise."""
+    return [
+        name
+        for name in plugin_names("methods")
+        if plugin_constant("methods", name, "MODELS") != "completing"
+        and all(defines("vae", needed) for needed in plugin_constant("methods", name, "MODEL_HAS", ()))
+    ]
 
 
 def parameters_of(method):

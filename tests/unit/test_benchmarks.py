@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu_check, memory, methods, precision, products
+from benchmarks import gpu_check, methods, precision, products
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment
 from unlearning.methods import uno
 from unlearning.runtime.device import prepare_device
+from unlearning.training import memory
 from unlearning.training.settings import UnlearningSettings
 from unlearning.training.vectors import flatten, trainable
 
@@ -83,7 +84,7 @@ def test_memory_that_exists_before_or_is_freed_does_not_count():
 def test_the_accounted_memory_is_that_of_the_process():
     """By the resident memory of a process of its own, which takes nothing else in between."""
     code = (
-        "import re, torch; from pathlib import Path; from benchmarks.memory import peak_mib\n"
+        "import re, torch; from pathlib import Path; from unlearning.training.memory import peak_mib\n"
         "status = Path('/proc/self/status')\n"
         "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text()).group(1)) / 1024\n"
         "weight, small = (torch.rand(2**size, requires_grad=True) for size in (24, 4))\n"

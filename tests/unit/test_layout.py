@@ -22,7 +22,7 @@ PLUGINS = {
 WITHOUT_TORCH = ["io", "runtime", "data", "config", "reporting", "plugins", "networks/masks", "networks/constraints"]
 WITH_TORCH = ["runtime/device", "runtime/checkpoint", "runtime/seeding"]
 # Names of plug-ins that are also a word for something else: a key, a group of evidence or rows, a panel, a column.
-WORDS = {"ascent", "as_published", "cost", "histogram", "digits", "uno"}
+WORDS = {"ascent", "as_published", "cost", "histogram", "digits", "labels", "uno"}
 
 # Packages whose import takes a tenth of a second or more, and which of them a script of a job imports when it starts. A
 # plug-in imports its own later, and so does what few jobs need.

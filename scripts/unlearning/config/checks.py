@@ -16,6 +16,7 @@ from unlearning.config.experiment import (
 from unlearning.config.given import check_given, check_references, has_weights
 from unlearning.config.image_counts import check_image_counts, check_judge
 from unlearning.config.messages import nearest, violations
+from unlearning.config.model_parts import check_labels, check_parts, lacking
 from unlearning.config.selection import check_proxies, check_selection
 from unlearning.io.files import ROOT
 from unlearning.networks import constraints
@@ -48,6 +49,8 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *_schedule(experiment["unlearning"]),
         *check_proxies(experiment),
         *_family(experiment),
+        *check_labels(experiment, dataset),
+        *check_parts(experiment),
         *_optimizers(experiment),
         *_rows(experiment),
         *_guide(experiment),
@@ -223,6 +226,9 @@ def _figures(experiment: dict) -> Iterator[str]:
         suits = plugin_constant("figures", figure, "MODELS", family)
         if suits != family:
             yield f"figures: {figure!r} is for {suits} models, but {model} is a {family} one; remove it"
+            continue
+        if needed := lacking(model, plugin_constant("figures", figure, "MODEL_HAS", ())):
+            yield f"figures: {figure!r} needs {needed}, and {model} is none; remove it"
             continue
         for problem in violations(experiment, _schema_of(plugin_constant("figures", figure, "NEEDS") or {})):
             yield f"{problem}, or remove {figure!r} from 'figures', which needs it"

@@ -86,14 +86,15 @@ def method_settings(experiment: dict, method: str) -> dict:
     shared = experiment["unlearning"]
     if row.get("optimizer", shared["optimizer"]) != "adamw":
         shared = {key: value for key, value in shared.items() if key != "adamw"}
+    own = {key: value for key, value in row.items() if key in (*shared, "trainable")}
     return {
         **shared,
-        **{key: value for key, value in row.items() if key in shared},
+        **own,
         "running_statistics": running_statistics(experiment["evaluation"]),
         "threshold": experiment["evaluation"].get("threshold"),
         "algorithm": algorithm_of(experiment, method),
         "retain_images": experiment["proxies"][proxy] if proxy else "retain",
-        "parameters": {key: value for key, value in row.items() if key not in shared},
+        "parameters": {key: value for key, value in row.items() if key not in own},
     }
 
 

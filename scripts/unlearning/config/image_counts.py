@@ -55,8 +55,9 @@ def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
     problems += check_group_sizes(experiment, sizes)
     for metric in evaluation["metrics"]:
         least = plugin_constant("metrics", metric, "LEAST_SAMPLES", 0)
-        if evaluation["samples"] < least:
-            problems.append(f"evaluation.samples = {evaluation['samples']}: {metric!r} needs at least {least}")
+        key = "label_samples" if plugin_constant("metrics", metric, "NEEDS") == "by_label" else "samples"
+        if evaluation.get(key, least) < least:
+            problems.append(f"evaluation.{key} = {evaluation[key]}: {metric!r} needs at least {least}")
     return problems
 
 

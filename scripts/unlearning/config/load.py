@@ -89,14 +89,15 @@ def load_experiment(name: str, root: Path = ROOT) -> dict:
     _refuse(file, problems)
     outside = frozenset((kind, own) for kind, paths in files.items() for own in paths)
     schema = experiment_schema(root, _used_plugins(experiment), outside)
-    _refuse(file, _renamed_keys(experiment) or violations(experiment, _with_rows(schema, experiment)))
+    problems = _renamed_keys(experiment) or violations(experiment, _with_rows(schema, experiment))
+    _refuse(file, _as_written(problems, files))
     try:
         dataset = describe_dataset(experiment["dataset"])
     except ValueError as error:
         raise ConfigError(f"{file}: dataset = {experiment['dataset']!r}: {error}") from None
     _refuse(file, check_runs(experiment, dataset["classes"]))
     experiment = with_runs_named(experiment, dataset["classes"])
-    _refuse(file, check_experiment(experiment, dataset))
+    _refuse(file, _as_written(check_experiment(experiment, dataset), files))
     return experiment | ({OUTSIDE_FILES: files} if files else {})
 
 
@@ -231,6 +232,13 @@ def _rows(experiment: dict) -> dict[str, dict]:
     """The rows of `methods` that are mappings, in an experiment that is not checked yet."""
     rows = experiment.get("methods")
     return {name: row for name, row in rows.items() if isinstance(row, dict)} if isinstance(rows, dict) else {}
+
+
+def _as_written(problems: list[str], files: dict[str, dict[str, str]]) -> list[str]:
+    """The problems with the keys that the user wrote: beside `file`, a model's keys stand under `model` itself."""
+    for name in files.get("models", ()):
+        problems = [re.sub(rf"^model\.{name}\b", "model", problem) for problem in problems]
+    return problems
 
 
 def _refuse(file: str, problems: list[str]) -> None:

@@ -182,8 +182,10 @@ def spread_out(indices: np.ndarray, count: int) -> np.ndarray:
     return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)]
 
 
-def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet, proxy: Path | None) -> np.ndarray:
-    """Return the images of the retain set, or of the proxy that replaces the retain set.
+def retained_images(
+    selection: str | dict, data: Dataset, forget_set: ForgetSet, proxy: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images of the retain set, or of the proxy that replaces the retain set, with their labels.
 
     Args:
         selection: 'retain' for the retain set; `{"classes": names}` for a proxy of the same data set, without the
@@ -193,13 +195,13 @@ def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet,
         proxy: file of another prepared data set; None where `selection` needs no other.
 
     Returns:
-        (N, C, H, W) uint8.
+        Images (N, C, H, W) uint8, and their class numbers (N,) in their own data set.
 
     Raises:
         ValueError: all images of the proxy's classes are in the retain set.
     """
     if selection == "retain":
-        return data.images[forget_set.retain]
+        return data.images[forget_set.retain], data.labels[forget_set.retain]
     if "classes" in selection:
         indices = np.flatnonzero(data.train & np.isin(data.labels, class_numbers(selection["classes"], data.classes)))
         indices = np.intersect1d(indices, forget_set.others)  # images of the retain set cannot replace it
@@ -208,6 +210,6 @@ def retained_images(selection: str | dict, data: Dataset, forget_set: ForgetSet,
                 f"all images of the proxy's classes {selection['classes']} are in the retain set; name other classes, "
                 "or lower forget_set.retain_fraction"
             )
-        return data.images[indices]
+        return data.images[indices], data.labels[indices]
     other = Dataset.load(proxy)
-    return other.images[other.train]
+    return other.images[other.train], other.labels[other.train]

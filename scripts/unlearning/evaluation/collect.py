@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from unlearning.config.experiment import bound_of, running_statistics
 from unlearning.data.forget_set import spread_out
+from unlearning.evaluation.by_label import evaluate_by_label
 from unlearning.evaluation.by_statistics import evaluate_by_statistics
 from unlearning.evaluation.evaluators import Evaluators
 from unlearning.evaluation.evidence import CompletionSet, Evidence, SampleSet
@@ -46,16 +47,21 @@ def evaluate_run(
         The evidence with all that the model shows; arrays to be stored.
     """
     images, seed = torch.from_numpy(evidence.data.images).to(device), evidence.record["seed"]
+    labels = evidence.data.labels
     batches = retain_batches(model, images, evidence.groups["retain"], running_statistics(settings))
     with estimated_from(model, batches):
         if completes(model):
             groups = {group: spread_out(indices, settings["samples"]) for group, indices in evidence.groups.items()}
-            fields, stored = evaluate_completions(model, evaluators, images, evidence.data.labels, groups, reference)
+            fields, stored = evaluate_completions(model, evaluators, images, labels, groups, reference)
         else:
             latents = model.latents(settings["samples"], stream(seed, "evaluation samples", device))
             fields, stored = evaluate_samples(model, evaluators, latents)
         if "elbo_draws" in settings:
-            fields["losses"] = evaluate_losses(model, images, evidence.groups, settings, reference)
+            fields["losses"] = evaluate_losses(model, images, labels, evidence.groups, settings, reference)
+        if "label_samples" in settings:
+            generator = stream(seed, "evaluation samples by label", device)
+            fields["by_label"], shown = evaluate_by_label(model, evaluators, settings["label_samples"], generator)
+            stored["by_label.images"] = shown
     if evaluators.guide is not None and not completes(model):
         published = published_features(model, evaluators, latents, unlearned=bool(evidence.steps))
         fields["published_features"] = published
@@ -67,7 +73,7 @@ def evaluate_run(
             latents,
             images,
             evidence.groups,
-            lambda: evaluate_losses(model, images, heldout, settings, reference)["heldout_retain"],
+            lambda: evaluate_losses(model, images, labels, heldout, settings, reference)["heldout_retain"],
         )
     return replace(evidence, **fields), stored
 
@@ -197,7 +203,12 @@ def completed_group(model: nn.Module, images: Tensor, group: str) -> tuple[Tenso
 
 
 def evaluate_losses(
-    model: nn.Module, images: Tensor, groups: dict[str, list[int]], settings: dict, reference: Reference
+    model: nn.Module,
+    images: Tensor,
+    labels: np.ndarray,
+    groups: dict[str, list[int]],
+    settings: dict,
+    reference: Reference,
 ) -> dict[str, np.ndarray]:
     """The loss of each image, by group.
 
@@ -207,6 +218,7 @@ def evaluate_losses(
     Args:
         model: in eval mode.
         images: all real images, (N, C, H, W) uint8.
+        labels: of the real images, (N,).
         groups: image indices by group.
         settings: the key `evaluation` of the experiment's configuration.
         reference: of the experiment.
@@ -214,9 +226,9 @@ def evaluate_losses(
     Returns:
         (n,) losses for each group, in nats for a VAE.
     """
-    bound, losses = bound_of(settings), {}
+    bound, losses, labels = bound_of(settings), {}, torch.from_numpy(labels).to(images.device)
     for group, indices in groups.items():
         common = group in UNSEEN or bound == "importance_weighted"
         draws = reference.draws if common else settings["elbo_draws"]
-        losses[group] = group_losses(model, images[indices], group, draws, bound)
+        losses[group] = group_losses(model, images[indices], group, draws, bound, labels[indices])
     return losses

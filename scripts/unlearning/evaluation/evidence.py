@@ -52,6 +52,23 @@ class SampleSet:
 
 
 @dataclass(frozen=True)
+class LabelSamples:
+    """Images that a model with labels generates under each of its K labels and, last, under the null label.
+
+    Attributes:
+        features: (K + 1, n, F), of the judge or of Inception.
+        classes: (K + 1, n) class numbers by the judge.
+        class_counts: (K + 1, M, K) how many samples each of the judge's M networks assigns to each class.
+        entropies: (K + 1, n) of the judge's class probabilities, in nats.
+    """
+
+    features: np.ndarray
+    classes: np.ndarray
+    class_counts: np.ndarray
+    entropies: np.ndarray
+
+
+@dataclass(frozen=True)
 class CompletionSet:
     """Completed images of one group of real images, and what the evaluators see in them.
 
@@ -113,6 +130,8 @@ class Evidence:
         published_features: (N, G) of the samples by Inception or the guide. A reference's samples are decoded in train
             mode. None if the experiment has no guide or if the run diverged.
         completions: by group, of a model that completes images; empty otherwise or if the run diverged.
+        by_label: of a model with labels; None otherwise, or if no metric needs it, or if the run diverged.
+        retrained_by_label: the same of a retrained model of another seed; None if there is no other seed.
         losses: (n,) of the run's model for each image, by group; empty if the run diverged.
         by_statistics: numbers of samples (M, K) of each class by each of the judge's networks, and losses (n,) of
             held-out retain images, by the source of the running statistics, see
@@ -147,6 +166,8 @@ class Evidence:
     loss_draws: int | None = None
     noise_share: float | None = None
     completions: dict[str, CompletionSet] = field(default_factory=dict)
+    by_label: LabelSamples | None = None
+    retrained_by_label: LabelSamples | None = None
     losses: dict[str, np.ndarray] = field(default_factory=dict)
     by_statistics: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
@@ -165,6 +186,7 @@ class Evidence:
         needs = {
             "samples": self.samples is not None,
             "completions": bool(self.completions),
+            "by_label": self.by_label is not None,
             "losses": bool(self.losses),
             "by_statistics": bool(self.by_statistics),
             "trajectory": bool(self.steps),

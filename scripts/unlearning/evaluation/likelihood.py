@@ -19,12 +19,15 @@ from torch import Tensor, nn
 from torch.quasirandom import SobolEngine
 
 from unlearning.config.experiment import bound_of
+from unlearning.networks.generative import with_labels
 from unlearning.networks.images import CHUNK, as_float
 from unlearning.runtime.seeding import stream, stream_seed
 
 
 @torch.no_grad()
-def group_losses(model: nn.Module, images: Tensor, group: str, draws: int, bound: str) -> np.ndarray:
+def group_losses(
+    model: nn.Module, images: Tensor, group: str, draws: int, bound: str, labels: Tensor | None = None
+) -> np.ndarray:
     """The loss of each image of one group, over K draws of noise.
 
     The loss is the mean of the model's losses, or the negative of the importance-weighted bound on log p(x). This bound
@@ -37,6 +40,7 @@ def group_losses(model: nn.Module, images: Tensor, group: str, draws: int, bound
         group: name of the group.
         draws: K. Every model gets the same draws.
         bound: 'elbo' for the mean, or 'importance_weighted'.
+        labels: (n,) class numbers of the images; only a model with labels needs them.
 
     Returns:
         (n,), in nats for a VAE.
@@ -47,7 +51,8 @@ def group_losses(model: nn.Module, images: Tensor, group: str, draws: int, bound
     total = torch.full((len(images),), -math.inf if weighted else 0.0, dtype=torch.float64, device=images.device)
     of_draw = log_weights if weighted else type(model).losses
     for noise in common_noise(model, len(images), draws, f"losses {group}"):
-        chunks = zip(images.split(CHUNK), noise.to(images.device).split(CHUNK), strict=True)
+        noise = noise.to(images.device) if labels is None else with_labels(model, noise.to(images.device), labels)
+        chunks = zip(images.split(CHUNK), noise.split(CHUNK), strict=True)
         values = torch.cat([of_draw(model, as_float(chunk), part) for chunk, part in chunks])
         total = total.logaddexp(values) if weighted else total + values
     return (math.log(draws) - total if weighted else total / draws).cpu().numpy()
@@ -98,7 +103,9 @@ def log_weights(model: nn.Module, images: Tensor, noise: Tensor) -> Tensor:
     return kl - model.losses(images, noise) + log_ratio
 
 
-def enough_draws(models: list[nn.Module], images: Tensor, settings: dict) -> tuple[int, float | None]:
+def enough_draws(
+    models: list[nn.Module], images: Tensor, settings: dict, labels: Tensor | None = None
+) -> tuple[int, float | None]:
     """Find out how many draws make the Monte Carlo variance a small share of the variance between retrained models.
 
     The number of draws doubles until the share is small enough, or until the number reaches its limit.
@@ -108,6 +115,7 @@ def enough_draws(models: list[nn.Module], images: Tensor, settings: dict) -> tup
         images: (n, C, H, W) uint8, which no model was trained on.
         settings: the keys of `evaluation` that start with 'elbo_'. `elbo_draws` is the smallest number of draws,
             `elbo_most_draws` the largest, and `elbo_noise_share` the share.
+        labels: (n,) class numbers of the images; only models with labels need them.
 
     Returns:
         The number of draws, and the share that `noise_share` measured with it. Without a share in the settings, with
@@ -118,7 +126,7 @@ def enough_draws(models: list[nn.Module], images: Tensor, settings: dict) -> tup
         return draws, None
     while True:
         first, second = (
-            np.stack([group_losses(model, images, half, draws, bound) for model in models])
+            np.stack([group_losses(model, images, half, draws, bound, labels) for model in models])
             for half in ("pilot first", "pilot second")
         )
         share = noise_share(first, second)

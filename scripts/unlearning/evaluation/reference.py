@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unlearning.data.forget_set import GROUPS
-from unlearning.evaluation.evidence import SampleSet
+from unlearning.evaluation.evidence import LabelSamples, SampleSet
 from unlearning.io.tensors import read_tensors
 
 UNSEEN = tuple(group for group in GROUPS if group != "retain")  # groups that no retrained model was trained on
@@ -52,6 +52,7 @@ class Reference:
             "retrained": retrained,
             "retrained_counts": self._retrained_counts(seed),
             "retrained_losses": self._retrained_losses(seed),
+            "retrained_by_label": self._retrained_by_label(),
             "published_reference": published_reference,
             "loss_draws": self.draws,
             "noise_share": self.noise_share,
@@ -61,6 +62,13 @@ class Reference:
         """Class counts (M, K) by each network of the judge, of the samples of all retrained models of other seeds."""
         names = [f"{other}.class_counts" for other in self.seeds if other != seed]
         return sum(self.arrays[name] for name in names) if names and names[0] in self.arrays else None
+
+    def _retrained_by_label(self) -> LabelSamples | None:
+        """Samples under each label of the other seed's retrained model."""
+        names = [field.name for field in dataclasses.fields(LabelSamples)]
+        if f"{self.other_seed}.by_label.{names[0]}" not in self.arrays:
+            return None
+        return LabelSamples(**{name: self.arrays[f"{self.other_seed}.by_label.{name}"] for name in names})
 
     def _retrained_losses(self, seed: int) -> dict[str, np.ndarray]:
         """Losses (K, n) of each group in `UNSEEN` by the K retrained models of other seeds, as far as measured."""

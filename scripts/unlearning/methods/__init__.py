@@ -19,6 +19,9 @@ A method that needs more than the two losses may also hold
   The optimiser leaves all others as they are, also where its moments or weight decay would move them;
 * `NEEDS_GUIDE = True`: a classifier has a part in the loss, so the experiment needs the key `guide`;
 * `MODELS = "generating"` or `"completing"`: the family of models that the method is for, if it is not for both;
+* `MODEL_HAS = ["posterior"]`: what the method calls of a model and not every model defines, such as `posterior`,
+  `label_embeddings` or `predictions`;
+* `edit(step, **parameters)`: changes the weights itself, in place of the optimiser's step along −d;
 * `ENCODER_ONLY = True`: of a model that completes images, only the encoder's parameters may change;
 * `BASELINE = True`: tables compare every other row with the row that has the method's name;
 * `COUNTED_AFTER_UPDATE = True`: the released code of the UNO paper counts forgotten samples of this method after the

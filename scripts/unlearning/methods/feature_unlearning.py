@@ -31,6 +31,7 @@ from unlearning.training.step import Setup, Step
 TITLE = "Feature unlearning"
 GROUP = "others"
 MODELS = "generating"
+MODEL_HAS = ["posterior"]
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {
     "forget_weight": {

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from unlearning.networks.generative import with_labels
 from unlearning.networks.images import as_float
 from unlearning.training.gradients import BatchLoss, reduce
 from unlearning.training.step import Setup, Step
@@ -25,6 +26,7 @@ from unlearning.training.step import Setup, Step
 TITLE = "SalUn"
 GROUP = "others"
 MODELS = "generating"
+MODEL_HAS = ["posterior"]
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {
     "forget_weight": {
@@ -60,12 +62,14 @@ def prepare(setup: Setup, forget_weight: float) -> Saliency:
 
 def salient_weights(setup: Setup) -> Tensor:
     """(P,) bool: True where |Σ ∇L_f|, summed over the forget set in eval mode, is above its median."""
-    model = setup.teacher.requires_grad_(True)
     total = torch.zeros((), device=setup.forget.device)
-    for chunk in setup.forget.split(setup.batch_size):
-        noise = model.loss_noise(len(chunk), setup.generator)
-        total = total + BatchLoss(model, lambda c=chunk, n=noise: (as_float(c), n), "sum").gradient
-    model.requires_grad_(False)
+    with setup.differentiable_teacher() as model:
+        for start in range(0, len(setup.forget), setup.batch_size):
+            chunk = slice(start, start + setup.batch_size)
+            images, labels = setup.forget[chunk], setup.forget_labels
+            noise = model.loss_noise(len(images), setup.generator)
+            noise = with_labels(model, noise, None if labels is None else labels[chunk])
+            total = total + BatchLoss(model, lambda i=images, n=noise: (as_float(i), n), "sum").gradient
     return total.abs() > total.abs().median()
 
 

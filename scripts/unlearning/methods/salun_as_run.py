@@ -27,6 +27,7 @@ from unlearning.training.step import Setup, Step
 TITLE = "SalUn, as run"
 GROUP = "others"
 MODELS = "generating"
+MODEL_HAS = ["posterior"]
 COUNTED_AFTER_UPDATE = True
 PARAMETERS = {
     "retain_weight": {

@@ -33,6 +33,7 @@ TITLE = "Selective Amnesia"
 GROUP = "others"
 NEEDS_GUIDE = True
 MODELS = "generating"
+MODEL_HAS = ["posterior"]
 PARAMETERS = {
     "elasticity_weight": {
         "type": "number",
@@ -73,14 +74,13 @@ class Memory:
 
 def prepare(setup: Setup, elasticity_weight: float, fisher_samples: int) -> Memory:
     """Estimate the Fisher diagonal: the mean square, over samples, of the gradient on one sample."""
-    model = setup.teacher.requires_grad_(True)
-    point = flatten([parameter.detach() for parameter in trainable(model)])
-    samples = draw_samples(model, fisher_samples, setup.generator)
+    samples = draw_samples(setup.teacher, fisher_samples, setup.generator)
     fisher = torch.zeros((), device=samples.device)
-    for image in samples.split(1):
-        noise = model.loss_noise(1, setup.generator)
-        fisher = fisher + BatchLoss(model, lambda i=image, n=noise: (as_float(i), n), "sum").gradient.square()
-    model.requires_grad_(False)
+    with setup.differentiable_teacher() as model:
+        point = flatten([parameter.detach() for parameter in trainable(model)])
+        for image in samples.split(1):
+            noise = model.loss_noise(1, setup.generator)
+            fisher = fisher + BatchLoss(model, lambda i=image, n=noise: (as_float(i), n), "sum").gradient.square()
     forgotten = torch.tensor(setup.forgotten_classes, dtype=torch.long, device=samples.device)
     return Memory(model, point, fisher / fisher_samples, setup.guide, forgotten, setup.reduction)
 

@@ -35,6 +35,24 @@ A model that **generates images** has
   Such a model's loss is −log p(x|z) + KL(q(z|x) ‖ p(z)), with a standard normal prior p, z = mean + noise × deviation,
   and standard normal noise (B, D).
 
+A model **with labels** generates images for given classes. The last column of its noise and of its latents holds
+labels: the numbers 0 … K − 1 of the K classes, or K, the null label, which stands for no label. `loss_noise` draws null
+labels, which the caller replaces by `unlearning.networks.generative.with_labels`. `latents` draws each class as often
+as any other. The model has
+
+* `label_embeddings()`: the parameter (K + 1, ...) that holds what the model knows of each label, the null label last;
+* `label_dropout`: the share of the labels that become the null label in train mode. Some methods set it to 0 in a loss.
+
+A model **that removes noise** makes a noisy image γ x + σ ε of an image x and Gaussian noise ε, the first C·H·W columns
+of its noise. It also has
+
+* `predictions(images, noise)` and `targets(images, noise)`, (B, C, H, W): what the network predicts, and what would be
+  right. The loss of an image is the mean square of their difference;
+* `noise_between(images, noise, others)`: the noise (B, ...) that makes of other images the same noisy images.
+
+A model with `PARTS = ["attention"]` has `part(part, last_blocks=None)`: the names of the parameters of a part. The key
+`trainable` of a configuration names it, and unlearning changes nothing else.
+
 A model that **completes images** fills in the hidden pixels of an image. Its noise is made of planes, (B, K, H, W). One
 plane is the mask. The other planes hold whatever else the model needs. The model has
 

@@ -71,6 +71,25 @@ def image_can_be_halved_per_channel(parameters: dict, image_shape: list[int]) ->
     _can_be_halved(parameters["channels"], image_shape, len(parameters["channels"]))
 
 
+def sampler_fits_objective(parameters: dict, image_shape: list[int]) -> None:
+    """Require that `sampler` follows a velocity for the objective 'flow', and removes noise for the others."""
+    objective, sampler = parameters["objective"], parameters["sampler"]
+    fitting = ("euler", "heun") if objective == "flow" else ("ddim", "dpm_solver")
+    if sampler not in fitting:
+        raise ValueError(
+            f"sampler = {sampler!r}: does not fit objective = {objective!r}; choose {' or '.join(map(repr, fitting))}"
+        )
+
+
+def guidance_has_null_label(parameters: dict, image_shape: list[int]) -> None:
+    """Require a trained null label, which takes `label_dropout`, for a `guidance` above 1."""
+    if parameters["guidance"] > 1 and not parameters["label_dropout"]:
+        raise ValueError(
+            f"guidance = {parameters['guidance']}: compares with the null label, which label_dropout = 0 never trains; "
+            "set label_dropout, such as 0.1, or guidance = 1"
+        )
+
+
 def _random_mask_fits(mask: dict, image_shape: list[int]) -> None:
     ratio, patch = mask["random"]["ratio"], mask["random"]["patch"]
     _, height, width = image_shape

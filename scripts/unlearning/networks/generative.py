@@ -129,13 +129,59 @@ def unchanged_buffers(model: nn.Module) -> Iterator[None]:
         buffer.data.copy_(value)
 
 
+def has_labels(model: nn.Module) -> bool:
+    """Whether a model generates images for labels."""
+    return hasattr(model, "label_embeddings")
+
+
+def null_label(model: nn.Module) -> int:
+    """The number of the null label, which stands for no label; it follows the numbers of the K classes, 0 … K − 1."""
+    return len(model.label_embeddings()) - 1
+
+
+def with_labels(model: nn.Module, noise: Tensor, labels: Tensor | None) -> Tensor:
+    """Give noise or latents other labels.
+
+    Args:
+        model: any model. The noise of a model without labels stays as it is.
+        noise: (B, D + 1), from `model.loss_noise` or `model.latents`; the last column holds the labels.
+        labels: (B,) class numbers, or the null label; None for a model without labels.
+
+    Returns:
+        (B, D + 1), a copy if the model has labels.
+    """
+    if not has_labels(model):
+        return noise
+    return torch.cat([noise[:, :-1], labels[:, None].to(noise)], 1)
+
+
+@contextmanager
+def kept_labels(model: nn.Module) -> Iterator[None]:
+    """Let a model with labels drop none of them meanwhile, in train mode, too.
+
+    Args:
+        model: its `label_dropout` is 0 meanwhile.
+
+    Yields:
+        None.
+    """
+    share, model.label_dropout = model.label_dropout, 0
+    yield
+    model.label_dropout = share
+
+
+def labels_of(noise: Tensor) -> Tensor:
+    """The labels (B,) in noise or latents (B, D + 1) of a model with labels."""
+    return noise[:, -1].long()
+
+
 def draw_samples(model: nn.Module, count: int, generator: torch.Generator) -> Tensor:
     """Generate images in eval mode.
 
     Args:
         model: a model that generates images from latents.
         count: number of images.
-        generator: draws the latents.
+        generator: draws the latents, and with them the labels of a model with labels.
 
     Returns:
         (count, C, H, W) uint8.

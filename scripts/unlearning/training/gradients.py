@@ -99,11 +99,15 @@ class BatchLoss(Loss):
 
     def __init__(self, model: nn.Module, draw: Callable[[], tuple[Tensor, Tensor]], reduction: str):
         super().__init__(model, draw, lambda batch: reduce(model.losses(*batch), reduction))
-        self._reduction = reduction
+        self.reduction = reduction
 
     def reevaluated(self) -> "BatchLoss":
         """The loss on the same batch and noise, at the parameters that the model has when it is evaluated."""
-        return BatchLoss(self._model, self.draw, self._reduction)
+        return BatchLoss(self._model, self.draw, self.reduction)
+
+    def on(self, images: Tensor, noise: Tensor) -> "BatchLoss":
+        """The loss on other images (B, C, H, W) with noise (B, ...) from `model.loss_noise`."""
+        return BatchLoss(self._model, lambda: (images, noise), self.reduction)
 
     def with_target(self, target: Tensor) -> Loss:
         """The loss on the same batch and noise, with another target for the model's output.
@@ -115,7 +119,7 @@ class BatchLoss(Loss):
             The loss.
         """
         return Loss(
-            self._model, self.draw, lambda batch: reduce(self._model.losses(*batch, target=target), self._reduction)
+            self._model, self.draw, lambda batch: reduce(self._model.losses(*batch, target=target), self.reduction)
         )
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.networks.classifier import Classifier
+from unlearning.networks.generative import with_labels
 from unlearning.networks.images import as_float
 from unlearning.training.gradients import BatchLoss, Loss
 from unlearning.training.settings import UnlearningSettings
@@ -13,12 +14,19 @@ from unlearning.training.settings import UnlearningSettings
 TINY_SHARE = 1e-8  # target share of a forgotten class in the histogram: with 0 the divergence would be infinite
 
 
-def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, settings: UnlearningSettings) -> BatchLoss:
+def batch_loss(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    generator: torch.Generator,
+    settings: UnlearningSettings,
+) -> BatchLoss:
     """The model's loss on a batch, which is drawn with replacement when it is first needed.
 
     Args:
         model: the model, in the mode in which the loss is evaluated.
         images: (N, C, H, W) uint8 images to draw from.
+        labels: (N,) their class numbers; only a model with labels needs them.
         generator: the generator of the batch and its noise.
         settings: size of the batch, and the reduction of the loss.
 
@@ -28,7 +36,8 @@ def batch_loss(model: nn.Module, images: Tensor, generator: torch.Generator, set
 
     def draw() -> tuple[Tensor, Tensor]:
         indices = torch.randint(len(images), (settings.batch_size,), generator=generator, device=images.device)
-        return as_float(images[indices]), model.loss_noise(settings.batch_size, generator)
+        noise = model.loss_noise(settings.batch_size, generator)
+        return as_float(images[indices]), noise if labels is None else with_labels(model, noise, labels[indices])
 
     return BatchLoss(model, draw, settings.loss_reduction)
 

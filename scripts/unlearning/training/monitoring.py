@@ -29,7 +29,8 @@ INSPECTED = (
     "cosine_after",  # of g_r and g_f on the same batches and noise, after the update
 )
 STEP_COLUMNS = ("step", *INSPECTED, "published_forgotten", "seconds", "finetune_step_seconds")
-MEASUREMENT_COLUMNS = ("step", "network", "forgotten", "samples")
+WAYS_OF_ASKING = ("forgotten_label", "null_label", "retained_labels")  # of a model with labels
+MEASUREMENT_COLUMNS = ("step", "network", "forgotten", "samples", *WAYS_OF_ASKING, "samples_each_way")
 FIRST_LOOK = 1 / 4  # of the samples; the rest is drawn if the share is neither far below nor far above the threshold
 FAR_BELOW, FAR_ABOVE = 1 / 20, 4  # times the threshold
 REFERENCE_STEP_EVERY = 5  # steps of the method between two timed reference steps
@@ -84,16 +85,23 @@ class ForgottenCounter:
             step: number of the last step.
             generator: the generator of the samples.
 
+        The samples of a model with labels have all its labels alike. Further samples are drawn in each of the
+        `WAYS_OF_ASKING`: under labels to forget, under the null label, and under labels to retain.
+
         Returns:
-            One row for each network, with the columns `MEASUREMENT_COLUMNS`. All networks see the same samples.
+            One row for each network, with the columns `MEASUREMENT_COLUMNS`. All networks see the same samples. Of a
+            model without labels, the columns from `WAYS_OF_ASKING` on are None.
         """
         most = self._settings.samples
         samples = most if self._settings.threshold is None else math.ceil(FIRST_LOOK * most)
         counts = self._count(samples, generator)
         if samples < most and not self._is_far_from_threshold(counts, samples):
             counts, samples = counts + self._count(most - samples, generator), most
+        by_way = self._count_each_way(math.ceil(FIRST_LOOK * most), generator)
         return [
-            {"step": step, "network": network, "forgotten": count, "samples": samples}
+            dict.fromkeys(MEASUREMENT_COLUMNS)
+            | {"step": step, "network": network, "forgotten": count, "samples": samples}
+            | {column: counts[network] for column, counts in by_way.items()}
             for network, count in enumerate(counts.tolist())
         ]
 
@@ -110,8 +118,25 @@ class ForgottenCounter:
 
     def _count(self, samples: int, generator: torch.Generator) -> Tensor:
         """How many fresh samples each network of the judge assigns to a forgotten class, (M,)."""
-        _, _, counts = self._inputs.judge.classify(self._draw_images(samples, generator))
+        return self._forgotten_among(self._draw_images(samples, generator))
+
+    def _forgotten_among(self, images: Tensor) -> Tensor:
+        _, _, counts = self._inputs.judge.classify(images)
         return counts[:, self._inputs.forgotten].sum(1)
+
+    def _count_each_way(self, samples: int, generator: torch.Generator) -> dict[str, list[int]]:
+        """What each network counts among samples of each of `WAYS_OF_ASKING`; nothing of a model without labels."""
+        if not generative.has_labels(self._model):
+            return {}
+        forgotten, null = self._inputs.forgotten, generative.null_label(self._model)
+        classes = torch.arange(null, device=forgotten.device)
+        asked = forgotten, torch.full_like(forgotten[:1], null), classes[~torch.isin(classes, forgotten)]
+        counts = {}
+        for way, labels in zip(WAYS_OF_ASKING, asked, strict=True):
+            drawn = torch.randint(len(labels), (samples,), generator=generator, device=labels.device)
+            latents = generative.with_labels(self._model, self._model.latents(samples, generator), labels[drawn])
+            counts[way] = self._forgotten_among(generative.decode(self._model, latents)).tolist()
+        return counts | {"samples_each_way": [samples] * len(counts["null_label"])}
 
     def _is_far_from_threshold(self, counts: Tensor, samples: int) -> bool:
         share = counts.double().mean().item() / samples / self._settings.threshold
@@ -186,16 +211,16 @@ class ReferenceStepTimer:
 
     Args:
         model: the model, before any of its parameters are frozen.
-        retain: (N, C, H, W) uint8 images to keep.
+        inputs: images to keep, with their labels.
         settings: the settings of the run.
     """
 
-    def __init__(self, model: nn.Module, retain: Tensor, settings: UnlearningSettings):
+    def __init__(self, model: nn.Module, inputs: UnlearningInputs, settings: UnlearningSettings):
         self._model = copy.deepcopy(model)
         generative.set_training_mode(self._model, settings.batch_normalisation)
         self._optimizer = make_optimizer(self._model, settings)
-        self._retain, self._settings = retain, settings
-        self._generator = stream(0, "reference_timer", retain.device)
+        self._inputs, self._settings = inputs, settings
+        self._generator = stream(0, "reference_timer", inputs.retain.device)
         self._time_step()  # the first step includes set-up that no later step does
 
     def seconds(self, step: int) -> float | None:
@@ -203,9 +228,10 @@ class ReferenceStepTimer:
         return None if step % REFERENCE_STEP_EVERY else self._time_step()
 
     def _time_step(self) -> float:
-        loss = batch_loss(self._model, self._retain, self._generator, self._settings)
+        retain, labels = self._inputs.retain, self._inputs.retain_labels
+        loss = batch_loss(self._model, retain, labels, self._generator, self._settings)
         loss.draw()  # before the clock starts, as the batches of a method
-        with Stopwatch(self._retain.device) as stopwatch:
+        with Stopwatch(retain.device) as stopwatch:
             self._optimizer.descend(loss.gradient)
         return stopwatch.seconds
 

@@ -42,6 +42,7 @@ class Adam:
         weight_decay: decoupled from the gradient, as in AdamW. Biases and other vectors do not decay.
         warm_up: steps over which the learning rate rises linearly from 0.
         clip: norm to which longer directions are shortened.
+        steps: length of the training, over which the learning rate falls to 0 as a half cosine; None if it stays.
     """
 
     def __init__(
@@ -53,13 +54,14 @@ class Adam:
         weight_decay: float = 0.0,
         warm_up: int = 0,
         clip: float = math.inf,
+        steps: int | None = None,
     ):
         parameters = trainable(model)
         self._vector = flatten([parameter.detach() for parameter in parameters])
         for parameter, view in zip(parameters, unflatten(self._vector, parameters), strict=True):
             parameter.data = view
         self._learning_rate, self._second_moment = learning_rate, second_moment
-        self._warm_up, self._clip = warm_up, clip
+        self._warm_up, self._clip, self._steps = warm_up, clip, steps
         self._decay = None
         if weight_decay:
             decays = [weight_decay if parameter.dim() > 1 else 0.0 for parameter in parameters]
@@ -73,6 +75,8 @@ class Adam:
         rate = self._learning_rate
         if self._warm_up:  # a tensor, because reading a number from a GPU would make the loop wait for it
             rate = rate * ((self.state["step"] + 1) / self._warm_up).clamp(max=1)
+        if self._steps:
+            rate = rate * (1 + torch.cos(math.pi * self.state["step"] / self._steps)) / 2
         if self._clip < math.inf:
             direction = direction * (self._clip / direction.norm()).clamp(max=1)
         if self._decay is not None:

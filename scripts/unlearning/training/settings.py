@@ -32,6 +32,7 @@ class UnlearningSettings:
             'as_left' (as the steps left them); see `unlearning.networks.running_statistics`.
         threshold: share of the samples at which a class counts as unlearned; None if no metric needs one. A measurement
             far from it takes fewer samples.
+        trainable: the part of the model that may change, arguments of `model.part`; None for all of it.
         adamw: options of AdamW, which are keyword arguments of `optimisers.Adam`; None for other optimisers.
     """
 
@@ -48,6 +49,7 @@ class UnlearningSettings:
     measure: list[dict]
     running_statistics: str
     threshold: float | None = None
+    trainable: dict | None = None
     adamw: dict | None = None
 
 
@@ -69,6 +71,8 @@ class UnlearningInputs:
         statistics: (S, B, C, H, W) uint8 batches of the retain set, from which running statistics are estimated again
             in each measurement; see `retain_batches`. A proxy does not replace them. None to keep those of the run.
         probes: what the run shows at some of its steps; None to show nothing.
+        retain_labels: (N,) class numbers of the images to keep; only a model with labels needs them.
+        forget_labels: (M,) class numbers of the images to forget.
     """
 
     retain: Tensor
@@ -80,6 +84,8 @@ class UnlearningInputs:
     moments: dict[str, Tensor] | None = None
     statistics: Tensor | None = None
     probes: Probes | None = None
+    retain_labels: Tensor | None = None
+    forget_labels: Tensor | None = None
 
     @cached_property
     def forgotten(self) -> Tensor:

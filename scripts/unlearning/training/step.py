@@ -1,6 +1,8 @@
 """What a method works with: one step of the loop, and what there is before the first step."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from unlearning.networks.classifier import Classifier
 from unlearning.training.gradients import Loss
+from unlearning.training.vectors import flatten, trainable
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Step:
         """
         return Loss(self.model, lambda: None, lambda _: evaluate())
 
+    def free_graphs(self) -> None:
+        """Free the memory of the graphs of both losses; batches and gradients stay."""
+        self.retain.free_graph()
+        self.forget.free_graph()
+
     def with_histogram(self, weight: float) -> "Step":
         """The same step with the histogram loss, times `weight`, added to both losses."""
         return replace(
@@ -67,6 +75,9 @@ class Setup:
         guide: a frozen classifier; None where the experiment has none.
         forgotten_classes: numbers of the forgotten classes.
         generator: the generator of the method's own random numbers.
+        retain_labels: (N,) class numbers of the images to keep; only a model with labels needs them.
+        forget_labels: (M,) class numbers of the images to forget.
+        trainable: names of the parameters that unlearning may change; None for all.
     """
 
     teacher: nn.Module
@@ -77,3 +88,41 @@ class Setup:
     guide: Classifier | None
     forgotten_classes: list[int]
     generator: torch.Generator
+    retain_labels: Tensor | None = None
+    forget_labels: Tensor | None = None
+    trainable: list[str] | None = None
+
+    @contextmanager
+    def differentiable_teacher(self) -> Iterator[nn.Module]:
+        """The teacher with gradients, meanwhile, for the parameters that unlearning may change: (P,), as the model's.
+
+        Yields:
+            The teacher.
+        """
+        for name, parameter in self.teacher.named_parameters():
+            parameter.requires_grad_(self.trainable is None or name in self.trainable)
+        yield self.teacher
+        self.teacher.requires_grad_(False)
+
+
+def check_direction(direction: object, model: nn.Module) -> None:
+    """Check what a method returned.
+
+    Args:
+        direction: what the method returned.
+        model: a model with P trainable parameters.
+
+    Raises:
+        ValueError: the direction is not a tensor (P,) of the type of the parameters.
+    """
+    parameters = trainable(model)
+    dtype, shape = parameters[0].dtype, (sum(parameter.numel() for parameter in parameters),)
+    if not isinstance(direction, Tensor) or (direction.dtype, direction.shape) != (dtype, shape):
+        value = f"{direction.dtype} {tuple(direction.shape)}" if isinstance(direction, Tensor) else repr(direction)
+        raise ValueError(f"the method's direction must be {dtype} {shape}, but is {value}")
+
+
+def is_finite(model: nn.Module, row: dict[str, float | None]) -> bool:
+    """Whether all trainable parameters and all values of a step's row are finite."""
+    finite = flatten(trainable(model)).isfinite().all().item()  # one transfer from a GPU, not one per parameter
+    return finite and all(math.isfinite(value) for value in row.values() if value is not None)

@@ -6,8 +6,8 @@ beside the loop is in `monitoring`.
 """
 
 import copy
-import math
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 
 import torch
@@ -21,11 +21,12 @@ from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
 from unlearning.training import monitoring
 from unlearning.training.losses import batch_loss, histogram_loss
+from unlearning.training.memory import memory_of_steps
 from unlearning.training.optimisers import Optimizer, SomeWeights, make_optimizer
 from unlearning.training.resume import ResumableState
 from unlearning.training.settings import UnlearningInputs, UnlearningSettings
-from unlearning.training.step import Setup, Step
-from unlearning.training.vectors import flatten, trainable
+from unlearning.training.step import Setup, Step, check_direction, is_finite
+from unlearning.training.vectors import trainable_names
 
 STREAMS = ("retain", "forget", "samples", "histogram", "method")
 
@@ -44,6 +45,7 @@ class UnlearningResult:
         measurements: one row per measurement and network of the judge, with the columns
             `monitoring.MEASUREMENT_COLUMNS`. `samples` is the number of fresh samples, `forgotten` how many of them the
             network `network`, counted from 0, assigns to a forgotten class.
+        step_memory_mib: memory of the direction of one more step, see `unlearning.training.memory`.
         shown: the `images` (n, C, H, W) uint8 of the probes after the steps of `probes.is_shown`, each with its
             `step`. Empty without probes.
     """
@@ -53,6 +55,7 @@ class UnlearningResult:
     steps: list[dict] = field(default_factory=list)
     measurements: list[dict] = field(default_factory=list)
     shown: list[dict] = field(default_factory=list)
+    step_memory_mib: float | None = None
 
     def so_far(self) -> dict:
         """The arguments that make the same result again, of a run that has not ended."""
@@ -85,8 +88,8 @@ def unlearn(
     Returns:
         Status, steps, measurements and images of the probes.
     """
-    reference_timer = monitoring.ReferenceStepTimer(model, inputs.retain, settings)  # before any parameter is frozen
-    freeze(model, method)
+    reference_timer = monitoring.ReferenceStepTimer(model, inputs, settings)  # before any parameter is frozen
+    freeze(model, method, settings.trainable)
     prepared, seconds = prepare(model, method, inputs, settings, seed)
     streams = {name: stream(seed, f"unlearning {name}", inputs.retain.device) for name in STREAMS}
     state = ResumableState(model, optimizer_of(model, method, prepared, inputs, settings), streams)
@@ -97,7 +100,6 @@ def unlearn(
         look(0, counter, model, inputs, settings, result, streams["samples"])
     schedule = monitoring.measured_steps(settings.measure, settings.steps)
     set_training_mode(model, settings.batch_normalisation)
-
     for number in _progress(len(result.steps), settings.steps):
         step = draw_step(number, model, prepared, inputs, settings, streams)
         row = dict.fromkeys(monitoring.STEP_COLUMNS) | {"step": number}
@@ -107,10 +109,9 @@ def unlearn(
             direction = method.direction(step, **settings.parameters)
         check_direction(direction, model)
         before = monitoring.inspect(model, step, direction) if number in schedule else None
-        step.retain.free_graph()
-        step.forget.free_graph()
+        step.free_graphs()
         with stopwatch:
-            state.optimizer.descend(direction)
+            change_weights(step, direction, method, settings, state.optimizer)
         if number in schedule:
             row |= monitoring.inspect_after(model, step, before)
         row |= {"seconds": stopwatch.seconds, "finetune_step_seconds": reference_timer.seconds(number)}
@@ -122,8 +123,20 @@ def unlearn(
             look(number, counter, model, inputs, settings, result, streams["samples"])
         if checkpoint.due():
             state.save(checkpoint, result.so_far())
+    steps = [draw_step(number, model, prepared, inputs, settings, streams) for number in (1, 2)]
+    result.step_memory_mib = memory_of_steps(model, steps, partial(method.direction, **settings.parameters))
     model.eval()
     return result
+
+
+def change_weights(
+    step: Step, direction: Tensor, method: ModuleType, settings: UnlearningSettings, optimizer: Optimizer
+) -> None:
+    """Take one step along −`direction`, (P,), or let the method change the weights if it has an `edit`."""
+    if hasattr(method, "edit"):
+        method.edit(step, **settings.parameters)
+    else:
+        optimizer.descend(direction)
 
 
 def look(
@@ -153,12 +166,19 @@ def look(
             result.shown.append({"step": number, "images": inputs.probes.show(model).cpu()})
 
 
-def freeze(model: nn.Module, method: ModuleType) -> None:
-    """Freeze all parameters but the encoder's, if the method declares ENCODER_ONLY."""
+def freeze(model: nn.Module, method: ModuleType, part: dict | None = None) -> None:
+    """Freeze all parameters but the encoder's, if the method declares ENCODER_ONLY, or but those of a part.
+
+    Args:
+        model: changed in place.
+        method: a file of `unlearning.methods`.
+        part: the key `trainable` of the row, arguments of `model.part`; None for all parameters.
+    """
+    kept = set(dict(model.named_parameters())) if part is None else model.part(**part)
     if getattr(method, "ENCODER_ONLY", False):
-        of_encoder = model.encoder_parameters()
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(parameter.requires_grad and name in of_encoder)
+        kept &= model.encoder_parameters()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and name in kept)
 
 
 def prepare(
@@ -188,6 +208,9 @@ def prepare(
         guide=inputs.guide,
         forgotten_classes=inputs.forgotten_classes,
         generator=stream(seed, "unlearning preparation", device),
+        retain_labels=inputs.retain_labels,
+        forget_labels=inputs.forget_labels,
+        trainable=trainable_names(model),
     )
     with monitoring.Stopwatch(device) as stopwatch:
         prepared = method.prepare(setup, **settings.parameters)
@@ -241,35 +264,15 @@ def draw_step(
     if inputs.guide:
         histogram = histogram_loss(model, inputs.guide, inputs.forgotten, streams["histogram"], settings.batch_size)
     retain, forget = (
-        batch_loss(model, images, streams[name], settings)
-        for name, images in (("retain", inputs.retain), ("forget", inputs.forget))
+        batch_loss(model, images, labels, streams[name], settings)
+        for name, images, labels in (
+            ("retain", inputs.retain, inputs.retain_labels),
+            ("forget", inputs.forget, inputs.forget_labels),
+        )
     )
     retain.draw()
     forget.draw()
     return Step(number, retain, forget, histogram, model, prepared, streams["method"])
-
-
-def check_direction(direction: object, model: nn.Module) -> None:
-    """Check what a method returned.
-
-    Args:
-        direction: what the method returned.
-        model: a model with P trainable parameters.
-
-    Raises:
-        ValueError: the direction is not a tensor (P,) of the type of the parameters.
-    """
-    parameters = trainable(model)
-    dtype, shape = parameters[0].dtype, (sum(parameter.numel() for parameter in parameters),)
-    if not isinstance(direction, Tensor) or (direction.dtype, direction.shape) != (dtype, shape):
-        value = f"{direction.dtype} {tuple(direction.shape)}" if isinstance(direction, Tensor) else repr(direction)
-        raise ValueError(f"the method's direction must be {dtype} {shape}, but is {value}")
-
-
-def is_finite(model: nn.Module, row: dict[str, float | None]) -> bool:
-    """Whether all trainable parameters and all values of a step's row are finite."""
-    finite = flatten(trainable(model)).isfinite().all().item()  # one transfer from a GPU, not one per parameter
-    return finite and all(math.isfinite(value) for value in row.values() if value is not None)
 
 
 def _progress(steps_before: int, steps: int) -> tqdm:

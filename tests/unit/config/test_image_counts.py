@@ -79,3 +79,4 @@ def test_a_metric_declares_what_it_needs_in_words_that_are_known():
 def test_precision_and_recall_need_one_sample_more_than_neighbours():
     metric = load_plugin("metrics", "precision_recall")
     assert max(metric.NEIGHBOURS, metric.MANIFOLD) + 1 == metric.LEAST_SAMPLES
+    assert load_plugin("metrics", "label_quality").LEAST_SAMPLES == metric.LEAST_SAMPLES

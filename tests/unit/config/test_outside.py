@@ -132,9 +132,9 @@ def test_what_files_must_hold_is_in_those_of_the_repository():
             {"model": {"file": "my_method.py"}},
             "my_method.py: must define Model; docs/add_your_own.md says what the fil",
         ),
-        ({"model": {"file": "my_model.py"}}, "model.my_model.size: missing"),
-        ({"model": OF_MODEL | {"size": 0}}, "model.my_model.size = 0: must be at least 1"),
-        ({"model": OF_MODEL | {"depth": 1}}, "model.my_model.depth = 1: unknown key; allowed: size"),
+        ({"model": {"file": "my_model.py"}}, "model.size: missing"),
+        ({"model": OF_MODEL | {"size": 0}}, "model.size = 0: must be at least 1"),
+        ({"model": OF_MODEL | {"depth": 1}}, "model.depth = 1: unknown key; allowed: size"),
         (
             {"model": {"file": "needy.py"}},
             "imports helper.py, a file beside it, whose changes nobody would notice; put",

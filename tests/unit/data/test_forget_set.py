@@ -258,7 +258,9 @@ def test_images_of_a_proxy_are_neither_in_the_retain_set_nor_to_be_forgotten():
     )
     selection = {"classes": ["zero"], "retain_classes": ["one", "two"], "retain_fraction": 0.5}
     result = select(selection, labels, train, CLASSES)
-    proxy = retained_images({"classes": ["two", "three"]}, data, result, None).ravel().tolist()
+    images, names = retained_images({"classes": ["two", "three"]}, data, result, None)
+    proxy = images.ravel().tolist()
+    assert names.tolist() == [labels[place] for place in proxy]
     twos = [place for place in result.retain if labels[place] == 2]
     assert sorted(proxy + twos) == np.flatnonzero(train & (labels >= 2)).tolist()
     assert len(proxy) == 8 + 4

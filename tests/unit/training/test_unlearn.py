@@ -11,7 +11,6 @@ from unlearning.networks.classifier import classify
 from unlearning.networks.generative import draw_samples
 from unlearning.networks.probes import Probes
 from unlearning.networks.running_statistics import draw_batches
-from unlearning.plugins.describe import plugin_constant, plugin_names
 from unlearning.plugins.load import load_plugin
 from unlearning.runtime.checkpoint import Checkpoint
 from unlearning.runtime.seeding import stream
@@ -21,7 +20,7 @@ from unlearning.training.settings import UnlearningInputs, UnlearningSettings
 from unlearning.training.unlearn import unlearn
 from unlearning.training.vectors import trainable
 
-from ..conftest import parameters_of
+from ..conftest import methods_of_the_vae, parameters_of
 from .conftest import SETTINGS, build
 
 # A bias before batch normalisation has no effect: its gradient is rounding noise, which differs from processor
@@ -44,12 +43,7 @@ def start(parts, tmp_path, method="finetune", checkpoint=None, forgotten=(1,), d
     return model, result
 
 
-GENERATING = [
-    name for name in plugin_names("methods") if plugin_constant("methods", name, "MODELS") in (None, "generating")
-]
-
-
-@pytest.mark.parametrize("method", GENERATING)
+@pytest.mark.parametrize("method", methods_of_the_vae())
 def test_every_step_is_logged_and_every_scheduled_measurement_made(parts, tmp_path, method):
     _, run = start(parts, tmp_path, method)
     assert run.status == "finished"

@@ -2,11 +2,15 @@
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
+
+from unlearning.networks.generative import unchanged_buffers
+from unlearning.training.step import Step
 
 
 def peak_mib(work: Callable[[], object]) -> float:
@@ -25,6 +29,21 @@ def peak_mib(work: Callable[[], object]) -> float:
     with _Accounting() as accounting:
         work()
     return round(accounting.peak / 2**20, 3)
+
+
+def memory_of_steps(model: nn.Module, steps: list[Step], direction: Callable[[Step], Tensor]) -> float:
+    """Measure the memory that a method needs to find the direction of a step; the model stays as it is.
+
+    Args:
+        model: in the modes of training.
+        steps: with their batches drawn. Some methods take two kinds of steps in turn: the largest memory counts.
+        direction: of the method.
+
+    Returns:
+        MiB, see `peak_mib`.
+    """
+    with unchanged_buffers(model):
+        return max(peak_mib(partial(direction, step)) for step in steps)
 
 
 class _Accounting(TorchDispatchMode):
