@@ -7,6 +7,7 @@ the caption from a template in `report/captions/`.
 A file declares in literals what the figure needs. The workflow reads them before any job:
 
 * `MODELS`, 'completing' or 'generating': the only family of models that the figure is for;
+* `MODEL_HAS`, such as `["label_embeddings"]`: methods that the model must define;
 * `NEEDS`, such as `{"evaluation.threshold": {}}`: keys of the experiment, each with a JSON schema of its value;
 * `NEEDS_RETRAINED = True`, if the figure shows nothing without retrained models;
 * `SWEPT`, such as `("learning_rate",)`: keys in which some rows must differ that are equal in all others.

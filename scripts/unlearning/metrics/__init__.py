@@ -15,9 +15,9 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
     * `"event": True` if the metric is the time until an event that a run may not reach. Tables then show the
       Kaplan–Meier median instead of the mean;
 * `NEEDS`: what the metrics are computed from. A run without it has no values. The constant is one of 'samples' and
-  'completions' (by the family of the model), 'losses', 'by_statistics' (running statistics of several sources),
-  'trajectory' (the steps of a method), 'guide' (the as-published protocol), 'drift' (of models that complete images)
-  and 'cost' (which every run has);
+  'completions' (by the family of the model), 'losses', 'by_label' (samples under each label, of models with labels),
+  'by_statistics' (running statistics of several sources), 'trajectory' (the steps of a method), 'guide' (the
+  as-published protocol), 'drift' (of models that complete images) and 'cost' (which every run has);
 * `compute(evidence)`: the values `{name: Value}`; see `unlearning.evaluation.evidence.Evidence`. A metric that is left
   out has no value. A numpy array beside the values is stored in `samples.npz` as `{file}.{name}`, for a figure.
 
@@ -34,7 +34,7 @@ The file may also hold further literals:
   value is marked as the best;
 * `NEEDS_RETRAINED = ["fid_retrain"]`: metrics without a value where the experiment has no retrained models, for the
   note below the main table. Those of groups count as well;
-* `LEAST_SAMPLES = 6`: the smallest `evaluation.samples`;
+* `LEAST_SAMPLES = 6`: the smallest `evaluation.samples`, or `evaluation.label_samples` if the file needs 'by_label';
 * `MORE_IMAGES_THAN_FEATURES`: the images and features of an estimated covariance matrix, see `metrics/fid.py`;
 * `NOTE`: sentences for the caption of the main table, if the metrics follow a protocol of their own.
 

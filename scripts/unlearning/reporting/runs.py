@@ -103,6 +103,23 @@ class Runs:
         with np.load(self.run(method, seed) / "samples.npz") as file:
             return {name.removeprefix(prefix): file[name] for name in file if name.startswith(prefix)}
 
+    def by_label(self, method: str, seed: int) -> dict[str, np.ndarray]:
+        """Read what a run of a model with K labels made under each label, the null label last.
+
+        Args:
+            method: Name of the row.
+            seed: Seed of the run.
+
+        Returns:
+            `images` (K + 1, n, C, H, W) uint8, from the same n latents for each label, and the arrays of the metric
+            `labels`; none if the run diverged or failed.
+        """
+        if self.has_failed(method, seed):
+            return {}
+        with np.load(self.run(method, seed) / "samples.npz") as file:
+            names = [name for name in file if name.startswith(("by_label.", "labels."))]
+            return {name.partition(".")[2]: file[name] for name in names}
+
     def transformation(self, method: str, seed: int) -> dict[str, np.ndarray]:
         """Read what a run showed of the probes in its course.
 

@@ -27,7 +27,11 @@ WITH_NAMES = (
     "paper_summary",
     "corrected_code",
 )  # names that readers see
-FIGURES = [name for name in plugin_names("figures") if plugin_constant("figures", name, "MODELS") != "completing"]
+FIGURES = [
+    name
+    for name in plugin_names("figures")
+    if plugin_constant("figures", name, "MODELS") != "completing" and not plugin_constant("figures", name, "MODEL_HAS")
+]
 
 
 @pytest.fixture(scope="module")
