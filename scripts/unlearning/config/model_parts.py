@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from unlearning.config.experiment import method_constant
 from unlearning.config.messages import nearest
+from unlearning.data.forget_set import class_numbers
 from unlearning.plugins.describe import defines, plugin_constant
 from unlearning.plugins.outside import location
 
@@ -45,7 +46,7 @@ def check_labels(experiment: dict, dataset: dict) -> Iterator[str]:
         for metric in by_label:
             yield f"evaluation.metrics: {metric!r} looks at each label, and {model} has no labels; remove it"
         return
-    if parameters["classes"] != classes:
+    if parameters.get("classes", classes) != classes:  # a model outside the repository may know it in another way
         yield (
             f"model.{model}.classes = {parameters['classes']}: the data set {experiment['dataset']!r} has {classes} "
             f"classes, and each needs a label; set {classes}"
@@ -55,10 +56,29 @@ def check_labels(experiment: dict, dataset: dict) -> Iterator[str]:
     for name, proxy in experiment.get("proxies", {}).items():
         if "dataset" in proxy:
             yield f"proxies.{name}.dataset: its classes have no labels in {model}; name classes of the same data set"
+    yield from _labels_of_rows(experiment, dataset["classes"])
     if by_label and "label_samples" not in evaluation:
         yield f"evaluation.label_samples: missing; {by_label[0]!r} needs it"
     if "label_samples" in evaluation and not by_label:
         yield "evaluation.label_samples: no metric looks at single labels; leave this out, or add 'labels' to 'metrics'"
+
+
+def _labels_of_rows(experiment: dict, classes: list[str]) -> Iterator[str]:
+    """A label that a row names must be one to retain, and such a row needs labels that are forgotten as a whole."""
+    selection = experiment["forget_set"]
+    names = selection.get("classes", [])
+    forgotten = class_numbers(names, classes)
+    for row, settings in experiment["methods"].items():
+        for key in method_constant(experiment, row, "LABELS", ()):
+            label = settings[key]
+            if {"seed", "indices"} & set(selection):
+                yield (
+                    f"methods.{row}: changes whole labels, but 'forget_set' names no class to be forgotten as a whole; "
+                    "remove the row, or forget 'classes' without 'fraction' and 'samples'"
+                )
+            elif isinstance(label, int) and (label >= len(classes) or label in forgotten):
+                reason = "is to be forgotten" if label in forgotten else f"the labels are 0 to {len(classes) - 1}"
+                yield f"methods.{row}.{key} = {label}: {reason}; name a label to retain"
 
 
 def check_parts(experiment: dict) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Each chunk of pictures is a file until all chunks are there: an interrupted job resumes with the chunks that are
 missing. Pillow reads the files, and only in the formats of `FORMATS`. It decodes 1,000 to 2,200 pictures of CelebA's
-size a second on one core, depending on the core (`make bench`). Its `draft` mode would be 1.4 times as fast, but some
-pixels would differ.
+size a second on one core, depending on the core (`python -m benchmarks.data`). Its `draft` mode would be 1.4 times as
+fast, but some pixels would differ.
 """
 
 import logging

@@ -19,6 +19,7 @@ TITLE = "Label remapping"
 GROUP = "others"
 MODELS = "generating"
 MODEL_HAS = ["label_embeddings"]
+LABELS = ["to"]
 PARAMETERS = {
     "to": {
         "anyOf": [{"enum": ["null_label"]}, {"type": "integer", "minimum": 0, "maximum": 100000}],

@@ -121,6 +121,16 @@ def test_an_experiment_whose_parts_fit_is_right(root):
             {f"model.dit.{key}": value for key, value in VARIANCES.items()},
             ["model.dit.sampler = 'heun': does not fit objective = 'ddpm_cosine'; choose 'ddim' or 'dpm_solver'"],
         ),
+        ({"methods.remap": {"to": 10}}, ["methods.remap.to = 10: the labels are 0 to 9; name a label to retain"]),
+        ({"methods.remap": {"to": 0}}, ["methods.remap.to = 0: is to be forgotten; name a label to retain"]),
+        ({"methods.remap": {"to": "zero"}}, ["methods.remap.to = 'zero'"]),
+        (
+            {"methods.remap": {"to": 3}, "forget_set": {"classes": [0], "fraction": 0.5, "seed": 0}},
+            [
+                "methods.remap: changes whole labels, but 'forget_set' names no class",
+                "without 'fraction' and 'samples'",
+            ],
+        ),
         ({"model.dit.patch": 3}, ["model.dit.patch = 3: images of 8×8 pixels", "choose a divisor of the side"]),
         ({"model.dit.heads": 3}, ["model.dit.heads = 3: does not divide width = 8; choose a divisor"]),
         ({"model.dit.sampling_steps": 0}, ["model.dit.sampling_steps = 0", "at least 1"]),
