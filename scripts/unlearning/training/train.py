@@ -141,7 +141,7 @@ def train(
     state = ResumableState(model, optimizer, {"noise": noise})
     if results := state.load(checkpoint):
         curve.copy_(results["curve"])
-        average.vector = results["average"]
+        average.restore(results["average"])
         first, started = results["steps"], started - results["seconds"]
     model.train()
     batches = _batches(indices, batch_size, epochs, seed, first)
@@ -179,6 +179,11 @@ class MovingAverage:
     def __init__(self, parameters: list[nn.Parameter], decay: float | None):
         self._parameters, self._decay = parameters, decay
         self.vector = self._weights() if decay else None
+
+    def restore(self, vector: Tensor | None) -> None:
+        """Continue from an earlier `vector`, which may be on another device."""
+        if self._decay:
+            self.vector.copy_(vector)
 
     def update(self, step: int) -> None:
         """Add the weights after a step, a number from 1."""
