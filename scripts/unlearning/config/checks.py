@@ -47,6 +47,7 @@ def check_experiment(experiment: dict, dataset: dict) -> list[str]:
         *_weights(experiment),
         *check_given(experiment),
         *_schedule(experiment["unlearning"]),
+        *_training(experiment.get("training", {})),
         *check_proxies(experiment),
         *_family(experiment),
         *check_labels(experiment, dataset),
@@ -102,6 +103,13 @@ def _schedule(unlearning: dict) -> Iterator[str]:
             f"unlearning.measure: ends at step {untils[-1]}, before unlearning.steps = {unlearning['steps']}; "
             "add a part, or raise the last 'until'"
         )
+
+
+def _training(training: dict) -> Iterator[str]:
+    """A batch must have an image for each of its parts."""
+    parts, size = training.get("accumulation", 1), training.get("batch_size", math.inf)
+    if parts > size:
+        yield f"training.accumulation = {parts}: more parts than training.batch_size = {size} has images; lower it"
 
 
 def _family_of(model: str) -> str:

@@ -9,7 +9,7 @@ from unlearning.plugins.outside import outside_file
 from unlearning.runtime.code_hash import code_hash, hash_of_file
 
 WORDS = ("PARAMETERS",)  # literals that describe a plug-in to people; they count only where code uses them
-OF_METHODS = (*WORDS, "TITLE", "GROUP", "LABELS")
+OF_METHODS = (*WORDS, "TITLE", "GROUP", "LABELS", "NEEDS_NULL_LABEL", "NEEDS_WHOLE_CLASS")
 OF_METRICS = (*WORDS, "METRICS", "PANELS", "BETTER", "NEEDS_RETRAINED")
 
 # For each rule, whose script has its name: the kinds of plug-ins that its jobs use, and the literals left out.

@@ -57,6 +57,7 @@ def check_labels(experiment: dict, dataset: dict) -> Iterator[str]:
         if "dataset" in proxy:
             yield f"proxies.{name}.dataset: its classes have no labels in {model}; name classes of the same data set"
     yield from _labels_of_rows(experiment, dataset["classes"])
+    yield from _null_label(experiment)
     if by_label and "label_samples" not in evaluation:
         yield f"evaluation.label_samples: missing; {by_label[0]!r} needs it"
     if "label_samples" in evaluation and not by_label:
@@ -66,19 +67,32 @@ def check_labels(experiment: dict, dataset: dict) -> Iterator[str]:
 def _labels_of_rows(experiment: dict, classes: list[str]) -> Iterator[str]:
     """A label that a row names must be one to retain, and such a row needs labels that are forgotten as a whole."""
     selection = experiment["forget_set"]
-    names = selection.get("classes", [])
-    forgotten = class_numbers(names, classes)
+    forgotten, in_part = class_numbers(selection.get("classes", []), classes), {"seed", "indices"} & set(selection)
     for row, settings in experiment["methods"].items():
+        if in_part and method_constant(experiment, row, "NEEDS_WHOLE_CLASS", False):
+            yield (
+                f"methods.{row}: changes whole labels, but 'forget_set' names no class to be forgotten as a whole; "
+                "remove the row, or forget 'classes' without 'fraction' and 'samples'"
+            )
         for key in method_constant(experiment, row, "LABELS", ()):
             label = settings[key]
-            if {"seed", "indices"} & set(selection):
-                yield (
-                    f"methods.{row}: changes whole labels, but 'forget_set' names no class to be forgotten as a whole; "
-                    "remove the row, or forget 'classes' without 'fraction' and 'samples'"
-                )
-            elif isinstance(label, int) and (label >= len(classes) or label in forgotten):
+            if isinstance(label, int) and (label >= len(classes) or label in forgotten):
                 reason = "is to be forgotten" if label in forgotten else f"the labels are 0 to {len(classes) - 1}"
                 yield f"methods.{row}.{key} = {label}: {reason}; name a label to retain"
+
+
+def _null_label(experiment: dict) -> Iterator[str]:
+    """Rows that use the null label need a model that is trained on it."""
+    ((model, parameters),) = experiment["model"].items()
+    if parameters.get("label_dropout", 1) > 0:
+        return
+    for row, settings in experiment["methods"].items():
+        named = [key for key in method_constant(experiment, row, "LABELS", ()) if settings[key] == "null_label"]
+        if named or method_constant(experiment, row, "NEEDS_NULL_LABEL", False):
+            yield (
+                f"methods.{row}: uses the null label, which model.{model}.label_dropout = 0 never trains; set "
+                "label_dropout, such as 0.1, or remove the row"
+            )
 
 
 def check_parts(experiment: dict) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What a model with labels makes under each label, and under the null label, which stands for no label.
 
-A model may stop to make the forgotten class under the class's own label, and still make it under another one. So no
+A model may stop making the forgotten class under the class's own label, and still make it under another one. So no
 share of a single label says what the model has forgotten.
 """
 

@@ -9,7 +9,6 @@ from unlearning.reporting.plotting import PALETTE, panels
 from unlearning.reporting.results import Results
 
 MODEL_HAS = ["label_embeddings"]
-NEEDS = {"evaluation.threshold": {}}
 # Columns of measurements.csv, with their names in the legend and the metric that a retrained model has a value of.
 WAYS = {
     "forgotten_label": ("its own label", "forgotten_under_own_label"),
@@ -45,7 +44,6 @@ def draw_against(results: Results, horizontal: str) -> tuple[plt.Figure, str]:
     """
     shares = shares_of_ways(results)
     figure, axes = panels(results.methods)
-    threshold = 100 * results.experiment["evaluation"]["threshold"]
     for method, axis in axes.items():
         runs = shares[shares["method"] == method]
         if runs.empty:
@@ -55,10 +53,9 @@ def draw_against(results: Results, horizontal: str) -> tuple[plt.Figure, str]:
             retrained = results.values(metric, "retrain")["value"]
             if len(retrained):
                 axis.axhline(retrained.mean(), color=color, lw=0.8, ls=":")
-        axis.axhline(threshold, color="black", lw=0.8, ls="--")
         axis.set_xscale("symlog", linthresh=LINEAR[horizontal])
         axis.set_xlim(left=0)
-        axis.set_yscale("symlog", linthresh=LINEAR_SHARE)  # a label's own class starts near 100 %, and 2 % matter
+        axis.set_yscale("symlog", linthresh=LINEAR_SHARE)  # a label's own class starts near 100 %, and 1 % matters
         axis.set_ylim(0, 100)
         axis.set_yticks(TICKS, map(str, TICKS))
     handles = [plt.Line2D([], [], color=color, lw=1.8) for color, _ in zip(PALETTE, WAYS, strict=False)]
@@ -73,7 +70,6 @@ def draw_against(results: Results, horizontal: str) -> tuple[plt.Figure, str]:
         linear=LINEAR[horizontal],
         linear_share=LINEAR_SHARE,
         samples=int(shares["samples_each_way"].max()) if len(shares) else 0,
-        threshold=f"{threshold:g}",
     )
     return figure, caption
 

@@ -6,7 +6,6 @@ from unlearning.figures.asked import draw_against
 from unlearning.reporting.results import Results
 
 MODEL_HAS = ["label_embeddings"]
-NEEDS = {"evaluation.threshold": {}}
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:

@@ -21,7 +21,9 @@ A method that needs more than the two losses may also hold
 * `MODELS = "generating"` or `"completing"`: the family of models that the method is for, if it is not for both;
 * `MODEL_HAS = ["posterior"]`: what the method calls of a model and not every model defines, such as `posterior`,
   `label_embeddings` or `predictions`;
-* `LABELS = ["to"]`: parameters whose values are labels to retain, or words for other labels;
+* `LABELS = ["to"]`: parameters whose values are labels to retain, or words for other labels, such as 'null_label';
+* `NEEDS_WHOLE_CLASS = True`: a class must be forgotten as a whole, and not a part of its images;
+* `NEEDS_NULL_LABEL = True`: the method uses the null label, which must have been trained;
 * `edit(step, **parameters)`: changes the weights itself, in place of the optimiser's step along −d;
 * `ENCODER_ONLY = True`: of a model that completes images, only the encoder's parameters may change;
 * `BASELINE = True`: tables compare every other row with the row that has the method's name;

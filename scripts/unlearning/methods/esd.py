@@ -25,6 +25,7 @@ TITLE = "ESD"
 GROUP = "others"
 MODELS = "generating"
 MODEL_HAS = ["label_embeddings", "predictions"]
+NEEDS_NULL_LABEL = True
 PARAMETERS = {
     "erasing_strength": {
         "type": "number",

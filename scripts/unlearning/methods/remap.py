@@ -20,6 +20,7 @@ GROUP = "others"
 MODELS = "generating"
 MODEL_HAS = ["label_embeddings"]
 LABELS = ["to"]
+NEEDS_WHOLE_CLASS = True
 PARAMETERS = {
     "to": {
         "anyOf": [{"enum": ["null_label"]}, {"type": "integer", "minimum": 0, "maximum": 100000}],

@@ -32,6 +32,7 @@ TITLE = "ReTrack"
 GROUP = "others"
 MODELS = "generating"
 MODEL_HAS = ["label_embeddings", "predictions"]
+LABELS = ["label"]
 PARAMETERS = {
     "label": {
         "enum": ["null_label", "forgotten_label"],

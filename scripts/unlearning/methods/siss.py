@@ -41,6 +41,7 @@ TITLE = "SISS"
 GROUP = "ascent"
 MODELS = "generating"
 MODEL_HAS = ["label_embeddings", "predictions"]
+LABELS = ["label"]
 PARAMETERS = {
     "label": {
         "enum": ["null_label", "forgotten_label"],

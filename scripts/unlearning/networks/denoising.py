@@ -108,8 +108,7 @@ def ddim(predict: Predict, noise: Tensor, signal: Tensor, steps: int) -> Tensor:
     images = noise
     for time, (now, later) in _time_steps(signal, steps):
         estimate = predict(images, time)
-        clean = (images - (1 - now).sqrt() * estimate) / now.sqrt()
-        images = later.sqrt() * clean + (1 - later).sqrt() * estimate
+        images = later.sqrt() * _clean(images, estimate, now) + (1 - later).sqrt() * estimate
     return images
 
 
@@ -128,10 +127,9 @@ def dpm_solver(predict: Predict, noise: Tensor, signal: Tensor, steps: int) -> T
         The images (B, C, H, W).
     """
     images, before = noise, None
-    for time, (now, later) in _time_steps(signal, steps):
-        clean = (images - (1 - now).sqrt() * predict(images, time)) / now.sqrt()
-        if later == 1:
-            return clean
+    *time_steps, (last, (signal_at_last, _)) = _time_steps(signal, steps)
+    for time, (now, later) in time_steps:
+        clean = _clean(images, predict(images, time), now)
         step = _log_ratio(later) - _log_ratio(now)
         direction = clean
         if before is not None:
@@ -139,7 +137,13 @@ def dpm_solver(predict: Predict, noise: Tensor, signal: Tensor, steps: int) -> T
             direction = clean + (clean - earlier) * step / (2 * earlier_step)
         images = ((1 - later) / (1 - now)).sqrt() * images - later.sqrt() * torch.expm1(-step) * direction
         before = clean, step
-    return images
+    return _clean(images, predict(images, last), signal_at_last)
+
+
+def _clean(noisy: Tensor, estimate: Tensor, signal: Tensor) -> Tensor:
+    """What noisy images (B, C, H, W) show, by an estimate of their noise and ᾱ, a tensor ()."""
+    # Cut to the range of pixels: at the first time steps, an error of the estimate becomes up to 20,000 times as large.
+    return ((noisy - (1 - signal).sqrt() * estimate) / signal.sqrt()).clamp(-1, 1)
 
 
 def _time_steps(signal: Tensor, steps: int) -> list[tuple[Tensor, tuple[Tensor, Tensor]]]:

@@ -85,7 +85,7 @@ class ForgottenCounter:
             step: number of the last step.
             generator: the generator of the samples.
 
-        The samples of a model with labels have all its labels alike. Further samples are drawn in each of the
+        The samples of a model with labels have each label equally often. Further samples are drawn in each of the
         `WAYS_OF_ASKING`: under labels to forget, under the null label, and under labels to retain.
 
         Returns:

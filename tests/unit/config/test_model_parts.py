@@ -33,7 +33,7 @@ LABELLED = DIGITS | {
     | {"label_samples": 100},
     "figures": ["label_grid", "label_matrices", "asked", "asked_in_seconds"],
 }
-del LABELLED["evaluation"]["margin"]
+del LABELLED["evaluation"]["margin"], LABELLED["evaluation"]["threshold"]
 WITHOUT_LABELS = [metric for metric in LABELLED["evaluation"]["metrics"] if not metric.startswith("label")]
 VARIANCES = {"objective": "ddpm_cosine", "sampler": "heun"}
 
@@ -120,6 +120,18 @@ def test_an_experiment_whose_parts_fit_is_right(root):
         (
             {f"model.dit.{key}": value for key, value in VARIANCES.items()},
             ["model.dit.sampler = 'heun': does not fit objective = 'ddpm_cosine'; choose 'ddim' or 'dpm_solver'"],
+        ),
+        (
+            {"model.dit.label_dropout": 0, "model.dit.guidance": 1, "methods.remap": {"to": "null_label"}},
+            ["methods.remap: uses the null label, which model.dit.label_dropout = 0 never trains; set label_dropout"],
+        ),
+        (
+            {"model.dit.label_dropout": 0, "model.dit.guidance": 1, "methods.esd": {"erasing_strength": 1}},
+            ["methods.esd: uses the null label", "remove the row"],
+        ),
+        (
+            {"training.accumulation": 500},
+            ["training.accumulation = 500: more parts than training.batch_size = 128 has images; lower it"],
         ),
         ({"methods.remap": {"to": 10}}, ["methods.remap.to = 10: the labels are 0 to 9; name a label to retain"]),
         ({"methods.remap": {"to": 0}}, ["methods.remap.to = 0: is to be forgotten; name a label to retain"]),
