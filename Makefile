@@ -2,7 +2,8 @@
 # make report  the HTML report of what has been run
 # make test    the whole test suite
 # make test-quick  the unit tests alone
-# make bench   what it costs to plan and start jobs, to take steps, measure and decode; what less precision does
+# make bench   what runs, plans, jobs and steps cost, in ten minutes, beside what they cost at an earlier commit; for
+#              another commit: make bench BASE=<commit>
 # make gpu-check  ten minutes of measurements on a GPU, in one file to attach to an issue
 # make docs    the documentation site, into docs/_build/html; links and pages are checked
 # make audit   known vulnerabilities among the pinned packages (needs a network)
@@ -51,11 +52,8 @@ test-quick: $(INSTALLED)
 
 bench: export PYTHONPATH := scripts
 bench: $(INSTALLED)
-	$(RUN) -m benchmarks.workflow
 	$(RUN) -m benchmarks.methods
-	$(RUN) -m benchmarks.metrics
-	$(RUN) -m benchmarks.data
-	$(RUN) -m benchmarks.precision
+	$(RUN) -m benchmarks.table $(if $(BASE),--base $(BASE))
 
 gpu-check: export PYTHONPATH := scripts
 gpu-check: $(INSTALLED)

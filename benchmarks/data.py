@@ -1,6 +1,6 @@
 """Measure how fast pictures of CelebA's size are decoded, and how fast prepared images are opened.
 
-`make bench` runs this file. The pictures are blurred noise, which takes about as many bytes as a face.
+The pictures are blurred noise, which takes about as many bytes as a face.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Measure what Fréchet distances on Inception's features cost: features per second, and the distance itself.
 
-`make bench` runs this script. Inception gets random weights, which cost the same as the published ones. Where there is
+Inception gets random weights, which cost the same as the published ones. Where there is
 a GPU, it computes the features in mixed precision, and their error relative to single precision is measured, too.
 """
 

@@ -1,6 +1,6 @@
 """Show what less precision than float32 does to the loss curve of a model, beside what another seed does.
 
-`make bench` runs it. On a CPU, the model is the VAE of configs/mnist.yaml, in bfloat16. On a GPU, there are also the
+On a CPU, the model is the VAE of configs/mnist.yaml, in bfloat16. On a GPU, there are also the
 convolutional VAE of configs/celeba.yaml and tf32: both would take hours on a CPU. The images are crops of the two
 photographs that come with scikit-learn.
 """
