@@ -29,14 +29,28 @@ def performance(folder: Path) -> dict:
         folder: `docs/results/benchmarks`.
 
     Returns:
-        `devices`, what `benchmarks.methods` measured on each, see `costs`; `planning`, what `benchmarks.workflow`
-        measured, or None where it is not published.
+        `comparison`, what `benchmarks.table` measured, see `comparison`, or None where it is not published; `devices`,
+        what `benchmarks.methods` measured on each, see `costs`.
     """
-    planning = folder / "benchmark_workflow.json"
+    table = folder / "benchmark_table.json"
     return {
+        "comparison": comparison(_read(table)) if table.is_file() else None,
         "devices": [costs(_read(path)) for path in sorted(folder.glob("benchmark_methods_*.json"))],
-        "planning": _read(planning) if planning.is_file() else None,
     }
+
+
+def comparison(benchmark: dict) -> dict:
+    """What work costs today beside what it cost at a base commit.
+
+    Args:
+        benchmark: what `benchmarks.table` wrote.
+
+    Returns:
+        `table`, a grid of text, and `origin` of the numbers.
+    """
+    environment = benchmark["environment"]
+    machine = f"Measured on {environment['cpu']}, {environment['cores']} cores, at commit {_commit(environment)}."
+    return {"table": benchmark["table"], "origin": f"{machine} {benchmark['note']}"}
 
 
 def costs(benchmark: dict) -> dict:
@@ -50,10 +64,10 @@ def costs(benchmark: dict) -> dict:
         `products`, which are grids of text, and `training`, what compiling and the training loop change.
     """
     environment, device = benchmark["environment"], benchmark["device"]
-    commit = f"{(environment['commit'] or 'none')[:10]}{'+' if environment['dirty'] else ''}"
+    software = f"torch {environment['packages']['torch']}, commit {_commit(environment)}"
     return {
         "name": device["gpu"] or environment["cpu"],
-        "origin": f"Threads: {device['threads']}, torch {environment['packages']['torch']}, commit {commit}.",
+        "origin": f"Threads: {device['threads']}, {software}.",
         "models": [
             {
                 "name": name,
@@ -63,18 +77,26 @@ def costs(benchmark: dict) -> dict:
                 "training": _training(benchmark[name]),
             }
             for name in ("mnist", "celeba")
+            if name in benchmark
         ],
     }
+
+
+def _commit(environment: dict) -> str:
+    """The commit in short, with a plus sign where files had other changes."""
+    return f"{(environment['commit'] or 'none')[:10]}{'+' if environment['dirty'] else ''}"
 
 
 def _training(of_model: dict) -> str:
     """What compiling and the training loop change, in words."""
     compiled, loop = of_model["compiled_training"], of_model["training_loop_over_bare_arithmetic"]
-    sentence = (
-        f"Compiled, a training step takes {compiled['step_over_plain_step']} × the time of a plain one, after "
-        f"{compiled['seconds_to_compile']} s."
+    sentence = f"Training takes {loop} × its bare arithmetic."
+    if compiled is None:
+        return sentence
+    return (
+        f"{sentence} Compiled, a training step takes {compiled['step_over_plain_step']} × the time of a plain one, "
+        f"after {compiled['seconds_to_compile']} s."
     )
-    return f"{sentence} Training takes {loop} × its bare arithmetic." if loop else sentence
 
 
 def _memory(steps: dict[str, dict], name: str) -> list[list[str]]:

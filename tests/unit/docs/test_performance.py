@@ -5,6 +5,7 @@ from pathlib import Path
 import pages
 import performance_pages
 
+from benchmarks import table
 from unlearning.io.files import write_json
 from unlearning.reporting.publishing import publish_benchmarks
 
@@ -16,17 +17,17 @@ PRODUCT = {"ms": 3.0, "relative_error": 1.1e-6, "relative_error_without_onednn":
 OF_MODEL = {
     "steps": {"finetune": FINETUNE, "uno": UNO},
     "hessian_vector_products": {"reverse_over_reverse": PRODUCT},
-    "compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9},
+    "compiled_training": None,
     "training_loop_over_bare_arithmetic": 1.07,
 }
 MEASURED = {
     "mnist": OF_MODEL,
-    "celeba": OF_MODEL | {"training_loop_over_bare_arithmetic": None},
     "environment": {"cpu": "a CPU", "packages": {"torch": "2.15.0"}, "commit": "0123456789abc", "dirty": True},
 }
-WORKFLOW = {
-    "plan": {"first": {"jobs": 11063, "seconds": 17.6, "peak_mib": 452}, "again": {"seconds": 20.1}},
-    "summary_seconds_by_runs": {"250": {"tables": 0.4, "figure": 0.7}},
+TABLE = {
+    "table": table.grid_of(table.rows_of({"plan of these jobs (s)": {"today": 17.64, "base": 20.0}})),
+    "note": "The base is commit fedcba98.",
+    "environment": MEASURED["environment"] | {"cores": 2},
 }
 
 
@@ -43,17 +44,33 @@ def test_without_measurements_the_page_names_the_commands(tmp_path):
 
 def test_what_was_measured_stands_device_by_device(tmp_path):
     for device, gpu in (("cpu", None), ("cuda", "a GPU")):
-        measured = MEASURED | {"device": {"device": device, "gpu": gpu, "threads": 1}}
+        compiled = {"compiled_training": {"seconds_to_compile": 31.0, "step_over_plain_step": 0.9}}
+        of_celeba = {"celeba": OF_MODEL | compiled} if gpu else {}
+        measured = MEASURED | of_celeba | {"device": {"device": device, "gpu": gpu, "threads": 1}}
         write_json(tmp_path / f"benchmark_methods_{device}.json", measured)
-    write_json(tmp_path / "benchmark_workflow.json", WORKFLOW)
     text = rendered(tmp_path)
     lines = text.splitlines()
-    assert lines.count("| uno | 6.9 | 4.6 | – | 0.6 |") == 4
-    assert lines.count("| uno | 2080 | 1 | 22 | 1.83 |") == lines.count("| uno | 2080 | 1 | 3100 | 2.15 |") == 2
-    assert lines.count("| finetune | 12.8 | 1 | – | – |") == 4
-    assert lines.count("| reverse_over_reverse | 3 | 1.1e-06 | 9e-07 | 21.3 |") == 4
+    assert lines.count("| uno | 6.9 | 4.6 | – | 0.6 |") == 3
+    assert lines.count("| uno | 2080 | 1 | 22 | 1.83 |") == 2
+    assert lines.count("| uno | 2080 | 1 | 3100 | 2.15 |") == 1
+    assert lines.count("| finetune | 12.8 | 1 | – | – |") == 3
+    assert lines.count("| reverse_over_reverse | 3 | 1.1e-06 | 9e-07 | 21.3 |") == 3
     assert lines.index("## a CPU") < lines.index("## a GPU")
-    assert text.count("commit 0123456789+") == text.count("1.07 × its bare arithmetic") == 2
-    assert "11063 jobs in 18 s with 452 MiB" in text
-    assert "| 250 | 0.4 | 0.7 |" in text
+    assert text.count("commit 0123456789+") == 2
+    assert text.count("1.07 × its bare arithmetic.") == 3
+    assert text.count("Compiled, a training step takes 0.9 × the time of a plain one, after 31.0 s.") == 1
+    assert "make publish" not in text
+    assert "an earlier commit" not in text
+
+
+def test_the_table_of_today_and_the_base_stands_with_its_origin(tmp_path):
+    write_json(tmp_path / "benchmark_table.json", TABLE)
+    text = rendered(tmp_path)
+    lines = text.splitlines()
+    header = lines.index("| quantity | today | base | ratio | bound |")
+    assert lines[header + 1 : header + 3] == [
+        "|:--|:--|:--|:--|:--|",
+        "| plan of these jobs (s) | 17.6 | 20 | 0.882 | ≤ 18: met |",
+    ]
+    assert "on a CPU, 2 cores, at commit 0123456789+. The base is commit fedcba98." in text
     assert "make publish" not in text
