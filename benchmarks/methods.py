@@ -136,8 +136,8 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
 
     Returns:
         By row: milliseconds of a step; its ratios to a step of `finetune`, of `surgery_retain` and of UNO in the
-        released code (all of them medians over rounds); its peak memory, see `unlearning.training.memory`, and the ratio of
-        this memory to that of a step of `surgery_retain`.
+        released code (all of them medians over rounds); its peak memory, see `unlearning.training.memory`, and the
+        ratio of this memory to that of a step of `surgery_retain`.
     """
     rows = {row: UnlearningSettings(**method_settings(experiment, row)) for row in experiment["methods"]}
     rows[RELEASED] = rows["uno"]

@@ -1,9 +1,11 @@
 """Measure what the workflow itself costs: a whole experiment, a run with nothing to do, planning, an empty job.
 
+The planning of many jobs is measured without results. Empty files cannot stand for them: each result states what it
+rests on, and jobs compare.
+
 `benchmarks.table` calls these functions for two trees in turn.
 """
 
-import base64
 import re
 import shutil
 import subprocess
@@ -83,7 +85,7 @@ def empty_job(count: int) -> dict[str, float]:
     return {key: (seconds - one[key]) / count for key, seconds in all_jobs.items()}
 
 
-def plan(tree: Path, experiments: int, seeds: int, methods: int) -> dict[str, dict]:
+def plan(tree: Path, experiments: int, seeds: int, methods: int) -> dict[str, float]:
     """Plan a run in a copy of the workflow whose methods are all fine-tuning.
 
     Args:
@@ -93,11 +95,7 @@ def plan(tree: Path, experiments: int, seeds: int, methods: int) -> dict[str, di
         methods: number of methods of each.
 
     Returns:
-        Number of jobs, seconds until Snakemake has planned them, and peak memory in MiB: of a `first` run, and of
-        the one `again` after it, which has no job.
-
-    Raises:
-        RuntimeError: the second run has jobs.
+        Number of `jobs`, `seconds` until Snakemake has planned them, and its peak memory `peak_mib`.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -113,32 +111,7 @@ def plan(tree: Path, experiments: int, seeds: int, methods: int) -> dict[str, di
             write_json(copy / "configs" / f"{name}.yaml", configuration)  # JSON is YAML
         settings = read_yaml("config.yaml", tree) | {"experiments": names}
         write_json(copy / "config.yaml", settings)
-        first = _dry_run(copy)
-        _fake_results(copy, names)
-        again = _dry_run(copy)
-        if again["jobs"]:
-            raise RuntimeError(f"{again['jobs']} jobs would run again")
-        return {"first": first, "again": again}
-
-
-def _fake_results(copy: Path, names: list[str]) -> None:
-    """Make empty results of the first experiment, and copy them with Snakemake's metadata of finished jobs."""
-    snakemake = [sys.executable, "-m", "snakemake", "--config", f"experiments=[{names[0]}]"]
-    options = {"cwd": copy, "env": ENVIRONMENT, "check": True, "capture_output": True}
-    summary = subprocess.run([*snakemake, "--summary"], text=True, **options).stdout
-    for line in summary.splitlines()[1:]:
-        file = copy / line.split("\t")[0]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    subprocess.run([*snakemake, "--touch", "--quiet", "all"], **options)
-    metadata = copy / ".snakemake" / "metadata"
-    records = {base64.urlsafe_b64decode(file.name).decode(): file.read_text("utf-8") for file in metadata.iterdir()}
-    for name in names[1:]:
-        shutil.copytree(copy / "results" / names[0], copy / "results" / name)
-        for path, record in records.items():
-            if names[0] in path:
-                encoded = base64.urlsafe_b64encode(path.replace(names[0], name).encode()).decode()
-                (metadata / encoded).write_text(record.replace(names[0], name), encoding="utf-8")
+        return _dry_run(copy)
 
 
 def _dry_run(copy: Path) -> dict:

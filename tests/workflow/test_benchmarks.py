@@ -12,11 +12,12 @@ def small_digits():
     return {
         "seeds": [0],
         "methods": {"finetune": {}},
-        "figures": [],
+        "figures": ["samples"],
         "training": digits["training"] | {"epochs": 1},
         "judge": digits["judge"] | {"networks": 2, "epochs": 1},
         "unlearning": digits["unlearning"] | of_steps,
-        "evaluation": digits["evaluation"] | {"samples": 100, "elbo_draws": 1, "metrics": ["forget_fraction"]},
+        "evaluation": digits["evaluation"]
+        | {"samples": 100, "elbo_draws": 1, "metrics": ["forget_fraction", "time_to_unlearn"]},
     }
 
 
@@ -32,14 +33,13 @@ def test_an_experiment_runs_once_and_later_runs_have_nothing_to_do(tmp_path):
     assert (tmp_path / "copy" / "results" / "report.html").is_file()
 
 
-def test_a_plan_counts_its_jobs_and_has_none_the_second_time():
+def test_a_plan_counts_its_jobs():
     planned = plan(ROOT, experiments=2, seeds=2, methods=2)
-    assert planned["first"]["jobs"] > 2 * 2 * 2 * 2
-    assert planned["again"]["jobs"] == 0
-    assert all(of_run["seconds"] > 0 and of_run["peak_mib"] > 50 for of_run in planned.values())
+    assert planned["jobs"] > 2 * 2 * 2 * 2
+    assert planned["seconds"] > 0
+    assert planned["peak_mib"] > 50
 
 
 def test_an_empty_job_costs_something():
-    used = empty_job(2)
-    assert used["seconds"] > 0
-    assert used["processor_seconds"] > 0
+    """By processor time: on a busy machine, the clock may run longer for one job than for five."""
+    assert empty_job(4)["processor_seconds"] > 0
