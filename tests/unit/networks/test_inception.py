@@ -164,7 +164,8 @@ def runs(source, published, monkeypatch, tmp_path):
 
 def test_a_run_is_judged_on_inceptions_features_and_by_the_judges_classes(runs, tmp_path, monkeypatch):
     common, elbo = runs, {"elbo_draws": 1, "elbo_noise_share": 1e-9, "elbo_most_draws": 3}
-    judged = {"elbo": elbo, "running_statistics": "retain", "seeds_of_originals": [], "original": []}
+    judged = {"elbo": elbo, "label_samples": None, "running_statistics": "retain"}
+    judged |= {"seeds_of_originals": [], "original": []}
     retrained = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
     build_reference.main(seeds=[0, 1], samples=7, **judged, retrained=retrained, **common)
     arrays, header = read_tensors(common["reference"])

@@ -68,6 +68,7 @@ def arguments(tmp_path):
         "seeds": [],
         "seeds_of_originals": [],
         "samples": 32,
+        "label_samples": None,
         "retrained": [],
     }
     return {**files, "model": files["original"], **settings, **names, **numbers, **dict.fromkeys(absent)}
