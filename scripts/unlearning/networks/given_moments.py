@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unlearning.networks.given_weights import LISTED, is_safetensors, read_state, shape
+from unlearning.networks.given_weights import LISTED, check_memory, is_safetensors, read_state, shape
 from unlearning.networks.renaming import renamed
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of Adam's first and second moment
@@ -85,8 +85,10 @@ def _read_states(path: Path, entry: dict, key: str) -> list[Mapping]:
         The states, with the keys `step`, `exp_avg` and `exp_avg_sq`.
 
     Raises:
-        ValueError: the file is damaged, or holds something else than the state of Adam for one group of parameters.
+        ValueError: the file does not fit into memory, is damaged, or holds something else than the state of Adam for
+            one group of parameters.
     """
+    check_memory(path, key)
     try:
         # With weights_only, torch's own reader of pickles makes tensors and containers, and calls nothing else.
         content = torch.load(path, map_location="cpu", weights_only=True)

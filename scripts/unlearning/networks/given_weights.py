@@ -47,12 +47,7 @@ def read_state(path: Path, weights: dict, key: str) -> dict[str, Tensor]:
     Raises:
         ValueError: the file does not fit into memory, is damaged, or holds something else than a state dict.
     """
-    size, free = path.stat().st_size, psutil.virtual_memory().available
-    if 2 * size > free:  # the file's tensors and the network's
-        raise ValueError(
-            f"{path}: {key}: the file has {size / 2**30:.1f} GiB, of which twice as much must fit into memory, but "
-            f"only {free / 2**30:.1f} GiB are free; use a machine with more memory"
-        )
+    check_memory(path, key)
     if is_safetensors(path):
         state = _read_safetensors(path, key)
     elif "classes" in weights:
@@ -65,6 +60,24 @@ def read_state(path: Path, weights: dict, key: str) -> dict[str, Tensor]:
             raise ValueError(f"{path}: {key}.entry = {weights['entry']!r}: no such entry; the file holds {there[:300]}")
         state = state[weights["entry"]]
     return _tensors(state, path, key)
+
+
+def check_memory(path: Path, key: str) -> None:
+    """Refuse a file that does not fit into the free memory twice: its own tensors, and those of the network.
+
+    Args:
+        path: the file.
+        key: see `load_given`.
+
+    Raises:
+        ValueError: the file does not fit into memory.
+    """
+    size, free = path.stat().st_size, psutil.virtual_memory().available
+    if 2 * size > free:
+        raise ValueError(
+            f"{path}: {key}: the file has {size / 2**30:.1f} GiB, of which twice as much must fit into memory, but "
+            f"only {free / 2**30:.1f} GiB are free; use a machine with more memory"
+        )
 
 
 def is_safetensors(path: Path) -> bool:

@@ -2,13 +2,14 @@
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from unlearning.networks import generative
+from unlearning.networks import generative, given_weights
 from unlearning.networks.given_moments import load_moments, ordered_parameters
 from unlearning.training.optimisers import Adam, moments_by_name
 from unlearning.training.vectors import flatten, trainable
@@ -55,6 +56,12 @@ def test_the_moments_are_those_of_this_project_s_adam(network, state, read):
         assert moments.keys() == expected.keys()
         for name, value in expected.items():
             torch.testing.assert_close(moments[name], value, msg=name)
+
+
+def test_a_file_larger_than_memory_is_refused(state, read, monkeypatch):
+    monkeypatch.setattr(given_weights.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    with pytest.raises(ValueError, match=r"original.moments: .*only 0.0 GiB are free; use a machine with more memory"):
+        read(state)
 
 
 def test_the_order_is_that_of_the_file_of_weights(network, tmp_path):
