@@ -1,11 +1,12 @@
 """The workflow on a real SLURM: the same results as on one machine, and through what clusters do to jobs."""
 
 import json
+import shutil
 import signal
 
 import pytest
 
-from ..clone import METHODS, results_of, trajectory
+from ..clone import METHODS, ROOT, results_of, trajectory
 from .cluster import run, wait_for
 from .conftest import PROFILE, ClusterClone
 
@@ -18,9 +19,14 @@ TARGET = f"{LONG_RUN}/uno/metrics.json"
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, cluster):
-    """The experiment of the fixture `finished`, run on the cluster; it may use (pretended) GPUs, but sees none."""
+    """The experiment of the fixture `finished`, run on the cluster; it may use (pretended) GPUs, but sees none.
+
+    The method is a copy of UNO's file, in a folder outside the repository.
+    """
     clone = ClusterClone.make(tmp_path_factory.mktemp("slurm") / "clone")
-    clone.write_experiment(device="auto", methods={"uno": METHODS["uno"]})
+    own = clone.path.with_name("own_uno.py")
+    shutil.copy(ROOT / "scripts" / "unlearning" / "methods" / "uno.py", own)
+    clone.write_experiment(device="auto", methods={"own_uno": {"file": "../own_uno.py"} | METHODS["uno"]})
     clone.run("results/tiny/table.md")
     return clone
 
@@ -28,8 +34,8 @@ def done(tmp_path_factory, cluster):
 def test_the_same_metrics_as_on_one_machine(done, finished):
     compared = 0
     for path in sorted(done.path.glob("results/tiny/seed*/*/metrics.json")):
-        name = path.relative_to(done.path)
-        assert results_of(path) == results_of(finished.path / name), name
+        name = str(path.relative_to(done.path))
+        assert results_of(path) == results_of(finished.path / name.replace("own_uno", "uno")), name
         compared += 1
     assert compared == 6
     assert "| UNO " in (done.path / "results/tiny/table.md").read_text()
