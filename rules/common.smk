@@ -17,6 +17,7 @@ from unlearning.config.experiment import (
 )
 from unlearning.config.given import all_given, given_files_of, given_moments_of, has_weights
 from unlearning.config.job_code import code_of_job
+from unlearning.config.processes import processes_of
 from unlearning.config.second_call import known_failures, make_the_rest
 from unlearning.config.workflow import (
     load_configuration,
@@ -61,6 +62,13 @@ IMPORTED = [
     for name, experiment in EXPERIMENTS.items()
     for part in ("original", "judge", "guide")
     if has_weights(experiment, part)
+]
+IN_PROCESSES = [
+    rf"{name}/seed[0-9]+/{method}/"
+    for name, experiment in EXPERIMENTS.items()
+    if processes_of(experiment) > 1
+    for method in REFERENCES
+    if not (method == "original" and has_weights(experiment, "original"))
 ]
 WITHOUT_RETRAINED = [
     f"{name}/"

@@ -47,7 +47,7 @@ rule train:
     log:
         "<results>/{experiment}/logs/train/seed{seed}/{method}.log",
     wildcard_constraints:
-        experiment=any_but(IMPORTED),
+        experiment=any_but(IMPORTED + IN_PROCESSES),
         method="|".join(REFERENCES),
     conda:
         ENVIRONMENT
@@ -62,6 +62,43 @@ rule train:
         code=code("train"),
     script:
         "../scripts/train.py"
+
+
+rule train_in_processes:
+    input:
+        basis=basis("train_in_processes"),
+        dataset=data_file("prepared.safetensors"),
+        forget_set=branch(  # as for `train`
+            lambda wildcards: wildcards.method == "retrain",
+            then="<results>/{experiment}/forget_set.json",
+        ),
+    output:
+        model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
+        optimizer="<results>/{experiment}/seed{seed}/{method}/optimizer.safetensors",
+        losses="<results>/{experiment}/seed{seed}/{method}/losses.csv",
+        record="<results>/{experiment}/seed{seed}/{method}/record.json",
+    log:
+        "<results>/{experiment}/logs/train_in_processes/seed{seed}/{method}.log",
+    wildcard_constraints:
+        experiment=only(IN_PROCESSES),
+        method="|".join(REFERENCES),
+    conda:
+        ENVIRONMENT
+    threads: processes
+    resources:
+        gpu=lambda wildcards: processes(wildcards) * gpu(wildcards),
+        nodes=1,
+        # For SLURM, where threads end at the one core that profiles/slurm gives each entry.
+        cpus_per_task=processes,
+        mem_mb=lambda wildcards, attempt: processes(wildcards) * memory(wildcards, attempt),
+        runtime=runtime("train"),
+    params:
+        architecture=setting("model"),
+        training=setting("training"),
+        device=setting("device"),
+        code=code("train_in_processes"),
+    script:
+        "../scripts/train_in_processes.py"
 
 
 rule import_classifier:

@@ -26,6 +26,11 @@ def memory(wildcards, attempt):
     return memory_mib(data_of(wildcards), EXPERIMENTS.get(wildcards.get("experiment")), attempt)
 
 
+def processes(wildcards):
+    """How many processes train a model together."""
+    return processes_of(EXPERIMENTS[wildcards.experiment])
+
+
 def runtime(rule):
     """A function of the wildcards and the attempt: minutes that a job of this rule asks for."""
 

@@ -48,6 +48,7 @@ AT_START = {
     "select_forget_set": set(),
     "train": {"torch"},
     "train_classifier": {"torch"},
+    "train_in_processes": {"torch"},
     "unlearn": {"torch"},
     "write_explorer": {"pandas", "altair", "matplotlib", "seaborn"},
     "write_manifest": {"pandas"},

@@ -106,10 +106,17 @@ def _schedule(unlearning: dict) -> Iterator[str]:
 
 
 def _training(training: dict) -> Iterator[str]:
-    """A batch must have an image for each of its parts."""
+    """A batch must have an image for each of its parts, and each of these an image for each process."""
     parts, size = training.get("accumulation", 1), training.get("batch_size", math.inf)
+    processes = training.get("processes", 1)
     if parts > size:
         yield f"training.accumulation = {parts}: more parts than training.batch_size = {size} has images; lower it"
+    elif processes > size // parts:
+        of_what = f"training.batch_size = {size}" + (f" in training.accumulation = {parts} parts" if parts > 1 else "")
+        yield (
+            f"training.processes = {processes}: more than the {size // parts} images that they share at a time "
+            f"({of_what}); lower it"
+        )
 
 
 def _family_of(model: str) -> str:

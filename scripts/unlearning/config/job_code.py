@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from unlearning.config.experiment import algorithm_of, references_of
 from unlearning.config.given import CLASSIFIERS, has_moments, has_weights
+from unlearning.config.processes import training_rule
 from unlearning.io.files import sha256_of
 from unlearning.plugins.outside import outside_file
 from unlearning.runtime.code_hash import code_hash, hash_of_file
@@ -21,6 +22,7 @@ JOBS = {
     "select_forget_set": ((), WORDS),
     "train_classifier": ((), WORDS),
     "train": (("models",), WORDS),
+    "train_in_processes": (("models",), WORDS),
     "import_classifier": ((), WORDS),
     "import_original": (("models",), WORDS),
     "import_moments": (("models",), WORDS),
@@ -86,7 +88,7 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
         "select_forget_set": True,
         "train_classifier": not all(classifiers),
         "import_classifier": any(classifiers),
-        "train": retrained or not imported,
+        training_rule(experiment): retrained or not imported,
         "import_original": imported,
         "import_moments": has_moments(experiment),
     }

@@ -17,6 +17,7 @@ from unlearning.config.experiment import datasets_of, published_weights
 from unlearning.config.given import check_contents, check_local_files, check_moments
 from unlearning.config.job_code import plugins_of
 from unlearning.config.load import load_experiments, load_settings
+from unlearning.config.processes import check_processes
 from unlearning.data import source_state
 from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_was_fetched
 from unlearning.io import hub, inception_weights
@@ -26,7 +27,7 @@ from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, w
 from unlearning.runtime.job import name_snakemake
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
-READERS_OF_WEIGHTS = {"train": "models", "evaluate": "metrics"}
+READERS_OF_WEIGHTS = {"train": "models", "train_in_processes": "models", "evaluate": "metrics"}
 FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
 
@@ -116,6 +117,7 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     if workflow.local_exec:
         _check_cards(jobs, experiments)
     _fetch_weights(jobs, settings, experiments)
+    _check_processes(workflow, jobs, experiments)
     _check_given(jobs, settings, experiments)
     if uses_slurm(workflow):
         _ask_slurm(workflow, jobs)
@@ -199,6 +201,13 @@ def _check_cards(jobs: list, experiments: dict[str, dict]) -> None:
         raise ValueError(
             f"configs/{wanting[0]}.yaml: device = 'cuda': this machine has no GPU; set device to cpu or auto"
         )
+
+
+def _check_processes(workflow, jobs: list, experiments: dict[str, dict]) -> None:
+    """Refuse trainings in several processes that could not succeed; see `processes.check_processes`."""
+    due = {job.wildcards.experiment for job in jobs if job.rule.name == "train_in_processes"}
+    for name in sorted(due):
+        check_processes(name, experiments[name], 0 if uses_slurm(workflow) else gpus.count_cards())
 
 
 def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:

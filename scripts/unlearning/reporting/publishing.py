@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 from unlearning.config.job_code import codes_of_results
+from unlearning.config.processes import training_rule
 from unlearning.io.files import read_json, sha256_of, write_json
 from unlearning.plugins.load import load_plugin
 from unlearning.reporting.panels import panels, run_notes
@@ -25,9 +26,11 @@ SHARED = "shared"  # settings that all rows of an experiment share
 # They change which runs there are, or which pictures are drawn of them, but not what a run gives.
 NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
 # The rules from whose results the jobs of a rule compute.
-CLASSIFIERS, MODELS = {"train_classifier", "import_classifier"}, {"train", "import_original", "import_moments"}
+CLASSIFIERS = {"train_classifier", "import_classifier"}
+MODELS = {"train", "train_in_processes", "import_original", "import_moments"}
 NEEDS = {
     "train": {"select_forget_set"},
+    "train_in_processes": {"select_forget_set"},
     "unlearn": {"select_forget_set", *CLASSIFIERS, *MODELS},
     "build_reference": {"select_forget_set", *CLASSIFIERS, *MODELS},
     "build_reference_alone": {"select_forget_set", *CLASSIFIERS},
@@ -66,7 +69,8 @@ def publish(folder: Path, target: Path) -> None:
 def _of_other_code(results: Results) -> str:
     """Name a run that other code than today's has made or evaluated; '' if there is none."""
     codes = codes_of_results(results.experiment)
-    of_references = {"retrain": "train", "original": "import_original" if "import_original" in codes else "train"}
+    trained = training_rule(results.experiment)
+    of_references = {"retrain": trained, "original": "import_original" if "import_original" in codes else trained}
     for run in results.runs[results.runs["status"] != FAILED].itertuples(index=False):
         folder = results.run(run.method, run.seed)
         result = read_json(folder / "metrics.json")

@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 import time
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -60,6 +60,35 @@ def claim(cards: list[str], folder: Path | None = None) -> str:
             for slot in slots:
                 if _hold(slot):
                     return slot.stem
+            time.sleep(0.5)
+            progress.update(0.5)
+
+
+def claim_several(cards: list[str], count: int, folder: Path | None = None) -> list[str]:
+    """Wait until enough cards have a free slot, and hold a slot of each until this process ends.
+
+    The slots are taken all at once or not at all. A process that held one and waited for another could wait for ever
+    for a process that does the same.
+
+    Args:
+        cards: see `claim`.
+        count: how many of them to hold.
+        folder: see `claim`.
+
+    Returns:
+        Names of the cards, each once.
+    """
+    folder = folder or Path(tempfile.gettempdir()) / f"unlearning-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    numbers = range(int(os.environ.get(SLOTS_VARIABLE, "1")))
+    with tqdm(desc=f"waiting for {count} free GPUs", unit=" s", mininterval=30, delay=1) as progress:
+        while True:
+            before = len(_held)
+            free = (card for card in cards if any(_hold(folder / f"{card}.{number}") for number in numbers))
+            if len(held := list(islice(free, count))) == count:
+                return held
+            while len(_held) > before:
+                _held.pop().close()
             time.sleep(0.5)
             progress.update(0.5)
 

@@ -133,6 +133,14 @@ def test_an_experiment_whose_parts_fit_is_right(root):
             {"training.accumulation": 500},
             ["training.accumulation = 500: more parts than training.batch_size = 128 has images; lower it"],
         ),
+        (
+            {"training.processes": 200},
+            ["training.processes = 200: more than the 128 images", "(training.batch_size = 128); lower it"],
+        ),
+        (
+            {"training.processes": 65, "training.accumulation": 2},
+            ["65: more than the 64 images", "(training.batch_size = 128 in training.accumulation = 2 parts); lower it"],
+        ),
         ({"methods.remap": {"to": 10}}, ["methods.remap.to = 10: the labels are 0 to 9; name a label to retain"]),
         ({"methods.remap": {"to": 0}}, ["methods.remap.to = 0: is to be forgotten; name a label to retain"]),
         ({"methods.remap": {"to": "zero"}}, ["methods.remap.to = 'zero'"]),

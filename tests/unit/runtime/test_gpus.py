@@ -22,16 +22,18 @@ print(gpus.claim(["GPU-a", "GPU-b"], pathlib.Path(sys.argv[1])), flush=True)
 input()
 """
 
+SEVERAL = CLAIM.replace('claim(["GPU-a", "GPU-b"], ', 'claim_several(["GPU-a", "GPU-b"], 2, ')
+
 
 @pytest.fixture
 def job(tmp_path):
     """Start a process that claims a card and holds it; all are ended afterwards."""
     started = []
 
-    def start(slots=1):
+    def start(slots=1, program=CLAIM):
         environment = os.environ | {"PYTHONPATH": str(SCRIPTS), gpus.SLOTS_VARIABLE: str(slots)}
         process = subprocess.Popen(
-            [sys.executable, "-c", CLAIM, str(tmp_path / "locks")],
+            [sys.executable, "-c", program, str(tmp_path / "locks")],
             env=environment,
             text=True,
             stdin=subprocess.PIPE,
@@ -69,6 +71,26 @@ def test_two_cards_take_two_jobs_and_the_third_waits_for_one_to_end(job):
 def test_slots_let_jobs_share_a_card_but_spread_them_first(job):
     cards = [card(job(slots=2)) for _ in range(4)]
     assert cards == ["GPU-a", "GPU-b", "GPU-a", "GPU-b"]
+    assert card(job(slots=2), seconds=3) is None
+
+
+def test_a_job_that_needs_several_cards_holds_none_while_it_waits(job):
+    first = job()
+    assert card(first) == "GPU-a"
+    both = job(program=SEVERAL)
+    assert card(both, seconds=3) is None
+    second = job()
+    assert card(second) == "GPU-b"
+    for process in (first, second):
+        process.kill()
+        process.wait()
+    assert card(both) == "['GPU-a', 'GPU-b']"
+    assert card(job(), seconds=3) is None
+
+
+def test_several_slots_are_of_several_cards(job):
+    assert card(job(slots=2, program=SEVERAL)) == "['GPU-a', 'GPU-b']"
+    assert card(job(slots=2, program=SEVERAL)) == "['GPU-a', 'GPU-b']"
     assert card(job(slots=2), seconds=3) is None
 
 
