@@ -65,6 +65,8 @@ BOUNDS = {
     "plan of these jobs (MiB)": Bound(452),
     "step of UNO / of uno as released": Bound(0.55),
     "training loop / its arithmetic alone": Bound(1.03),
+    "transformer: step of UNO by differences / of surgery": Bound(2.2),
+    "transformer: memory of a step of UNO by differences / of surgery": Bound(1.2),
 }
 
 
@@ -130,6 +132,7 @@ def measure_all(trees: dict[str, Path], folder: Path) -> Measurements:
         **in_turn(trees, 1, _planning),
         **in_turn({"today": trees["today"]}, 1, _empty_jobs),
         **of_steps,
+        **in_turn({"today": trees["today"]}, 1, _differences),
     }
 
 
@@ -140,6 +143,10 @@ def _planning(_: str, tree: Path) -> dict[str, float]:
         "plan of these jobs (s)": planned["seconds"],
         "plan of these jobs (MiB)": planned["peak_mib"],
     }
+
+
+def _differences(_: str, tree: Path) -> dict[str, float]:
+    return measured("benchmarks.differences", tree)
 
 
 def _empty_jobs(_: str, __: Path) -> dict[str, float]:

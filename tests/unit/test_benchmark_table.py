@@ -68,15 +68,18 @@ def test_every_bound_is_one_of_a_quantity_that_is_measured(monkeypatch, tmp_path
         make_after_touch = report = make
 
     of_steps = {"step of UNO / of uno as released": 0.5, "training loop / its arithmetic alone": 1.0}
+    of_transformer = {name: 1.0 for name in table.BOUNDS if name.startswith("transformer: ")}
+    of_modules = {"benchmarks.steps": of_steps, "benchmarks.differences": of_transformer}
     planned = {"jobs": 7, "seconds": 1.0, "peak_mib": 9}
     monkeypatch.setattr(table, "Run", Run)
-    monkeypatch.setattr(table, "measured", lambda *_: of_steps)
+    monkeypatch.setattr(table, "measured", lambda module, _: of_modules[module])
     monkeypatch.setattr(table, "plan", lambda *_, **__: planned)
     monkeypatch.setattr(table, "empty_job", lambda _: {"processor_seconds": 0.5})
     everything = table.measure_all({"today": tmp_path, "base": tmp_path}, tmp_path)
     assert set(table.BOUNDS) < set(everything)
     assert [name for name, values in everything.items() if "base" not in values] == [
-        "job of Snakemake with an empty script (processor s)"
+        "job of Snakemake with an empty script (processor s)",
+        *of_transformer,
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu_check, methods, precision, products
+from benchmarks import differences, gpu_check, methods, precision, products, table
 from unlearning.config.experiment import method_settings
 from unlearning.config.load import load_experiment
 from unlearning.methods import uno
@@ -44,6 +44,18 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
     # A gradient has 0.6 million numbers of four bytes. Surgery keeps two, and the published ratio of UNO to it is 1.8.
     assert all(2.4 < row["peak_mib"] < 50 for row in measured.values())
     assert 1.5 < measured["uno"]["memory_over_surgery_retain"] < 2.5
+
+
+def test_steps_on_a_transformer_are_given_in_units_of_surgery_steps():
+    small = differences.TRANSFORMER | {"width": 16, "depth": 1, "heads": 2}
+    measured = differences.measure(small, [1, 8, 8], batch_size=4, rounds=1)
+    assert {name for name in table.BOUNDS if name.startswith("transformer: ")} < set(measured)
+    assert all(value > 0 for value in measured.values())
+    memory, error = "transformer: memory of a step of {} / of surgery", "transformer: error of the second order of {}"
+    exact, by_differences = "UNO", "UNO by differences"
+    assert measured[memory.format(by_differences)] < measured[memory.format(exact)]
+    assert measured[error.format(exact)] < 1e-4
+    assert measured[error.format(exact)] < measured[error.format(by_differences)] < 0.05
 
 
 @pytest.mark.parametrize("name", ["mnist", "celeba"])

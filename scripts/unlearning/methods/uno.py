@@ -9,8 +9,8 @@ u = \frac{2c}{ab} \left( g_r - \frac{c}{a}\, g_f \right), \qquad
 v = \frac{2c}{ab} \left( g_f - \frac{c}{b}\, g_r \right)$$
 
 where $H_f$ and $H_r$ are the Hessians of the two losses: two Hessian-vector products, by reverse-over-reverse
-differentiation. Finite differences of the gradient would not do: across a kink of a ReLU they are wrong by more than
-100 %, and on convolutional models in float32 they are rounding noise.
+differentiation. Differences of the gradient would not do here: across a kink of a ReLU they are wrong by more than
+100 %, and on convolutional models in float32 they are rounding noise. For smooth networks, `uno_differences` has them.
 
 **Source.** Mandal & Gottwald 2025 (arXiv 2506.04712). This file is UNO as the paper defines it.
 
