@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from unlearning.config.experiment import (
     REFERENCES,
     datasets_of,
+    needs_densities,
     other_seed,
     references_of,
     run_settings,
@@ -74,6 +75,9 @@ WITHOUT_RETRAINED = [
     f"{name}/"
     for name, experiment in EXPERIMENTS.items()
     if "retrain" not in references_of(experiment)
+]
+WITH_DENSITIES = [
+    f"{name}/" for name, experiment in EXPERIMENTS.items() if needs_densities(experiment)
 ]
 # What is to be fetched from each URL of weights, by the checksum.
 FETCHED = {

@@ -102,6 +102,8 @@ rule evaluate:
         samples="<results>/{experiment}/seed{seed}/{method}/samples.npz",
     log:
         "<results>/{experiment}/logs/evaluate/seed{seed}/{method}.log",
+    wildcard_constraints:
+        experiment=any_but(WITH_DENSITIES),
     conda:
         ENVIRONMENT
     resources:
@@ -122,3 +124,56 @@ rule evaluate:
         code=code("evaluate"),
     script:
         "../scripts/evaluate.py"
+
+
+rule evaluate_density:
+    input:
+        basis=basis("evaluate_density"),
+        dataset=data_file("prepared.safetensors"),
+        forget_set="<results>/{experiment}/forget_set.json",
+        judge="<results>/{experiment}/judge/model.safetensors",
+        guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),
+        weights=branch(wants_inception, then="<data>/inception/weights.json"),
+        reference="<results>/{experiment}/reference.safetensors",
+        model="<results>/{experiment}/seed{seed}/{method}/model.safetensors",
+        record="<results>/{experiment}/seed{seed}/{method}/record.json",
+        # References take no unlearning steps.
+        steps=branch(
+            lambda wildcards: wildcards.method not in REFERENCES,
+            then="<results>/{experiment}/seed{seed}/{method}/steps.csv",
+        ),
+        measurements=branch(
+            lambda wildcards: wildcards.method not in REFERENCES,
+            then="<results>/{experiment}/seed{seed}/{method}/measurements.csv",
+        ),
+        transformation=branch(
+            lambda wildcards: wildcards.method not in REFERENCES,
+            then="<results>/{experiment}/seed{seed}/{method}/transformation.npz",
+        ),
+    output:
+        metrics="<results>/{experiment}/seed{seed}/{method}/metrics.json",
+        samples="<results>/{experiment}/seed{seed}/{method}/samples.npz",
+    log:
+        "<results>/{experiment}/logs/evaluate_density/seed{seed}/{method}.log",
+    wildcard_constraints:
+        experiment=only(WITH_DENSITIES),
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("evaluate_density"),
+    params:
+        settings=setting("evaluation"),
+        other_seed=lambda wildcards: other_seed(setting("seeds")(wildcards), int(wildcards.seed)),
+        attribute=attribute,
+        has_guide=has_guide,
+        device=setting("device"),
+        # What tables say of a metric is left out of the code below, but not the names of its values.
+        values=lambda wildcards: [
+            list(describe_metrics(metric))
+            for metric in setting("evaluation", "metrics")(wildcards)
+        ],
+        code=code("evaluate_density"),
+    script:
+        "../scripts/evaluate_density.py"

@@ -24,7 +24,7 @@ STAGES = {  # in the order in which they begin
     "training": ["train", "train_in_processes", "import_original", "import_moments"],
     "classifiers": ["train_classifier", "import_classifier"],
     "unlearning": ["unlearn"],
-    "evaluation": ["build_reference", "build_reference_alone", "evaluate"],
+    "evaluation": ["build_reference", "build_reference_alone", "evaluate", "evaluate_density"],
     "tables and figures": ["aggregate", "write_table", "draw_figure", "write_explorer", "write_manifest", "check"],
     "export": ["export_model"],
 }

@@ -37,6 +37,7 @@ AT_START = {
     "check": set(),
     "draw_figure": {"pandas", "matplotlib", "seaborn"},
     "evaluate": {"torch"},
+    "evaluate_density": {"torch"},
     "export_model": {"pandas", "torch"},
     "fetch_dataset": set(),
     "fetch_given": set(),

@@ -198,6 +198,8 @@ def _metrics(experiment: dict) -> Iterator[str]:
             yield (
                 f"evaluation.metrics: {metric!r} is computed from {unsuited[0]}, which {model} does not make; remove it"
             )
+        elif needed := lacking(model, plugin_constant("metrics", metric, "MODEL_HAS", ())):
+            yield f"evaluation.metrics: {metric!r} needs {needed}, and {model} is none; remove it"
         for key in plugin_constant("metrics", metric, "SETTINGS", ()):
             if key not in evaluation:
                 yield f"evaluation.{key}: missing; {metric!r} needs it"

@@ -42,6 +42,17 @@ def bound_of(evaluation: dict) -> str:
     return evaluation.get("elbo_bound", "elbo")
 
 
+def needs_densities(experiment: dict) -> bool:
+    """Whether a metric of an experiment needs log-probabilities of real images, see `unlearning.evaluation.density`."""
+    metrics = experiment["evaluation"]["metrics"]
+    return "log_probabilities" in {plugin_constant("metrics", name, "NEEDS") for name in metrics}
+
+
+def evaluation_rule(experiment: dict) -> str:
+    """The rule that evaluates the runs of an experiment."""
+    return "evaluate_density" if needs_densities(experiment) else "evaluate"
+
+
 def datasets_of(experiment: dict) -> set[str]:
     """Names of the data sets that an experiment reads: its own data set and those of its proxies."""
     proxies = experiment.get("proxies", {}).values()

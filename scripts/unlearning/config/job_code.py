@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from unlearning.config.experiment import algorithm_of, references_of
+from unlearning.config.experiment import algorithm_of, evaluation_rule, references_of
 from unlearning.config.given import CLASSIFIERS, has_moments, has_weights
 from unlearning.config.processes import training_rule
 from unlearning.io.files import sha256_of
@@ -30,6 +30,7 @@ JOBS = {
     "build_reference": (("models",), WORDS),
     "build_reference_alone": ((), WORDS),
     "evaluate": (("models", "metrics"), OF_METRICS),
+    "evaluate_density": (("models", "metrics"), OF_METRICS),
     "aggregate": (("metrics",), WORDS),
     "write_table": (("methods", "metrics"), WORDS),
     "draw_figure": (("figures", "methods", "metrics"), WORDS),
@@ -92,7 +93,7 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
         "import_original": imported,
         "import_moments": has_moments(experiment),
     }
-    last = ("build_reference" if retrained else "build_reference_alone", "evaluate")
+    last = ("build_reference" if retrained else "build_reference_alone", evaluation_rule(experiment))
     return {
         **{rule: code_of_job(rule, experiment) for rule, does in runs.items() if does},
         **{f"unlearn/{row}": code_of_job("unlearn", experiment, row=row) for row in experiment["methods"]},

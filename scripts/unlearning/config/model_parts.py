@@ -82,7 +82,7 @@ def _labels_of_rows(experiment: dict, classes: list[str]) -> Iterator[str]:
 
 
 def _null_label(experiment: dict) -> Iterator[str]:
-    """Rows that use the null label need a model that is trained on it."""
+    """Rows and metrics that use the null label need a model that is trained on it."""
     ((model, parameters),) = experiment["model"].items()
     if parameters.get("label_dropout", 1) > 0:
         return
@@ -92,6 +92,12 @@ def _null_label(experiment: dict) -> Iterator[str]:
             yield (
                 f"methods.{row}: uses the null label, which model.{model}.label_dropout = 0 never trains; set "
                 "label_dropout, such as 0.1, or remove the row"
+            )
+    for metric in experiment["evaluation"]["metrics"]:
+        if plugin_constant("metrics", metric, "NEEDS_NULL_LABEL", False):
+            yield (
+                f"evaluation.metrics: {metric!r} uses the null label, which model.{model}.label_dropout = 0 never "
+                "trains; set label_dropout, such as 0.1, or remove the metric"
             )
 
 
@@ -126,7 +132,7 @@ def check_parts(experiment: dict) -> Iterator[str]:
 
 
 def lacking(model: str, names: tuple[str, ...]) -> str:
-    """What a model lacks of what a method or a figure names as `MODEL_HAS`.
+    """What a model lacks of what a method, a metric or a figure names as `MODEL_HAS`.
 
     Args:
         model: the name of its file.

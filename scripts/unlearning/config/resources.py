@@ -21,6 +21,8 @@ COMPLETED_AT_ONCE = 64  # images in the time of one step of training
 DECODED_AT_ONCE = 32  # picture files, likewise
 STEPS_PER_UNLEARNING_STEP = 10  # up to five gradients, and the measurements in between
 TRAINED = {"train": ("training",), "train_classifier": ("judge", "guide")}  # rules, and the keys with their settings
+# Of training, for the densities of 32 images: 8 draws, 100 evaluations of the network, 64 images in a step.
+STEPS_OF_DENSITIES = 400
 CLIP_MIB = 5000  # weights of a ViT-H, read and in place
 
 
@@ -67,7 +69,7 @@ def minutes(rule: str, experiment: dict | None, dataset: dict, attempt: int = 1)
     seconds = _steps(rule, experiment, dataset) * _seconds_per_step(dataset)
     if rule == "build_reference":
         seconds += _reference_seconds(experiment, dataset)
-    elif rule == "evaluate":
+    elif rule in ("evaluate", "evaluate_density"):
         seconds += _evaluation_seconds(experiment, dataset)
     return attempt * (BASE_MINUTES + math.ceil(seconds / 60))
 
@@ -88,6 +90,8 @@ def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
         )
     if rule == "unlearn":
         return STEPS_PER_UNLEARNING_STEP * experiment["unlearning"]["steps"]
+    if rule == "evaluate_density":
+        return STEPS_OF_DENSITIES
     return 0
 
 

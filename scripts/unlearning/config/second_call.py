@@ -11,7 +11,7 @@ from pathlib import Path
 from unlearning.runtime import basis, failures
 
 FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", "--forcerun", "-R"}
-RULES_OF_RUNS = ("train", "train_in_processes", "import_original", "unlearn", "evaluate")
+RULES_OF_RUNS = ("train", "train_in_processes", "import_original", "unlearn", "evaluate", "evaluate_density")
 
 
 def known_failures(workflow, settings: dict, experiments: dict[str, dict]) -> dict[str, list[dict]]:

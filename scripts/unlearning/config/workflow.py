@@ -27,7 +27,10 @@ from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, w
 from unlearning.runtime.job import name_snakemake
 
 # Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
-READERS_OF_WEIGHTS = {"train": "models", "train_in_processes": "models", "evaluate": "metrics"}
+READERS_OF_WEIGHTS = {
+    **{"train": "models", "train_in_processes": "models"},
+    **{"evaluate": "metrics", "evaluate_density": "metrics"},
+}
 FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
 

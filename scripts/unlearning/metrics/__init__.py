@@ -17,7 +17,8 @@ The file `metrics/{name}.py` may compute several metrics. The file holds
 * `NEEDS`: what the metrics are computed from. A run without it has no values. The constant is one of 'samples' and
   'completions' (by the family of the model), 'losses', 'by_label' (samples under each label, of models with labels),
   'by_statistics' (running statistics of several sources), 'trajectory' (the steps of a method), 'guide' (the
-  as-published protocol), 'drift' (of models that complete images) and 'cost' (which every run has);
+  as-published protocol), 'drift' (of models that complete images), 'log_probabilities' (of real images, see
+  `unlearning.evaluation.density.DensityEvidence`) and 'cost' (which every run has);
 * `compute(evidence)`: the values `{name: Value}`; see `unlearning.evaluation.evidence.Evidence`. A metric that is left
   out has no value. A numpy array beside the values is stored in `samples.npz` as `{file}.{name}`, for a figure.
 
@@ -25,6 +26,8 @@ The file may also hold further literals:
 
 * `SETTINGS = ["threshold"]`: keys of `evaluation` in the configuration that the metrics cannot do without, and
   `OPTIONAL_SETTINGS` for keys that the metrics read if they are there;
+* `MODEL_HAS = ["predictions"]`: methods that the model must define, and `NEEDS_NULL_LABEL = True` if the null label
+  must be trained;
 * `PUBLISHED_WEIGHTS = "embedding"`: the key of `evaluation` that names published weights;
 * `PANELS = {"brightness": "quality"}`: the theme under which people read the column of a metric, one of 'forgetting',
   'quality', 'likelihood', 'cost' and 'as_published'. A panel has at most five metrics, the first ones of the

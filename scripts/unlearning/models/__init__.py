@@ -43,9 +43,11 @@ as any other. The model has
 * `label_embeddings()`: the parameter (K + 1, ...) that holds what the model knows of each label, the null label last;
 * `label_dropout`: the share of the labels that become the null label in train mode. Some methods set it to 0 in a loss.
 
-A model **that removes noise** makes a noisy image γ x + σ ε of an image x and Gaussian noise ε, the first C·H·W columns
-of its noise. It also has
+A model **that removes noise** makes a noisy image γ x + σ ε of an image x, with pixels from −1 to 1, and Gaussian noise
+ε, the first C·H·W columns of its noise. The last two columns are the time and the label. The model also has
 
+* `signal`: ᾱ of each of its time steps, with γ² = ᾱ and σ² = 1 − ᾱ, for a network that predicts ε. It is empty for a
+  rectified flow, whose network predicts the velocity, with γ = 1 − t and σ = t;
 * `predictions(images, noise)` and `targets(images, noise)`, (B, C, H, W): what the network predicts, and what would be
   right. The loss of an image is the mean square of their difference;
 * `noise_between(images, noise, others)`: the noise (B, ...) that makes of other images the same noisy images.

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from PIL import Image
 
+from unlearning.config.experiment import evaluation_rule
 from unlearning.config.job_code import codes_of_results
 from unlearning.config.processes import training_rule
 from unlearning.io.files import read_json, sha256_of, write_json
@@ -36,6 +37,7 @@ NEEDS = {
     "build_reference_alone": {"select_forget_set", *CLASSIFIERS},
     "evaluate": {"select_forget_set", *CLASSIFIERS, *MODELS, "unlearn", "build_reference", "build_reference_alone"},
 }
+NEEDS["evaluate_density"] = NEEDS["evaluate"]
 
 
 def publish(folder: Path, target: Path) -> None:
@@ -69,12 +71,12 @@ def publish(folder: Path, target: Path) -> None:
 def _of_other_code(results: Results) -> str:
     """Name a run that other code than today's has made or evaluated; '' if there is none."""
     codes = codes_of_results(results.experiment)
-    trained = training_rule(results.experiment)
+    trained, evaluated = training_rule(results.experiment), evaluation_rule(results.experiment)
     of_references = {"retrain": trained, "original": "import_original" if "import_original" in codes else trained}
     for run in results.runs[results.runs["status"] != FAILED].itertuples(index=False):
         folder = results.run(run.method, run.seed)
         result = read_json(folder / "metrics.json")
-        made = {of_references.get(run.method, f"unlearn/{run.method}"): result["run"], "evaluate": result["evaluation"]}
+        made = {of_references.get(run.method, f"unlearn/{run.method}"): result["run"], evaluated: result["evaluation"]}
         if old := [kind for kind, record in made.items() if record["code"] != codes[kind]]:
             return f"{folder}: made by other code than today's ({', '.join(old)})"
     return ""

@@ -5,8 +5,8 @@ else. Two methods with the same seed get the same batches and the same noise.
 
 The purposes are: `initialisation` of a model, `training order {epoch}` and `training noise`, `classifier {network}`;
 `unlearning {retain, forget, samples, histogram, method, preparation}` and `published latents` in an unlearning run;
-`evaluation samples`, `reference samples`, `losses {group}` and `completions {group}` in evaluations;
-`running statistics` and `running statistics noise` in both.
+`evaluation samples`, `reference samples`, `losses {group}`, `densities {group}` and `completions {group}` in
+evaluations; `running statistics` and `running statistics noise` in both.
 """
 
 import hashlib

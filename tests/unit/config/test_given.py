@@ -161,3 +161,6 @@ def test_the_codes_of_results_are_those_of_the_jobs_that_run():
     warm = experiment(original=FILE | {"moments": {"file": "b.pth"}})
     assert codes_of_results(warm).keys() - codes_of_results(experiment(original=FILE)).keys() == {"import_moments"}
     assert not {"import_original", "import_classifier"} & codes_of_results(experiment()).keys()
+    metrics = [*DIGITS["evaluation"]["metrics"], "flow_likelihood"]
+    densities = codes_of_results(experiment(evaluation__metrics=metrics)).keys()
+    assert densities ^ codes_of_results(experiment()).keys() == {"evaluate", "evaluate_density"}

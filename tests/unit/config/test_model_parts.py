@@ -130,6 +130,14 @@ def test_an_experiment_whose_parts_fit_is_right(root):
             ["methods.esd: uses the null label", "remove the row"],
         ),
         (
+            {
+                "model.dit.label_dropout": 0,
+                "model.dit.guidance": 1,
+                "evaluation.metrics": [*LABELLED["evaluation"]["metrics"], "flow_likelihood"],
+            },
+            ["evaluation.metrics: 'flow_likelihood' uses the null label", "set label_dropout", "remove the metric"],
+        ),
+        (
             {"training.accumulation": 500},
             ["training.accumulation = 500: more parts than training.batch_size = 128 has images; lower it"],
         ),
@@ -172,6 +180,10 @@ def test_what_does_not_fit_a_model_with_labels_is_named_with_its_cure(root, chan
         (
             {"figures": ["label_grid"]},
             ["figures: 'label_grid' needs a model with labels, such as dit, and vae is none; remove it"],
+        ),
+        (
+            {"evaluation.metrics": [*DIGITS["evaluation"]["metrics"], "flow_likelihood"]},
+            ["evaluation.metrics: 'flow_likelihood' needs a model with labels, such as dit, and vae is none"],
         ),
         (
             {"unlearning.trainable": {"part": "decoder"}},

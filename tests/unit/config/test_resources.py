@@ -11,7 +11,7 @@ DATASET = describe_dataset("digits")
 
 def test_every_attempt_asks_for_more():
     assert resources.memory_mib(DATASET, DIGITS, 3) == 3 * resources.memory_mib(DATASET, DIGITS) > 7000
-    for rule in ("train", "train_classifier", "unlearn", "evaluate"):
+    for rule in ("train", "train_classifier", "unlearn", "evaluate", "evaluate_density"):
         assert resources.minutes(rule, DIGITS, DATASET, 2) == 2 * resources.minutes(rule, DIGITS, DATASET)
 
 
@@ -22,6 +22,8 @@ def test_needs_grow_with_the_experiment():
     assert resources.minutes("train_classifier", guided, DATASET) > 100 * resources.minutes(
         "train_classifier", DIGITS, DATASET
     )
+    densities, samples = (resources.minutes(rule, DIGITS, DATASET) for rule in ("evaluate_density", "evaluate"))
+    assert densities > samples
     larger = DATASET | {"image_shape": [3, 64, 64], "train_images": [200_000]}
     assert resources.memory_mib(larger, DIGITS) > resources.memory_mib(DATASET, DIGITS) + 20_000
     inception = DIGITS | {"evaluation": DIGITS["evaluation"] | {"features": "inception"}}

@@ -31,6 +31,7 @@ JOBS = {  # key to lower, and names of the files to write
     "unlearn": ("unlearning.batch_size", {"model", "steps", "measurements", "transformation", "record"}),
     "build_reference": (None, {"reference"}),
     "evaluate": (None, {"metrics", "samples"}),
+    "evaluate_density": (None, {"metrics", "samples"}),
 }
 
 
