@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from unlearning.config.experiment import (
     REFERENCES,
+    autoencoder_of,
     datasets_of,
     needs_densities,
     other_seed,
@@ -79,6 +80,7 @@ WITHOUT_RETRAINED = [
 WITH_DENSITIES = [
     f"{name}/" for name, experiment in EXPERIMENTS.items() if needs_densities(experiment)
 ]
+ON_LATENTS = [f"{name}/" for name, experiment in EXPERIMENTS.items() if autoencoder_of(experiment)]
 # What is to be fetched from each URL of weights, by the checksum.
 FETCHED = {
     given.entry["sha256"]: {key: given.entry[key] for key in ("url", "folder", "sha256")}
@@ -208,6 +210,18 @@ def model_card_hash(wildcards):
 def data_file(name):
     """A function of the wildcards: this file of the experiment's data set."""
     return lambda wildcards: f"<data>/{EXPERIMENTS[wildcards.experiment]['dataset']}/{name}"
+
+
+def autoencoder(wildcards):
+    """The frozen autoencoder of the experiment's model, by its place in the configuration; empty without one."""
+    return autoencoder_of(EXPERIMENTS[wildcards.experiment])
+
+
+def images_to_learn(wildcards):
+    """The file of what a model learns and unlearns: the images of the data set, or their latents."""
+    if autoencoder(wildcards):
+        return f"<results>/{wildcards.experiment}/latents.safetensors"
+    return data_file("prepared.safetensors")(wildcards)
 
 
 def accuracy_files(wildcards):

@@ -80,6 +80,31 @@ rule prepare_dataset:
         "../scripts/prepare_dataset.py"
 
 
+rule encode_images:
+    input:
+        basis=basis("encode_images"),
+        dataset=data_file("prepared.safetensors"),
+    output:
+        latents="<results>/{experiment}/latents.safetensors",
+    log:
+        "<results>/{experiment}/logs/encode_images.log",
+    wildcard_constraints:
+        experiment=only(ON_LATENTS),
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu,
+        mem_mb=memory,
+        runtime=runtime("encode_images"),
+    params:
+        autoencoder=lambda wildcards: next(iter(autoencoder(wildcards).values())),
+        key=lambda wildcards: next(iter(autoencoder(wildcards))),
+        device=setting("device"),
+        code=code("encode_images"),
+    script:
+        "../scripts/encode_images.py"
+
+
 rule select_forget_set:
     input:
         basis=basis("select_forget_set"),

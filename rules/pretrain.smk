@@ -32,7 +32,7 @@ rule train_classifier:
 rule train:
     input:
         basis=basis("train"),
-        dataset=data_file("prepared.safetensors"),
+        dataset=images_to_learn,
         # Not for the original, which must not be trained again for another forget set. Nor as `ancient`, to
         # wait for the selection: Snakemake (9.27) would miss what else changed along with the forget set.
         forget_set=branch(
@@ -67,7 +67,7 @@ rule train:
 rule train_in_processes:
     input:
         basis=basis("train_in_processes"),
-        dataset=data_file("prepared.safetensors"),
+        dataset=images_to_learn,
         forget_set=branch(  # as for `train`
             lambda wildcards: wildcards.method == "retrain",
             then="<results>/{experiment}/forget_set.json",

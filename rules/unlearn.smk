@@ -4,7 +4,7 @@
 rule unlearn:
     input:
         basis=basis("unlearn"),
-        dataset=data_file("prepared.safetensors"),
+        dataset=images_to_learn,
         forget_set="<results>/{experiment}/forget_set.json",
         judge="<results>/{experiment}/judge/model.safetensors",
         guide=branch(has_guide, then="<results>/{experiment}/guide/model.safetensors"),

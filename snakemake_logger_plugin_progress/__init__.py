@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 STAGES = {  # in the order in which they begin
-    "data": ["fetch_dataset", "fetch_weights", "fetch_given", "prepare_dataset", "select_forget_set"],
+    "data": ["fetch_dataset", "fetch_weights", "fetch_given", "prepare_dataset", "encode_images", "select_forget_set"],
     "training": ["train", "train_in_processes", "import_original", "import_moments"],
     "classifiers": ["train_classifier", "import_classifier"],
     "unlearning": ["unlearn"],

@@ -36,6 +36,7 @@ AT_START = {
     "build_reference_alone": {"torch"},
     "check": set(),
     "draw_figure": {"pandas", "matplotlib", "seaborn"},
+    "encode_images": {"diffusers", "torch"},
     "evaluate": {"torch"},
     "evaluate_density": {"torch"},
     "export_model": {"pandas", "torch"},

@@ -85,10 +85,10 @@ def _model(model: dict, dataset: dict) -> Iterator[str]:
 
 def _weights(experiment: dict) -> list[str]:
     """Weights made by others need a checksum."""
-    weights = published_weights(experiment)
     return [
         f"{key}.sha256 = null: {UNCHECKED.format(**entry)}"
-        for key, entry in (weights["models"] | weights["metrics"]).items()
+        for of_kind in published_weights(experiment).values()
+        for key, entry in of_kind.items()
         if entry["sha256"] is None
     ]
 
@@ -279,11 +279,11 @@ def _schema_of(needs: dict) -> dict:
 
 def _published(experiment: dict) -> Iterator[str]:
     """The published numbers must be of this data set."""
-    dataset = experiment["dataset"]
-    for key, table in experiment.get("published", {}).items():
-        if key == "settings":
+    dataset, published = experiment["dataset"], experiment.get("published", {})
+    for key in ("table", "corrected"):
+        if key not in published:
             continue
-        with (ROOT / "published" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+        with (ROOT / "published" / f"{published[key]}.csv").open(newline="", encoding="utf-8") as file:
             if all(row["dataset"] != dataset for row in csv.DictReader(file)):
                 cure = "leave 'published' out" if key == "table" else f"leave {key!r} out"
-                yield f"published.{key} = {table!r}: has no numbers of the data set {dataset!r}; {cure}"
+                yield f"published.{key} = {published[key]!r}: has no numbers of the data set {dataset!r}; {cure}"

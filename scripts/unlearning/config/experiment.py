@@ -9,6 +9,7 @@ from unlearning.plugins.describe import plugin_constant
 from unlearning.plugins.outside import location, remember
 
 REFERENCES = ("original", "retrain")
+AUTOENCODER = "autoencoder"  # key of a model that works on latents: published weights that nothing trains
 OUTSIDE_FILES = "outside_files"  # key of a checked experiment: the files by kind and name, as the user wrote them
 
 
@@ -109,6 +110,12 @@ def method_settings(experiment: dict, method: str) -> dict:
     }
 
 
+def autoencoder_of(experiment: dict) -> dict[str, dict]:
+    """The frozen autoencoder whose latents a model learns, by its place in the configuration; empty without one."""
+    ((model, parameters),) = experiment["model"].items()
+    return {f"model.{model}.{AUTOENCODER}": parameters[AUTOENCODER]} if AUTOENCODER in parameters else {}
+
+
 def rows_alike_but_for(experiment: dict, keys: tuple[str, ...]) -> list[dict[str, dict]]:
     """The sweeps of an experiment: rows of `methods` that differ in some of the keys and in no other setting.
 
@@ -134,14 +141,14 @@ def published_weights(experiment: dict) -> dict[str, dict[str, dict]]:
         experiment: its configuration.
 
     Returns:
-        For each kind of plug-in that reads such weights, "models" and "metrics": the place in the configuration, such
-        as "evaluation.embedding", and what stands there.
+        For each kind of plug-in that reads such weights, "models" and "metrics", and for "autoencoders", which every
+        job with a model reads: the place in the configuration, such as "evaluation.embedding", and what stands there.
     """
     ((model, parameters),) = experiment["model"].items()
     evaluation = experiment["evaluation"]
     readers = [("models", model, f"model.{model}", parameters)]
     readers += [("metrics", metric, "evaluation", evaluation) for metric in evaluation["metrics"]]
-    weights = {"models": {}, "metrics": {}}
+    weights = {"models": {}, "metrics": {}, "autoencoders": autoencoder_of(experiment)}
     for kind, plugin, place, settings in readers:
         key = plugin_constant(kind, location(kind, plugin), "PUBLISHED_WEIGHTS")
         if settings.get(key):

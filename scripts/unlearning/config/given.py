@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearning.config.experiment import REFERENCES, algorithm_of, method_constant, references_of
+from unlearning.config.experiment import (
+    REFERENCES,
+    algorithm_of,
+    autoencoder_of,
+    method_constant,
+    references_of,
+)
 from unlearning.data.dataset import class_names
 from unlearning.io import given_files
 from unlearning.plugins.describe import plugin_constant
@@ -107,7 +113,12 @@ def _keys(key: str, weights: dict, placeholder: str, files: int) -> Iterator[str
             yield f"{key}.{missing}: missing; a file from a URL needs it"
     elif "folder" in weights:
         yield f"{key}.folder = {weights['folder']!r}: is for a 'url' alone; leave it out, or write it into 'file'"
-    if "sha256" in weights:
+    if weights.get("sha256", "") is None:
+        yield (
+            f"{key}.sha256 = null: weights are not used unchecked: fetch {weights[kind]} once, and write here what "
+            "`sha256sum` says of a copy that you trust"
+        )
+    elif "sha256" in weights:
         count = len(weights["sha256"]) if isinstance(weights["sha256"], list) else 1
         if isinstance(weights["sha256"], list) != several or (several and count != files):
             need = f"a list of {files}, one for each file" if several else "one, for the one file"
@@ -144,7 +155,7 @@ def _classifiers(experiment: dict) -> Iterator[str]:
 
 
 def _identity(entry: dict) -> str:
-    return entry.get("sha256") or str(Path(entry["file"]).resolve())
+    return entry.get("sha256") or entry.get("url") or str(Path(entry["file"]).resolve())
 
 
 def _original(experiment: dict) -> Iterator[str]:
@@ -252,6 +263,11 @@ def _path_of(entry: dict, data: Path, source: str | None) -> Path:
 def check_references(experiment: dict) -> Iterator[str]:
     """Without retrained models, methods are compared with baselines alone, and some figures have nothing to show."""
     if references_of(experiment) == list(REFERENCES):
+        if autoencoder_of(experiment):
+            yield (
+                "references: has 'retrain', but the reference of retrained models is built of pictures, of which fewer "
+                "probes are stored than by runs on latents; set references: [original]"
+            )
         return
     rows = [row for row in experiment["methods"] if row == algorithm_of(experiment, row)]
     if len(experiment["methods"]) < 2 or not any(method_constant(experiment, row, "BASELINE", False) for row in rows):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from unlearning.config.experiment import algorithm_of, evaluation_rule, references_of
+from unlearning.config.experiment import algorithm_of, autoencoder_of, evaluation_rule, references_of
 from unlearning.config.given import CLASSIFIERS, has_moments, has_weights
 from unlearning.config.processes import training_rule
 from unlearning.io.files import sha256_of
@@ -19,6 +19,7 @@ JOBS = {
     "fetch_weights": ((), WORDS),
     "fetch_given": ((), WORDS),
     "prepare_dataset": (("datasets",), WORDS),
+    "encode_images": ((), WORDS),
     "select_forget_set": ((), WORDS),
     "train_classifier": ((), WORDS),
     "train": (("models",), WORDS),
@@ -86,6 +87,7 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
     classifiers = [has_weights(experiment, name) for name in CLASSIFIERS if name in experiment]
     imported, retrained = has_weights(experiment, "original"), "retrain" in references_of(experiment)
     runs = {
+        "encode_images": bool(autoencoder_of(experiment)),
         "select_forget_set": True,
         "train_classifier": not all(classifiers),
         "import_classifier": any(classifiers),

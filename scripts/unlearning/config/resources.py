@@ -18,7 +18,7 @@ SECONDS_PER_PIXEL = 2e-5  # and step, on top
 SECONDS_PER_INCEPTION = {"cpu": 0.3, "cuda": 0.005, "auto": 0.005}  # and image, of CLIP too; a guess for GPUs
 SECONDS_PER_SIMILARITY = 3e-7  # of completed and true image, and pixel, on one core
 COMPLETED_AT_ONCE = 64  # images in the time of one step of training
-DECODED_AT_ONCE = 32  # picture files, likewise
+DECODED_AT_ONCE = 32  # picture files to decode or pictures to encode, likewise
 STEPS_PER_UNLEARNING_STEP = 10  # up to five gradients, and the measurements in between
 TRAINED = {"train": ("training",), "train_classifier": ("judge", "guide")}  # rules, and the keys with their settings
 # Of training, for the densities of 32 images: 8 draws, 100 evaluations of the network, 64 images in a step.
@@ -81,7 +81,7 @@ def _seconds_per_step(dataset: dict) -> float:
 def _steps(rule: str, experiment: dict | None, dataset: dict) -> float:
     """The work of a job, in steps of training."""
     images = sum(dataset["train_images"])
-    if rule == "prepare_dataset":
+    if rule in ("prepare_dataset", "encode_images"):
         return images / DECODED_AT_ONCE
     if rule in TRAINED:
         trainings = [experiment[key] for key in TRAINED[rule] if "epochs" in experiment.get(key, {})]

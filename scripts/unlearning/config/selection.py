@@ -12,6 +12,7 @@ from unlearning.data.description import describe_dataset
 from unlearning.data.forget_set import class_numbers, draw_size, retained_size
 from unlearning.io.downloads import user_source
 
+REST = "rest"  # of the classes, to retain
 LISTED = 20  # classes; of more, a message says only the nearest
 
 
@@ -246,7 +247,7 @@ def with_runs_named(experiment: dict, classes: list[str]) -> dict:
 
     A run `{start: 100, count: 50}` is the 101st to the 150th class in the order of the data set, for folders
     their sorted names. With a `seed`, the order is drawn by the seed: runs of one seed that do not overlap
-    have no class in common.
+    have no class in common. As classes to retain, 'rest' becomes all that are neither to be forgotten nor in a proxy.
 
     Args:
         experiment: its configuration.
@@ -262,6 +263,14 @@ def with_runs_named(experiment: dict, classes: list[str]) -> dict:
             if "seed" in run:
                 order = np.random.default_rng(run["seed"]).permutation(order)
             section[key] = [classes[number] for number in sorted(order[run["start"] : run["start"] + run["count"]])]
+    selection = experiment["forget_set"]
+    if selection.get("retain_classes") == REST and isinstance(selection.get("classes"), list):
+        sections = [
+            selection["classes"],
+            *(proxy.get("classes", []) for proxy in experiment.get("proxies", {}).values()),
+        ]
+        taken = {str(name) for names in sections for name in names}
+        selection["retain_classes"] = [name for name in classes if name not in taken]
     return experiment
 
 

@@ -26,10 +26,11 @@ from unlearning.plugins import outside
 from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, warm_starts
 from unlearning.runtime.job import name_snakemake
 
-# Rules whose jobs read weights made by others, and the kind of plug-in that declares these weights.
+# Rules whose jobs read weights made by others, and the kinds of these weights, see `published_weights`.
 READERS_OF_WEIGHTS = {
-    **{"train": "models", "train_in_processes": "models"},
-    **{"evaluate": "metrics", "evaluate_density": "metrics"},
+    **dict.fromkeys(("train", "train_in_processes"), ("models", "autoencoders")),
+    **dict.fromkeys(("evaluate", "evaluate_density"), ("metrics", "autoencoders")),
+    **dict.fromkeys(("encode_images", "import_original", "unlearn"), ("autoencoders",)),
 }
 FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
@@ -219,10 +220,12 @@ def _fetch_weights(jobs: list, settings: dict, experiments: dict[str, dict]) -> 
     if any(rule == "fetch_weights" for _, rule in due):
         inception_weights.fetch(Path(settings["data"]) / "inception" / "checkpoints", user_source())
     for name, experiment in experiments.items():
-        for rule, kind in READERS_OF_WEIGHTS.items():
-            if (name, rule) in due:
-                for key, weights in published_weights(experiment)[kind].items():
-                    hub.weights_file(weights, f"configs/{name}.yaml: {key}")
+        published = published_weights(experiment)
+        for kind in sorted(
+            {kind for rule, kinds in READERS_OF_WEIGHTS.items() if (name, rule) in due for kind in kinds}
+        ):
+            for key, weights in published[kind].items():
+                hub.weights_file(weights, f"configs/{name}.yaml: {key}")
 
 
 def _check_given(jobs: list, settings: dict, experiments: dict[str, dict]) -> None:

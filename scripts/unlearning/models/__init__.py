@@ -52,6 +52,10 @@ A model **that removes noise** makes a noisy image γ x + σ ε of an image x, w
   right. The loss of an image is the mean square of their difference;
 * `noise_between(images, noise, others)`: the noise (B, ...) that makes of other images the same noisy images.
 
+A model **on latents** has the key `autoencoder`: published weights, which nothing trains. A step of the workflow
+encodes the data set once. In training and unlearning, the model then gets latents in place of images. In evaluations,
+it gets images. `latent_dit.py` is such a model.
+
 A model with `PARTS = ["attention"]` has `part(part, last_blocks=None)`: the names of the parameters of a part. The key
 `trainable` of a configuration names it, and unlearning changes nothing else.
 

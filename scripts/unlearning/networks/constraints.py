@@ -14,6 +14,8 @@ Raises:
 
 from unlearning.networks import masks
 
+PIXELS_OF_A_LATENT = 8  # side of the square that a latent of Stable Diffusion's autoencoders stands for
+
 
 def heads_divide_width(parameters: dict, image_shape: list[int]) -> None:
     """Require that `heads` divides `width`, and `decoder_heads` divides `decoder_width`; a model need not have both."""
@@ -32,6 +34,16 @@ def patches_tile_image(parameters: dict, image_shape: list[int]) -> None:
         raise ValueError(
             f"patch = {patch}: images of {height}×{width} pixels are not a square of whole patches; "
             "choose a divisor of the side, or other images"
+        )
+
+
+def latent_patches_tile_image(parameters: dict, image_shape: list[int]) -> None:
+    """Require that the images are a square of whole patches of `patch`×`patch` latents, of 8×8 pixels each."""
+    side, (_, height, width) = PIXELS_OF_A_LATENT * parameters["patch"], image_shape
+    if height != width or height % side:
+        raise ValueError(
+            f"patch = {parameters['patch']}: images of {height}×{width} pixels are not a square of whole patches of "
+            f"{side}×{side} pixels, {PIXELS_OF_A_LATENT} for each latent; choose another patch, or other images"
         )
 
 

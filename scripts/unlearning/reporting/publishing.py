@@ -30,9 +30,9 @@ NOT_OF_A_RUN = ("title", "seeds", "figures", "methods", "published")
 CLASSIFIERS = {"train_classifier", "import_classifier"}
 MODELS = {"train", "train_in_processes", "import_original", "import_moments"}
 NEEDS = {
-    "train": {"select_forget_set"},
-    "train_in_processes": {"select_forget_set"},
-    "unlearn": {"select_forget_set", *CLASSIFIERS, *MODELS},
+    "train": {"select_forget_set", "encode_images"},
+    "train_in_processes": {"select_forget_set", "encode_images"},
+    "unlearn": {"select_forget_set", "encode_images", *CLASSIFIERS, *MODELS},
     "build_reference": {"select_forget_set", *CLASSIFIERS, *MODELS},
     "build_reference_alone": {"select_forget_set", *CLASSIFIERS},
     "evaluate": {"select_forget_set", *CLASSIFIERS, *MODELS, "unlearn", "build_reference", "build_reference_alone"},

@@ -206,8 +206,9 @@ def assert_refused(root, base, changes, said):
 
 
 def test_a_model_has_labels_if_its_file_defines_their_embeddings():
-    assert [model for model in ("dit", "conditional_vae", "vae", "masked_autoencoder") if has_labels(model)] == [
+    assert [model for model in ("dit", "latent_dit", "conditional_vae", "vae") if has_labels(model)] == [
         "dit",
+        "latent_dit",
         "conditional_vae",
     ]
     assert lacking("dit", ("label_embeddings", "predictions")) == ""
