@@ -16,5 +16,8 @@ rule check:
         "<results>/logs/check.log",
     conda:
         ENVIRONMENT
+    params:
+        root=workflow.basedir,
+        configured=list(EXPERIMENTS),
     script:
         "../scripts/check.py"

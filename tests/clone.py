@@ -101,7 +101,8 @@ class Clone:
             "evaluation__elbo_draws": 2,
             "methods": METHODS,
         }
-        for key, value in (standard | changes).items():
+        fitting = {key: value for key, value in standard.items() if key.split("__")[0] in experiment}
+        for key, value in (fitting | changes).items():
             set_key(experiment, key.split("__"), value)
         (self.path / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
         settings = yaml.safe_load((ROOT / "config.yaml").read_text()) | {"experiments": [name]}

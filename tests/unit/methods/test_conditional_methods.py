@@ -1,6 +1,7 @@
 """The methods for models with labels against plain formulas that share no code with them, in float64."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -197,6 +198,22 @@ def test_uno_relabel_without_orthogonality_is_relabel_bit_for_bit(world):
     assert torch.equal(world.direction("uno_relabel", orthogonality_weight=0, exchange_weight=0.7), expected)
     # The same by UNO's own formula, whose gradients have a graph and therefore another last bit.
     close(world.direction("uno_relabel", orthogonality_weight=1e-30, exchange_weight=0.7), expected, rtol=1e-12)
+
+
+def test_surgery_with_exchange_is_orthogonal_to_the_forget_gradient(world):
+    d = world.direction("surgery_retain_relabel", exchange_weight=0.7)
+    g_r = world.direction("relabel", exchange_weight=0.7)
+    g_f = world.gradient(plain_losses(world, *world.batches["forget"]).sum())
+    close(d, g_r - (g_r @ g_f) / (g_f @ g_f) * g_f)
+    assert abs(d @ g_f) < 1e-9 * d.norm() * g_f.norm()
+
+
+@pytest.mark.parametrize(("number", "alike"), [(1, "uno_relabel"), (2, "surgery_retain_relabel")])
+def test_uno_s_with_exchange_takes_turns(world, number, alike):
+    settings = {"exchange_weight": 0.7} | ({"orthogonality_weight": 50} if number == 1 else {})
+    step = dataclasses.replace(world.step("uno_s_relabel", orthogonality_weight=50, exchange_weight=0.7), number=number)
+    direction = load_plugin("methods", "uno_s_relabel").direction(step, orthogonality_weight=50, exchange_weight=0.7)
+    close(direction.detach(), world.direction(alike, **settings))
 
 
 def test_uno_relabel_is_the_gradient_of_its_loss(world):
@@ -526,6 +543,8 @@ def test_surgery_bounded_without_increase_is_surgery_conflict(g_r, g_f):
 PARAMETERS = {
     "relabel": {"exchange_weight": 1.0},
     "uno_relabel": {"orthogonality_weight": 1.0, "exchange_weight": 1.0},
+    "surgery_retain_relabel": {"exchange_weight": 1.0},
+    "uno_s_relabel": {"orthogonality_weight": 1.0, "exchange_weight": 1.0},
     "remap": {"to": "null_label"},
     "esd": {"erasing_strength": 1.0},
     "salun_labels": {"retain_weight": 0.1},

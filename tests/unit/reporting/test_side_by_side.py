@@ -5,6 +5,7 @@ import sys
 
 import pandas as pd
 
+from unlearning.reporting.quantities import read_published
 from unlearning.reporting.side_by_side import side_by_side
 
 from ...clone import ROOT
@@ -41,7 +42,8 @@ def test_check_prints_the_tables_and_then_both_side_by_side(tmp_path):
         (tmp_path / name / "verdicts.md").write_text(f"table of {name}", encoding="utf-8")
     code = (
         "import check; from pathlib import Path; folders = [Path('a'), Path('b')];"
-        "check.main([f / 'verdicts.md' for f in folders], [f / 'verdicts.csv' for f in folders], Path('log'))"
+        "verdicts = [[f / name for f in folders] for name in ('verdicts.md', 'verdicts.csv')];"
+        f"check.main(*verdicts, Path('log'), Path({str(ROOT)!r}), ['mnist'])"
     )
     environment = {"PYTHONPATH": str(ROOT / "scripts"), "PYTHONIOENCODING": "utf-8"}
     shown = subprocess.run(
@@ -50,3 +52,8 @@ def test_check_prints_the_tables_and_then_both_side_by_side(tmp_path):
     assert shown.index("table of a") < shown.index("table of b") < shown.index("side by side")
     assert "| 2.7 ± 0.46  | 5: not reproduced    | 3: reproduced        |" in shown
     assert (tmp_path / "log").read_text(encoding="utf-8") in shown
+    _, later = shown.split("imagenet-dit\n")
+    assert "| not run: needs ImageNet-1K" in later
+    assert (
+        later.count("not run") == (read_published([ROOT / "published" / "uno.csv"])["dataset"] == "imagenet_256").sum()
+    )
