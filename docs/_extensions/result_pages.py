@@ -25,20 +25,23 @@ def results(folder: Path, experiment: dict) -> dict | None:
         experiment: the experiment's configuration.
 
     Returns:
-        `findings`, `panels`, `figures`, `verdicts`, `counts` of verdicts, `side_by_side` with other experiments,
-        `comparisons`, `provenance`, and `stale`, see `unlearning.reporting.publishing.stale_jobs`; None where no
-        results are published.
+        `findings`, `panels`, `captions` of tables, `statistics`, `figures`, `verdicts`, `counts` of verdicts,
+        `side_by_side` with other experiments, `comparisons`, `provenance`, and `stale`, see
+        `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
     """
-    from unlearning.reporting.publishing import PROVENANCE, stale_jobs
+    from unlearning.reporting.publishing import CAPTIONS, PROVENANCE, STATISTICS, stale_jobs
 
     if not (folder / PROVENANCE).is_file():
         return None
     provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     verdicts = table(folder / "verdicts.csv")
-    comparisons = table(folder / "comparisons.csv")
+    comparisons, statistics = table(folder / "comparisons.csv"), table(folder / STATISTICS)
+    captions = folder / CAPTIONS
     return {
         "findings": findings(folder / "findings.md"),
         "panels": panels(folder / "panels"),
+        "captions": json.loads(captions.read_text(encoding="utf-8")) if captions.is_file() else {},
+        "statistics": grid(statistics) if len(statistics) else None,
         "figures": figures(folder),
         "verdicts": grid(verdicts[VERDICT_COLUMNS]) if len(verdicts) else None,
         "counts": Counter(verdicts["Verdict"]) if len(verdicts) else {},

@@ -5,11 +5,11 @@ import numpy as np
 
 from unlearning.reporting.captions import render_caption
 from unlearning.reporting.results import Results
+from unlearning.reporting.statistics_table import QUANTITIES, SOURCES, metric_of
 
 MODELS = "generating"
 NEEDS = {"evaluation.metrics": {"contains": {"enum": ["statistics_effect"]}}}
-SOURCES = {"as_left": ("as left by the run", "o"), "mixed": ("retain and forget", "s"), "retain": ("retain", "D")}
-QUANTITIES = {"forget_fraction": "Forget fraction (%)", "negative_elbo": "−ELBO held-out retain (nats)"}
+MARKERS = "osD"  # of the sources
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -24,12 +24,12 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = plt.subplots(1, 2, figsize=(6.6, 0.19 * len(results.rows) + 1.2), sharey=True)
     places = -np.arange(len(results.rows))
     for axis, (quantity, axis_label) in zip(axes, QUANTITIES.items(), strict=True):
-        names = [f"running_statistics_{source}_{quantity}" for source in SOURCES]
+        names = [metric_of(source, quantity) for source in SOURCES]
         means = np.array([[results.values(name, row)["value"].mean() for row in results.rows] for name in names])
         low, high = _limits(means)
         shown = np.clip(means, low, high)
         axis.hlines(places, shown.min(0), shown.max(0), color="0.7", lw=1)
-        for number, (label, marker) in enumerate(SOURCES.values()):
+        for number, (label, marker) in enumerate(zip(SOURCES.values(), MARKERS, strict=True)):
             inside, color = means[number] <= high, f"C{number}"
             axis.plot(means[number, inside], places[inside], marker, ms=4, color=color, label=label)
             outside = means[number] > high

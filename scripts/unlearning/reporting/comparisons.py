@@ -25,7 +25,7 @@ def comparisons(results: Results) -> pd.DataFrame:
 
     Returns:
         A table of text: the columns 'Method' and 'Compared with', then one column per metric. A cell summarises the
-        differences to the other method's run of the same seed, see `_difference`. No mean is fair to times to an event,
+        differences to the other method's run of the same seed, see `summarise`. No mean is fair to times to an event,
         or to a metric that is only a bound in some run. Their cells count the seeds in which the method was earlier or
         later. A * marks p < 5 %, see `_corrected`.
     """
@@ -61,7 +61,7 @@ def _column(results: Results, metric: str, methods: list[str], baseline: str, ti
     Returns:
         The cell of each method.
     """
-    compare, test, describe = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, _difference)
+    compare, test, describe = (orders, sign_p, _counts) if timed else (differences, sign_flip_p, summarise)
     paired = {method: compare(results, metric, method, baseline) for method in methods}
     p_values = _corrected(
         {method: test(values) for method, values in paired.items() if len(values) > 1 and np.isfinite(values).all()}
@@ -146,7 +146,7 @@ def _counts(signs: np.ndarray) -> str:
     return f"earlier {(signs < 0).sum()}, later {(signs > 0).sum()}, undecided {(signs == 0).sum()}"
 
 
-def _difference(values: np.ndarray) -> str:
+def summarise(values: np.ndarray) -> str:
     """Summarise differences with the 95 % interval that holds for their number.
 
     From six on, the cell is their median with the interval of order statistics, which holds for every distribution.

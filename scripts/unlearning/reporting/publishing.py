@@ -16,10 +16,14 @@ from unlearning.plugins.load import load_plugin
 from unlearning.reporting.panels import panels, run_notes
 from unlearning.reporting.plotting import use_style
 from unlearning.reporting.results import Results
+from unlearning.reporting.statistics_table import statistics_table
 from unlearning.runtime.failures import FAILED
 
 PROVENANCE = "provenance.json"
 TABLES = ("verdicts.csv", "comparisons.csv")
+STATISTICS = "statistics.csv"
+CAPTIONS = "captions.json"
+CAPTIONED = ("table", "comparisons")
 MOST_BYTES_OF_SVG = 200_000  # a larger figure is published as PNG
 DOTS_PER_INCH = 110
 DOTS_PER_INCH_OF_SUMMARY = 160  # its letters are read on the screen of a phone
@@ -63,6 +67,11 @@ def publish(folder: Path, target: Path) -> None:
         (target / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
+    (target / STATISTICS).unlink(missing_ok=True)
+    if len(statistics := statistics_table(results)):
+        statistics.to_csv(target / STATISTICS, index=False)
+    captions = {name: (folder / f"{name}.rst").read_text(encoding="utf-8").strip() for name in CAPTIONED}
+    write_json(target / CAPTIONS, captions)
     for figure in results.experiment["figures"]:
         _publish_figure(results, figure, target / "figures")
     write_json(target / PROVENANCE, provenance(results))
