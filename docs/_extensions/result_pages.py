@@ -29,13 +29,13 @@ def results(folder: Path, experiment: dict) -> dict | None:
         `side_by_side` with other experiments, `comparisons`, `provenance`, and `stale`, see
         `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
     """
-    from unlearning.reporting.publishing import CAPTIONS, PROVENANCE, STATISTICS, stale_jobs
+    from unlearning.reporting.publishing import CAPTIONS, PROVENANCE, stale_jobs
 
     if not (folder / PROVENANCE).is_file():
         return None
     provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     verdicts = table(folder / "verdicts.csv")
-    comparisons, statistics = table(folder / "comparisons.csv"), table(folder / STATISTICS)
+    comparisons, statistics = table(folder / "comparisons.csv"), table(folder / "figures" / "statistics_effect.csv")
     captions = folder / CAPTIONS
     return {
         "findings": findings(folder / "findings.md"),

@@ -32,9 +32,9 @@ def test_published_results_hold_the_numbers_of_the_run_and_say_themselves_when_t
     assert (published / "comparisons.csv").read_bytes() == (run / "comparisons.csv").read_bytes()
     captions = json.loads((published / "captions.json").read_text())
     assert captions["table"] == (run / "table.rst").read_text().strip()
-    statistics = pd.read_csv(published / "statistics.csv").set_index(["Method", "Quantity"])
+    statistics = pd.read_csv(published / "figures" / "statistics_effect.csv").set_index(["Method", "Quantity"])
     assert statistics.loc[("retrain", "Forget fraction (%)"), "retain"] == shown
-    figures = {path.stem for path in (published / "figures").iterdir()}
+    figures = {path.stem for path in (published / "figures").iterdir() if path.suffix != ".csv"}
     assert figures == {path.stem for path in (run / "figures").glob("*.svg")} | {"before_after_summary"}
 
     provenance = json.loads((published / "provenance.json").read_text())

@@ -12,5 +12,7 @@ A file declares in literals what the figure needs. The workflow reads them befor
 * `NEEDS_RETRAINED = True`, if the figure shows nothing without retrained models;
 * `SWEPT`, such as `("learning_rate",)`: keys in which some rows must differ that are equal in all others.
 
+A file may also hold `table(results)`, which returns what the figure shows as a table of text, for published results.
+
 The page docs/add_your_own.md has a complete figure.
 """

@@ -2,14 +2,19 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from unlearning.reporting.captions import render_caption
+from unlearning.reporting.comparisons import summarise
 from unlearning.reporting.results import Results
-from unlearning.reporting.statistics_table import QUANTITIES, SOURCES, metric_of
+from unlearning.reporting.summary import cells
 
 MODELS = "generating"
 NEEDS = {"evaluation.metrics": {"contains": {"enum": ["statistics_effect"]}}}
+SOURCES = {"as_left": "as left by the run", "mixed": "retain and forget", "retain": "retain"}
 MARKERS = "osD"  # of the sources
+QUANTITIES = {"forget_fraction": "Forget fraction (%)", "negative_elbo": "−ELBO held-out retain (nats)"}
+DIFFERENCE = "as left − retain"
 
 
 def draw(results: Results) -> tuple[plt.Figure, str]:
@@ -24,7 +29,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     figure, axes = plt.subplots(1, 2, figsize=(6.6, 0.19 * len(results.rows) + 1.2), sharey=True)
     places = -np.arange(len(results.rows))
     for axis, (quantity, axis_label) in zip(axes, QUANTITIES.items(), strict=True):
-        names = [metric_of(source, quantity) for source in SOURCES]
+        names = [_metric(source, quantity) for source in SOURCES]
         means = np.array([[results.values(name, row)["value"].mean() for row in results.rows] for name in names])
         low, high = _limits(means)
         shown = np.clip(means, low, high)
@@ -39,6 +44,37 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
     axes[0].set_yticks(places, results.rows)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure, render_caption("statistics_effect", results)
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Show both quantities of every row with statistics from each source, and what the source changes.
+
+    Args:
+        results: Results of the experiment.
+
+    Returns:
+        A table of text: 'Quantity', 'Method', the mean ± standard deviation over seeds for each source, and the
+        difference of the first and the last source between the same runs, see `comparisons.summarise`. Without rows, if
+        the experiment does not have the metric `statistics_effect`.
+    """
+    lines = []
+    for quantity, label in QUANTITIES.items():
+        names = {_metric(source, quantity): heading for source, heading in SOURCES.items()}
+        text = cells(results.metrics, {name: {} for name in names})
+        for row in results.rows:
+            as_left, retain = (
+                results.values(_metric(source, quantity), row).set_index("seed")["value"]
+                for source in ("as_left", "retain")
+            )
+            differences = (as_left - retain).dropna().to_numpy()
+            if len(differences):
+                shown = text.loc[row, list(names)].rename(names)
+                lines.append({"Quantity": label, "Method": row, **shown, DIFFERENCE: summarise(differences)})
+    return pd.DataFrame(lines)
+
+
+def _metric(source: str, quantity: str) -> str:
+    return f"running_statistics_{source}_{quantity}"
 
 
 def _limits(means: np.ndarray) -> tuple[float, float]:

@@ -16,12 +16,10 @@ from unlearning.plugins.load import load_plugin
 from unlearning.reporting.panels import panels, run_notes
 from unlearning.reporting.plotting import use_style
 from unlearning.reporting.results import Results
-from unlearning.reporting.statistics_table import statistics_table
 from unlearning.runtime.failures import FAILED
 
 PROVENANCE = "provenance.json"
 TABLES = ("verdicts.csv", "comparisons.csv")
-STATISTICS = "statistics.csv"
 CAPTIONS = "captions.json"
 CAPTIONED = ("table", "comparisons")
 MOST_BYTES_OF_SVG = 200_000  # a larger figure is published as PNG
@@ -67,9 +65,6 @@ def publish(folder: Path, target: Path) -> None:
         (target / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
-    (target / STATISTICS).unlink(missing_ok=True)
-    if len(statistics := statistics_table(results)):
-        statistics.to_csv(target / STATISTICS, index=False)
     captions = {name: (folder / f"{name}.rst").read_text(encoding="utf-8").strip() for name in CAPTIONED}
     write_json(target / CAPTIONS, captions)
     for figure in results.experiment["figures"]:
@@ -182,7 +177,7 @@ def _minutes(results: Results, kind: str) -> float:
 
 
 def _publish_figure(results: Results, figure: str, target: Path) -> None:
-    """Copy the SVG file of a figure; draw a figure of many pictures again, as PNG."""
+    """Copy the SVG file of a figure; draw a figure of many pictures again, as PNG. Write its table, if it has one."""
     drawn = results.folder / "figures" / f"{figure}.svg"
     if not drawn.is_file():  # the figure failed, and the run said so
         return
@@ -191,6 +186,8 @@ def _publish_figure(results: Results, figure: str, target: Path) -> None:
         shutil.copyfile(drawn, target / drawn.name)
     else:
         _save(plugin.draw(results)[0], target / f"{figure}.png")
+    if hasattr(plugin, "table"):
+        plugin.table(results).to_csv(target / f"{figure}.csv", index=False)
     if hasattr(plugin, "draw_summary"):
         _save(plugin.draw_summary(results), target / f"{figure}_summary.png", DOTS_PER_INCH_OF_SUMMARY)
 

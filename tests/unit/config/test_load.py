@@ -386,7 +386,7 @@ def test_a_threshold_that_nothing_reads_is_refused(refused, root):
     experiment = DIGITS | {"evaluation": evaluation, "figures": ["samples"]}
     message = refused(yaml.safe_dump(experiment))
     assert "evaluation.threshold = 0.02: no metric or figure has a use for it; leave it out, or add " in message
-    assert "'as_published' or 'time_to_unlearn' to 'metrics'" in message
+    assert "'as_published' or 'label_crossing' or 'time_to_unlearn' to 'metrics'" in message
     timed = evaluation | {"metrics": ["time_to_unlearn"], "margin": margin}
     for readers in ({"figures": ["tradeoff"]}, {"evaluation": timed}):
         (root / "configs" / "read.yaml").write_text(yaml.safe_dump(experiment | readers))

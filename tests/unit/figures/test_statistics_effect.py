@@ -1,6 +1,6 @@
 """The table on running statistics, from made-up results whose answers are known."""
 
-from unlearning.reporting.statistics_table import DIFFERENCE, statistics_table
+from unlearning.figures.statistics_effect import DIFFERENCE, table
 
 from ..made_up import of_values
 
@@ -15,7 +15,7 @@ def test_every_row_has_its_means_and_the_difference_of_the_same_runs():
             (name("retain"), "uno"): [1.0, 20, 300],
         }
     )
-    (row,) = statistics_table(made).to_dict("records")
+    (row,) = table(made).to_dict("records")
     assert row == {
         "Quantity": "Forget fraction (%)",
         "Method": "uno",
@@ -27,4 +27,4 @@ def test_every_row_has_its_means_and_the_difference_of_the_same_runs():
 
 
 def test_an_experiment_without_the_metric_has_no_such_table():
-    assert not len(statistics_table(of_values({("fid_retain", "uno"): [1.0, 2, 3]})))
+    assert not len(table(of_values({("fid_retain", "uno"): [1.0, 2, 3]})))
