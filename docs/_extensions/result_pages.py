@@ -26,10 +26,10 @@ def results(folder: Path, experiment: dict) -> dict | None:
 
     Returns:
         `findings`, `panels`, `captions` of tables, `statistics`, `figures`, `verdicts`, `counts` of verdicts,
-        `side_by_side` with other experiments, `comparisons`, `provenance`, and `stale`, see
-        `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
+        `side_by_side` with other experiments, `comparisons`, `metrics`, a path in the repository, `provenance`, and
+        `stale`, see `unlearning.reporting.publishing.stale_jobs`; None where no results are published.
     """
-    from unlearning.reporting.publishing import CAPTIONS, PROVENANCE, stale_jobs
+    from unlearning.reporting.publishing import CAPTIONS, METRICS, PROVENANCE, stale_jobs
 
     if not (folder / PROVENANCE).is_file():
         return None
@@ -47,6 +47,7 @@ def results(folder: Path, experiment: dict) -> dict | None:
         "counts": Counter(verdicts["Verdict"]) if len(verdicts) else {},
         "side_by_side": [grid(joined) for joined in beside_others(folder) if folder.name in joined],
         "comparisons": [grid(part) for part in parts(comparisons, COMPARISON_KEYS)] if len(comparisons) else [],
+        "metrics": f"docs/results/{folder.name}/{METRICS}" if (folder / METRICS).is_file() else None,
         "provenance": provenance,
         "stale": stale_jobs(provenance, experiment),
     }

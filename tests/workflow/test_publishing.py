@@ -30,6 +30,8 @@ def test_published_results_hold_the_numbers_of_the_run_and_say_themselves_when_t
     values = pd.read_csv(run / "metrics.csv").query("metric == 'forget_fraction' and method == 'retrain'")["value"]
     assert shown == f"{values.mean():.2f} ± {values.std():.2f}"
     assert (published / "comparisons.csv").read_bytes() == (run / "comparisons.csv").read_bytes()
+    numbers = pd.read_csv(published / "metrics.csv").query("metric == 'forget_fraction' and method == 'retrain'")
+    assert numbers["value"].to_numpy() == pytest.approx(values.to_numpy(), rel=1e-5)
     captions = json.loads((published / "captions.json").read_text())
     assert captions["table"] == (run / "table.rst").read_text().strip()
     statistics = pd.read_csv(published / "figures" / "statistics_effect.csv").set_index(["Method", "Quantity"])

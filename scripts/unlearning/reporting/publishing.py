@@ -21,6 +21,8 @@ from unlearning.runtime.failures import FAILED
 PROVENANCE = "provenance.json"
 TABLES = ("verdicts.csv", "comparisons.csv")
 CAPTIONS = "captions.json"
+METRICS = "metrics.csv"
+METRIC_COLUMNS = ["method", "seed", "metric", "value", "low", "high", "censored", "undecided", "status"]
 CAPTIONED = ("table", "comparisons")
 MOST_BYTES_OF_SVG = 200_000  # a larger figure is published as PNG
 DOTS_PER_INCH = 110
@@ -65,6 +67,7 @@ def publish(folder: Path, target: Path) -> None:
         (target / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
+    results.metrics[METRIC_COLUMNS].to_csv(target / METRICS, index=False, float_format="%.6g")
     captions = {name: (folder / f"{name}.rst").read_text(encoding="utf-8").strip() for name in CAPTIONED}
     write_json(target / CAPTIONS, captions)
     for figure in results.experiment["figures"]:
