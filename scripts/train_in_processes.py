@@ -35,22 +35,9 @@ def main(
     losses: Path,
     record: Path,
 ) -> None:
-    """Train one model from scratch.
+    """Train one model from scratch; arguments and files are those of `train.main`.
 
-    Args:
-        experiment: name of the experiment.
-        method: 'original' or 'retrain'.
-        seed: the seed of the run.
-        architecture: the key `model` of the experiment's configuration.
-        training: the key `training` of the configuration, with `processes`.
-        device: 'cpu', 'cuda' or 'auto'.
-        code: hash of the code that runs.
-        dataset: the prepared data set.
-        forget_set: the images to leave out; None for the original, which must not depend on it.
-        model: Safetensors file to write: the weights.
-        optimizer: Safetensors file to write: Adam's state, from which training could continue.
-        losses: CSV file to write: the mean loss of each epoch; nats per image, or a completing model's own loss.
-        record: JSON file to write: status, cost and provenance. Memory and GPU are those of the first process.
+    The key `processes` of `training` says how many processes. The record has memory and GPU of the first process.
     """
     settings = {"model": architecture, "training": training, "seed": seed}
     inputs = {"dataset": dataset} | ({"forget_set": forget_set} if forget_set else {})
