@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.products import product_errors
 from unlearning.config.experiment import method_settings
@@ -56,6 +57,8 @@ class Bench:
         model: the model on which the method runs.
     """
 
+    STEPS = 2  # of the method in each `step`
+
     def __init__(self, name: str, settings: UnlearningSettings, experiment: dict, device: torch.device):
         described = describe_dataset(experiment["dataset"])
         shape, classes = described["image_shape"], len(class_names(experiment["forget_set"], described))
@@ -83,11 +86,17 @@ class Bench:
     def step(self) -> None:
         """Take two steps, because some methods alternate, and note the mean seconds of one."""
         stopwatch = Stopwatch(self._device)
-        for _ in range(2):
+        for _ in range(self.STEPS):
             step = self.draw()
             with stopwatch:
                 self._optimizer.descend(self._method.direction(step, **self._settings.parameters))
-        self.seconds.append(stopwatch.seconds / 2)
+        self.seconds.append(stopwatch.seconds / self.STEPS)
+
+    def gflop(self) -> float:
+        """Count the operations of one step in products of matrices and convolutions, in 10⁹."""
+        with FlopCounterMode(display=False) as counter:
+            self.step()
+        return counter.get_total_flops() / self.STEPS / 1e9
 
 
 class ReleasedUno(Bench):
@@ -96,6 +105,8 @@ class ReleasedUno(Bench):
     A step is one backward pass through the whole objective, whose terms with the weight 0 are computed, too. Batch
     normalisation is torch's own.
     """
+
+    STEPS = 1
 
     def __init__(self, name: str, settings: UnlearningSettings, experiment: dict, device: torch.device):
         super().__init__(name, settings, experiment, device)
@@ -136,8 +147,9 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
 
     Returns:
         By row: milliseconds of a step; its ratios to a step of `finetune`, of `surgery_retain` and of UNO in the
-        released code (all of them medians over rounds); its peak memory, see `unlearning.training.memory`, and the
-        ratio of this memory to that of a step of `surgery_retain`.
+        released code (all of them medians over rounds); its operations, see `Bench.gflop`, and their ratio to those of
+        the released code; its peak memory, see `unlearning.training.memory`, and the ratio of this memory to that of a
+        step of `surgery_retain`.
     """
     rows = {row: UnlearningSettings(**method_settings(experiment, row)) for row in experiment["methods"]}
     rows[RELEASED] = rows["uno"]
@@ -145,6 +157,7 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
     for bench in benches:
         bench.step()  # includes set-up that no later step does
     memory = {bench.name: peak_mib(bench.step) for bench in benches}
+    gflop = {bench.name: bench.gflop() for bench in benches}
     for bench in benches:
         bench.seconds.clear()
     for _ in range(rounds):
@@ -161,6 +174,8 @@ def step_ratios(experiment: dict, device: torch.device, rounds: int) -> dict[str
             "over_finetune": ratio(row, "finetune"),
             "over_surgery_retain": ratio(row, "surgery_retain"),
             "over_released": ratio(row, RELEASED),
+            "gflop": round(gflop[row], 4),
+            "gflop_over_released": round(gflop[row] / gflop[RELEASED], 2),
             "peak_mib": memory[row],
             "memory_over_surgery_retain": round(memory[row] / memory["surgery_retain"], 2),
         }

@@ -27,6 +27,7 @@ def ratios(rounds: int) -> dict[str, float]:
     steps = step_ratios(experiment, device, rounds)
     return {
         f"step of UNO / of {RELEASED}": steps["uno"]["over_released"],
+        f"operations of a step of UNO / of {RELEASED}": steps["uno"]["gflop_over_released"],
         "step of UNO / of gradient surgery": steps["uno"]["over_surgery_retain"],
         f"step of gradient surgery / of {RELEASED}": steps["surgery_retain"]["over_released"],
         "memory of a step of UNO / of gradient surgery (published: 1.83)": steps["uno"]["memory_over_surgery_retain"],

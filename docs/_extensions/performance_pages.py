@@ -14,6 +14,8 @@ COLUMNS = {
     "over_finetune": "× fine-tuning",
     "over_surgery_retain": "× surgery",
     "over_released": "× released UNO",
+    "gflop": "GFLOP",
+    "gflop_over_released": "GFLOP, × released UNO",
     "relative_error": "Relative error",
     "relative_error_without_onednn": "Relative error without oneDNN",
     "peak_mib": "Memory (MiB)",

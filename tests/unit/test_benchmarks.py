@@ -44,6 +44,11 @@ def test_steps_are_given_in_units_of_plain_steps_and_of_surgery_steps(experiment
     # A gradient has 0.6 million numbers of four bytes. Surgery keeps two, and the published ratio of UNO to it is 1.8.
     assert all(2.4 < row["peak_mib"] < 50 for row in measured.values())
     assert 1.5 < measured["uno"]["memory_over_surgery_retain"] < 2.5
+    # The page on performance counts the products of 128 images with the two large matrices.
+    products = {row: measured[row]["gflop"] * 1e9 / (2 * 128 * 784 * 400) for row in measured}
+    counted = {"finetune": 5, "surgery_retain": 10, "uno": 26, methods.RELEASED: 44}
+    assert {row: round(products[row]) for row in counted} == counted
+    assert measured["uno"]["gflop_over_released"] == 0.59
 
 
 def test_steps_on_a_transformer_are_given_in_units_of_surgery_steps():

@@ -11,8 +11,17 @@ from unlearning.reporting.publishing import publish_benchmarks
 
 ROOT = Path(__file__).resolve().parents[3]
 MEMORY = {"peak_mib": 12.771, "memory_over_surgery_retain": 1.0}
-FINETUNE = {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "over_released": 0.1, **MEMORY}
-UNO = {"ms": 6.9, "over_finetune": 4.6, "over_surgery_retain": None, "over_released": 0.6, **MEMORY, "peak_mib": 2080.5}
+GFLOP = {"gflop": 2.0984, "gflop_over_released": 0.59}
+FINETUNE = {"ms": 1.5, "over_finetune": 1.0, "over_surgery_retain": 0.5, "over_released": 0.1, **GFLOP, **MEMORY}
+UNO = {
+    "ms": 6.9,
+    "over_finetune": 4.6,
+    "over_surgery_retain": None,
+    "over_released": 0.6,
+    **GFLOP,
+    **MEMORY,
+    "peak_mib": 2080.5,
+}
 PRODUCT = {"ms": 3.0, "relative_error": 1.1e-6, "relative_error_without_onednn": 9e-7, "peak_mib": 21.3}
 OF_MODEL = {
     "steps": {"finetune": FINETUNE, "uno": UNO},
@@ -50,7 +59,7 @@ def test_what_was_measured_stands_device_by_device(tmp_path):
         write_json(tmp_path / f"benchmark_methods_{device}.json", measured)
     text = rendered(tmp_path)
     lines = text.splitlines()
-    assert lines.count("| uno | 6.9 | 4.6 | – | 0.6 |") == 3
+    assert lines.count("| uno | 6.9 | 4.6 | – | 0.6 | 2.1 | 0.59 |") == 3
     assert lines.count("| uno | 2080 | 1 | 22 | 1.83 |") == 2
     assert lines.count("| uno | 2080 | 1 | 3100 | 2.15 |") == 1
     assert lines.count("| finetune | 12.8 | 1 | – | – |") == 3
