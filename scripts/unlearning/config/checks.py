@@ -142,7 +142,7 @@ def _optimizers(experiment: dict) -> Iterator[str]:
     if rows and "adamw" not in shared:
         yield f"unlearning.adamw: missing; the row {rows[0]!r} has the optimiser 'adamw'"
     if "adamw" in shared and not rows:
-        yield "unlearning.adamw: no row has the optimiser 'adamw'; set it, or leave this out"
+        yield "unlearning.adamw: no row has the optimiser 'adamw'; set 'optimizer: adamw', or remove the key 'adamw'"
 
 
 def _rows(experiment: dict) -> Iterator[str]:
@@ -175,9 +175,9 @@ def _guide(experiment: dict) -> Iterator[str]:
         )
         if judge == guide and not any(has_weights(experiment, name) for name in ("judge", "guide")):
             yield (
-                f"guide.seed = {experiment['guide']['seed']}: is that of 'judge', whose layers it has too, so that "
-                "both start from the same weights: a loss must not hold the classifier that judges its results; set "
-                "another seed"
+                f"guide.seed = {experiment['guide']['seed']}: the guide has the seed and the layers of 'judge', "
+                "so both start from the same weights; a loss must not contain the classifier that judges its results; "
+                "set another seed"
             )
         return
     cure = "add the key 'guide', settings of a second classifier (see configs/mnist.yaml)"

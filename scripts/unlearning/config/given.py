@@ -91,7 +91,7 @@ def check_given(experiment: dict) -> Iterator[str]:
     if has_weights(experiment, "original"):
         yield from _original(experiment)
     if "training" in experiment and not _trains(experiment):
-        yield "training: no model is trained, for weights are given and 'references' leaves out 'retrain'; leave it out"
+        yield "training: unused, because original.weights are given and 'references' lacks 'retrain'; remove 'training'"
 
 
 def _trains(experiment: dict) -> bool:
@@ -264,10 +264,7 @@ def check_references(experiment: dict) -> Iterator[str]:
     """Without retrained models, methods are compared with baselines alone, and some figures have nothing to show."""
     if references_of(experiment) == list(REFERENCES):
         if autoencoder_of(experiment):
-            yield (
-                "references: has 'retrain', but the reference of retrained models is built of pictures, of which fewer "
-                "probes are stored than by runs on latents; set references: [original]"
-            )
+            yield "references: there is no retrained model on latents yet; set references: [original]"
         return
     rows = [row for row in experiment["methods"] if row == algorithm_of(experiment, row)]
     if len(experiment["methods"]) < 2 or not any(method_constant(experiment, row, "BASELINE", False) for row in rows):

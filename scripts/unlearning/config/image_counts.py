@@ -30,7 +30,7 @@ def check_judge(experiment: dict, dataset: dict) -> Iterator[str]:
     if not sum(dataset["heldout_images"]):
         yield (
             f"dataset = {dataset['name']!r}: has no held-out images, on which the judge is tested; hold some out, and "
-            f"state how many as 'heldout_images' in scripts/unlearning/datasets/{dataset['name']}.py"
+            "state their number as 'heldout_images' under DATASET in the Python file of the data set"
         )
 
 
@@ -48,8 +48,8 @@ def check_image_counts(experiment: dict, dataset: dict) -> list[str]:
     sizes = {} if check_selection(selection, dataset) else group_sizes(selection, dataset)
     if sizes.get("heldout_forget") == 0 and completes(*experiment["model"]):
         problems.append(
-            "forget_set.classes: leave no class out, but completions are judged by held-out images to retain and to "
-            "forget, told apart by class; name fewer"
+            "forget_set.classes: no class is left to retain, but completions are judged by held-out images to retain "
+            "and to forget, told apart by class; name fewer classes"
         )
     sizes |= {"training": sum(dataset["train_images"]), "samples": evaluation["samples"]}
     problems += check_group_sizes(experiment, sizes)

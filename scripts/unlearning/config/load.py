@@ -178,7 +178,7 @@ def _schema_of(kind: str, name: str, optional: dict, reserved: set[str]) -> dict
     """
     parameters, place = describe_plugin(kind, location(kind, name)), f"{shown_path(kind, name)}: PARAMETERS"
     for key in sorted(reserved.intersection(parameters)):
-        raise ConfigError(f"{place}.{key}: a setting of the loop has this name; choose another")
+        raise ConfigError(f"{place}.{key}: this name is reserved for a key of the configuration; choose another")
     schema = {
         "type": "object",
         "properties": {**parameters, **optional},

@@ -81,7 +81,7 @@ def _numbers_out_of_bounds(value: object, path: str) -> list[str]:
     problems = [line for key, part in parts for line in _numbers_out_of_bounds(part, _join(path, key))]
     if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
         text = f"a number of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
-        problems.append(f"{path} = {text}: must be a number of at most {LARGEST_NUMBER:g}")
+        problems.append(f"{path} = {text}: must be a number from {-LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}")
     return problems
 
 

@@ -109,8 +109,8 @@ def _problems(key: str, kind: str, path: object, settings: dict) -> Iterator[str
         yield f"{place}: the class Model lacks {', '.join(missing)}; docs/add_your_own.md says what the file must hold"
     if neighbour := next(_neighbours(tree, file.parent), None):
         yield (
-            f"{place}: imports {neighbour}, a file beside it, whose changes nobody would notice; put the code into "
-            f"{file.name}, or install it as a package"
+            f"{place}: imports {neighbour}, a file beside it, and no job would run again after a change of that file; "
+            f"put the code into {file.name}, or install it as a package"
         )
     try:
         remember(kind, file.stem, file)

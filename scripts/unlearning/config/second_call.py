@@ -70,7 +70,7 @@ def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> Non
             print(
                 "",
                 *lines,
-                "Tables and figures show the others. The same command tries these again.",
+                "Tables and figures show the other runs. The same command tries the failed jobs again.",
                 "",
                 sep="\n",
                 file=sys.stderr,

@@ -102,12 +102,12 @@ def _read_state_dict(path: Path, key: str) -> object:
         if found := re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error)):
             raise ValueError(
                 f"{path}: {key}: holds a pickled object of the class {found[1]}, whose code would run if it were read; "
-                f"save torch.save(model.state_dict(), file) and name that file, or, for a pickled module, list its "
+                f"run torch.save(model.state_dict(), file) and name that file, or, for a pickled module, list its "
                 f"classes under {key}.classes (see docs/start_from_a_trained_model.md)"
             ) from None
         raise ValueError(
             f"{path}: {key}: neither a whole safetensors file nor a whole file of torch.save: truncated, damaged or of "
-            f"another kind; save torch.save(model.state_dict(), file) again, and name that file"
+            f"another kind; run torch.save(model.state_dict(), file) again, and name that file"
         ) from None
 
 
@@ -116,7 +116,7 @@ def _tensors(state: object, path: Path, key: str) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not state:
         raise ValueError(
             f"{path}: {key}: holds {'nothing' if state == {} else type(state).__name__}, not a state dict of names and "
-            "tensors; save torch.save(model.state_dict(), file) and name that file"
+            "tensors; run torch.save(model.state_dict(), file) and name that file"
         )
     if others := [str(name) for name, value in state.items() if not isinstance(value, Tensor)]:
         inside = [name for name in others if isinstance(state.get(name), Mapping)]

@@ -72,7 +72,7 @@ def test_what_is_right_passes(problems, changes):
         ({"training": ...}, "training: missing"),
         ({"original": FILE, "training": ...}, "training: missing"),
         ({"references": ["original"], "training": ...}, "training: missing"),
-        ({"original": FILE, "references": ["original"]}, "training: no model is trained, for weights are given"),
+        ({"original": FILE, "references": ["original"]}, "training: unused, because original.weights are given"),
         ({"original": {}}, "original.weights: missing"),
         ({"original": {"weights": {}}}, "must have one of 'file' and 'url', but has neither"),
         ({"original": {"weights": {"file": "a", "url": "https://x.org/a"}}}, "but has file and url"),

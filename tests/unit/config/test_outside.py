@@ -137,10 +137,13 @@ def test_what_files_must_hold_is_in_those_of_the_repository():
         ({"model": OF_MODEL | {"depth": 1}}, "model.depth = 1: unknown key; allowed: size"),
         (
             {"model": {"file": "needy.py"}},
-            "imports helper.py, a file beside it, whose changes nobody would notice; put",
+            "imports helper.py, a file beside it, and no job would run again after a change of that file; put",
         ),
         ({"model": {"file": "mute.py"}}, "mute.py': the class Model lacks loss_noise, losses, latents; docs/add_your_"),
-        ({"model": {"file": "taken.py", "file_": 1}}, "PARAMETERS.file: a setting of the loop has this name"),
+        (
+            {"model": {"file": "taken.py", "file_": 1}},
+            "PARAMETERS.file: this name is reserved for a key of the configuration",
+        ),
         ({"methods__own": {"file": "my_model.py"}}, "methods.own.file = 'my_model.py': "),
         ({"methods__own": OF_METHOD | {"pull": "x"}}, "methods.own.pull = 'x': must be of type number"),
         ({"methods__own": OF_METHOD | {"algorithm": "uno"}}, "methods.own.algorithm = 'uno': the row has 'file', too"),

@@ -67,8 +67,16 @@ def test_a_figure_that_draws_nothing_is_named_before_any_job(tmp_path, monkeypat
     ("parameter", "schema", "said"),
     [
         ("w", {"type": "nmber"}, r"PARAMETERS.w.type: no JSON schema: 'nmber'"),
-        ("samples", {"type": "number"}, r"PARAMETERS.samples: a setting of the loop has this name; choose another"),
-        ("algorithm", {"type": "number"}, r"PARAMETERS.algorithm: a setting of the loop has this name; choose another"),
+        (
+            "samples",
+            {"type": "number"},
+            r"PARAMETERS.samples: this name is reserved for a key of the configuration; choose another",
+        ),
+        (
+            "algorithm",
+            {"type": "number"},
+            r"PARAMETERS.algorithm: this name is reserved for a key of the configuration; choose another",
+        ),
     ],
 )
 def test_parameters_that_cannot_be_are_named_before_any_job(tmp_path, monkeypatch, parameter, schema, said):

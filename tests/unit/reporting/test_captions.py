@@ -72,5 +72,7 @@ def test_the_report_shows_titles_and_names_as_they_were_written():
 
     template = environment.from_string((ROOT / "report" / "workflow.rst").read_text(encoding="utf-8"))
     page = shown(template.render(snakemake={"config": {"experiments": {"x_": experiment}}}))
-    assert f"<strong>x_</strong>: {MARKUP}. The original" in page
-    assert "1 methods (uno_); 2\nseeds" in page
+    assert f"<strong>x_</strong>: {MARKUP}.\nThe original, the retrained model and\n1 methods" in page
+    assert "(uno_); 2\nseeds" in page
+    without = template.render(snakemake={"config": {"experiments": {"x_": experiment | {"references": ["original"]}}}})
+    assert "The original and\n1 methods" in shown(without)
