@@ -358,10 +358,7 @@ def test_the_published_protocol_needs_a_guide_and_distances_enough_samples(refus
     message = refused(changed("evaluation.metrics", metrics))
     assert "evaluation.metrics: 'as_published' needs a classifier of its own" in message
     message = refused(changed("evaluation.samples", 64))
-    assert (
-        "evaluation.samples = 64: 'fid', a Fréchet distance on 64 features, needs more than that; raise"
-        in message
-    )
+    assert "evaluation.samples = 64: 'fid', a Fréchet distance on 64 features, needs more than that; raise" in message
 
 
 @pytest.mark.parametrize(
@@ -465,9 +462,7 @@ def on_inception(samples, metrics, **changes):
 
 def test_a_distance_on_inceptions_features_needs_more_samples_and_more_images_than_features(refused, root):
     message = refused(on_inception(2048, ["fid"]))
-    assert (
-        "evaluation.samples = 2048: 'fid', a Fréchet distance on 2048 features, needs more than that" in message
-    )
+    assert "evaluation.samples = 2048: 'fid', a Fréchet distance on 2048 features, needs more than that" in message
     assert "evaluation.metrics: 'fid', a Fréchet distance on 2048 features, needs more than the 1295 retain" in message
     assert "evaluation.samples" not in refused(on_inception(2049, ["fid"]))
     message = refused(on_inception(2049, ["fid"], **ATTRIBUTE))
