@@ -57,6 +57,26 @@ def test_every_interval_of_the_findings_is_in_the_tables(folder):
     assert [numbers for numbers in stated if not stands_in(numbers, known)] == []
 
 
+COUNTED = re.compile(
+    r"Of (\d+)(?: published numbers)?, (\d+) are reproduced, (\d+) are not, and (\d+) are not comparable"
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("docs/results/mnist/findings.md", "mnist"),
+        ("docs/results/mnist-authors/findings.md", "mnist-authors"),
+        ("README.md", "mnist-authors"),
+    ],
+)
+def test_verdicts_are_counted(file, name):
+    verdicts = pd.read_csv(ROOT / "docs" / "results" / name / "verdicts.csv")["Verdict"].value_counts()
+    counted = verdicts[["reproduced", "not reproduced", "not comparable"]].tolist()
+    text = " ".join((ROOT / file).read_text(encoding="utf-8").split())
+    assert COUNTED.findall(text) == [tuple(map(str, (sum(counted), *counted)))]
+
+
 def test_a_wrong_interval_is_found():
     known = np.array([[1.234, -0.456, 2.924]])
     assert stands_in(("+1.23", "−0.46", "+2.92"), known)
