@@ -1,4 +1,4 @@
-"""The three panels of the UNO paper's summary, ours over theirs: time to unlearn, forget fraction, FID."""
+"""The three panels of the UNO paper's summary, the paper's values above ours: time to unlearn, forget fraction, FID."""
 
 import matplotlib.pyplot as plt
 import numpy as np
