@@ -26,10 +26,11 @@ def direction(step):
 '''
 FAILURES = {
     # One seed's job raises an error, the other one's is killed as by the system when memory is short.
-    "broken": """if not Path("killed").exists():
-            Path("killed").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        raise ValueError("a mistake of the method")""",
+    "broken": """try:
+            Path("killed").touch(exist_ok=False)
+        except FileExistsError:
+            raise ValueError("a mistake of the method") from None
+        os.kill(os.getpid(), signal.SIGKILL)""",
     # What it leaves cannot be evaluated.
     "unjudged": 'step.model.register_buffer("surplus", torch.zeros(1))',
 }
