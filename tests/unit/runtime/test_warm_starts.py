@@ -80,6 +80,20 @@ def test_a_job_ends_as_its_script_does(server, text, code):
     assert server(text).wait(timeout=30) == code
 
 
+def test_before_its_end_a_job_waits_for_threads_runs_exit_handlers_and_writes_its_output(server):
+    text = """import atexit, sys, threading, time
+atexit.register(print, "handler")
+threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
+print("script")
+"""
+    assert server(text).communicate(timeout=30)[0] == "script\nthread\nhandler\n"
+
+
+def test_output_that_cannot_be_written_fails_the_job(server):
+    text = "import sys; sys.stdout = open('/dev/full', 'w'); print('lost')"
+    assert server(text).wait(timeout=30) == subprocess.run([sys.executable, "-c", text], check=False).returncode == 120
+
+
 def test_a_signal_reaches_the_job_and_a_killed_client_ends_it(server):
     job = server(SLEEPER)
     pid_of(job)
