@@ -25,6 +25,7 @@ def draw(results: Results) -> tuple[plt.Figure, str]:
         The figure and its caption.
     """
     figure, axes = panels(results.rows)
+    figure.set_figheight(1.5 * figure.get_figheight())  # the labels stand below one another
     names, numbered = labels_of_classes(results.classes)
     drawn = None
     for row, axis in axes.items():
