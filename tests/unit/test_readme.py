@@ -61,7 +61,7 @@ def test_the_table_has_the_published_numbers():
 
 def test_each_finding_has_one_published_number_with_its_n_and_one_link():
     findings = re.findall(r"^\d\. (.*(?:\n   .*)*)", section("What was found"), re.MULTILINE)
-    assert len(findings) == 4
+    assert len(findings) == 5
     for finding in findings:
         (number,) = re.findall(r"\*\*(.+?)\*\*", finding)
         (link,) = re.findall(r"\]\((docs/results/[\w-]+)/", finding)
