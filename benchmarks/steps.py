@@ -1,6 +1,6 @@
 """Print as JSON what the steps of UNO cost on one thread of the CPU, for the model of configs/mnist.yaml.
 
-`benchmarks.table` runs this file with the library of today and with that of the base commit.
+`benchmarks.table` runs this file.
 """
 
 import json

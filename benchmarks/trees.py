@@ -77,17 +77,16 @@ def timed(command: list[str], folder: Path) -> dict[str, float]:
     return json.loads(_output(clock, folder, ENVIRONMENT))
 
 
-def measured(module: str, tree: Path) -> dict[str, float]:
-    """Run a benchmark of the working tree with the library of another tree.
+def measured(module: str) -> dict[str, float]:
+    """Run a benchmark of the working tree in a process of its own.
 
     Args:
         module: Name of the benchmark, which prints JSON.
-        tree: Folder of the repository whose library the benchmark imports.
 
     Returns:
         What the benchmark prints.
     """
-    environment = ENVIRONMENT | {"PYTHONPATH": str(tree / "scripts")}
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT / "scripts")}
     return json.loads(_output([sys.executable, "-m", module], ROOT, environment))
 
 

@@ -72,13 +72,14 @@ def test_every_bound_is_one_of_a_quantity_that_is_measured(monkeypatch, tmp_path
     of_modules = {"benchmarks.steps": of_steps, "benchmarks.differences": of_transformer}
     planned = {"jobs": 7, "seconds": 1.0, "peak_mib": 9}
     monkeypatch.setattr(table, "Run", Run)
-    monkeypatch.setattr(table, "measured", lambda module, _: of_modules[module])
+    monkeypatch.setattr(table, "measured", of_modules.__getitem__)
     monkeypatch.setattr(table, "plan", lambda *_, **__: planned)
     monkeypatch.setattr(table, "empty_job", lambda _: {"processor_seconds": 0.5})
     everything = table.measure_all({"today": tmp_path, "base": tmp_path}, tmp_path)
     assert set(table.BOUNDS) < set(everything)
     assert [name for name, values in everything.items() if "base" not in values] == [
         "job of Snakemake with an empty script (processor s)",
+        *of_steps,
         *of_transformer,
     ]
 
@@ -118,10 +119,9 @@ def test_a_commit_is_extracted_where_the_clone_has_it(tmp_path, monkeypatch):
     assert not trees.extract("HEAD", folder)
 
 
-def test_a_benchmark_runs_with_the_library_of_a_tree(tmp_path, monkeypatch):
-    for folder, name in (("tree/scripts", "library"), ("root", "benchmark")):
-        (tmp_path / folder).mkdir(parents=True)
-        code = "VALUE = 3" if name == "library" else "import library\nprint('{\"value\": %d}' % library.VALUE)"
-        (tmp_path / folder / f"{name}.py").write_text(code)
-    monkeypatch.setattr(trees, "ROOT", tmp_path / "root")
-    assert trees.measured("benchmark", tmp_path / "tree") == {"value": 3}
+def test_a_benchmark_runs_with_the_library_of_the_repository(tmp_path, monkeypatch):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "library.py").write_text("VALUE = 3")
+    (tmp_path / "benchmark.py").write_text("import library\nprint('{\"value\": %d}' % library.VALUE)")
+    monkeypatch.setattr(trees, "ROOT", tmp_path)
+    assert trees.measured("benchmark") == {"value": 3}
