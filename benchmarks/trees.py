@@ -10,7 +10,7 @@ from pathlib import Path
 from unlearning.io.downloads import SOURCE_VARIABLE
 from unlearning.io.files import ROOT
 
-BASE = "62072cdfc6e5"  # the last commit before warm starts
+BASE = "62072cdfc6e5"  # the last commit before the work on the speed of whole runs
 PARTS = (
     *("Snakefile", "config.yaml", "rules", "scripts", "schemas", "profiles", "envs", "report", "configs", "published"),
     "snakemake_logger_plugin_progress",

@@ -103,13 +103,6 @@ def codes_of_results(experiment: dict) -> dict[str, str]:
     }
 
 
-def plugins_of(experiment: dict) -> set[str]:
-    """The names of the modules of all plug-ins that the jobs of an experiment import."""
-    kinds = ("models", "methods", "metrics")
-    names = {(kind, name) for kind in kinds for name in _plugins(kind, experiment, None)}
-    return {f"unlearning.{kind}.{name}" for kind, name in names | {("figures", name) for name in experiment["figures"]}}
-
-
 def _plugins(
     kind: str,
     experiment: dict | None,

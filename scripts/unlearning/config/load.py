@@ -45,8 +45,6 @@ def load_settings(overrides: dict, root: Path = ROOT) -> dict:
     for key in ("results", "data"):
         if isinstance(settings.get(key), str):
             settings[key] = expand_home(settings[key])
-    if (warm := str(settings.get("warm_starts")).lower()) in ("true", "false"):  # `--config warm_starts=false` is text
-        settings["warm_starts"] = warm == "true"
     schema = read_yaml("schemas/config.schema.yaml", root)
     # An experiment's name becomes part of paths and of shell commands.
     schema["properties"]["experiments"]["items"]["enum"] = sorted(

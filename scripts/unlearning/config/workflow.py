@@ -15,7 +15,6 @@ from snakemake.io import apply_wildcards
 
 from unlearning.config.experiment import datasets_of, published_weights
 from unlearning.config.given import check_contents, check_local_files, check_moments
-from unlearning.config.job_code import plugins_of
 from unlearning.config.load import load_experiments, load_settings
 from unlearning.config.processes import check_processes
 from unlearning.data import source_state
@@ -23,7 +22,7 @@ from unlearning.data.description import DATA_VARIABLE, describe_dataset, what_wa
 from unlearning.io import hub, inception_weights
 from unlearning.io.downloads import SOURCE_VARIABLE, user_source
 from unlearning.plugins import outside
-from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm, warm_starts
+from unlearning.runtime import basis, failures, gpus, lock, provenance, slurm
 from unlearning.runtime.job import name_snakemake
 
 # Rules whose jobs read weights made by others, and the kinds of these weights, see `published_weights`.
@@ -32,7 +31,6 @@ READERS_OF_WEIGHTS = {
     **dict.fromkeys(("evaluate", "evaluate_density"), ("metrics", "autoencoders")),
     **dict.fromkeys(("encode_images", "import_original", "unlearn"), ("autoencoders",)),
 }
-FEWEST_WARM_STARTS = 4  # jobs; the server's own imports take as long as those of two jobs
 _asked = set()  # requests of jobs that this process has compared
 
 
@@ -125,8 +123,6 @@ def prepare_run(workflow, settings: dict, experiments: dict[str, dict]) -> None:
     _check_given(jobs, settings, experiments)
     if uses_slurm(workflow):
         _ask_slurm(workflow, jobs)
-    if settings["warm_starts"]:
-        _start_jobs_warm(workflow, jobs, experiments)
     # Snakemake's default limit, 100 jobs a second, makes the scheduler weigh all waiting jobs once a second and once
     # more for every job that ends: after some hundred jobs it takes a core. Without a limit it sleeps until a job ends.
     limit = workflow.scheduling_settings.max_jobs_per_timespan
@@ -244,18 +240,6 @@ def _check_given(jobs: list, settings: dict, experiments: dict[str, dict]) -> No
             check_moments(name, experiment, *places)
         else:
             check_contents(name, experiment, part, *places)
-
-
-def _start_jobs_warm(workflow, jobs: list, experiments: dict[str, dict]) -> None:
-    """Let the jobs on this machine start from a server that has imported what they need, if they are worth it."""
-    own_packages = workflow.deployment_settings.deployment_method  # each job then has another Python
-    if len(jobs) < FEWEST_WARM_STARTS or not workflow.local_exec or uses_slurm(workflow) or own_packages:
-        return
-    due = {job.wildcards.get("experiment") for job in jobs}
-    used = set().union(*(plugins_of(experiments[name]) for name in experiments if name in due))
-    program = warm_starts.start(["snakemake.script", *sorted({job.rule.name for job in jobs}), *sorted(used)])
-    if program:
-        sys.executable = program  # Snakemake runs scripts by it
 
 
 def _ask_slurm(workflow, jobs: list) -> None:

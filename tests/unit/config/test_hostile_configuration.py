@@ -10,7 +10,7 @@ from unlearning.config.load import ROOT, ConfigError, load_experiment, load_sett
 from unlearning.config.strict_yaml import read_yaml
 
 DIGITS = (ROOT / "configs" / "digits.yaml").read_text()
-SETTINGS = {"experiments": ["digits"], "results": "results", "data": "data", "warm_starts": True, "gpu_slots": 1}
+SETTINGS = {"experiments": ["digits"], "results": "results", "data": "data", "gpu_slots": 1}
 
 
 @pytest.fixture(scope="module")
