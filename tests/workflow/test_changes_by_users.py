@@ -41,7 +41,8 @@ def test_bad_input_ends_with_one_message_before_any_job(clone, file, old, new, s
 def test_a_fraction_of_everything_with_a_single_seed(clone):
     """No class is forgotten as a whole and no other seed is there to compare with: gaps, not failures."""
     selection = {"classes": "all", "fraction": 0.1, "seed": 3}
-    clone.write_experiment(forget_set=selection, seeds=[4], methods={"surgery_forget": {}})
+    figures = ["samples", "forget_fraction", "class_histograms"]
+    clone.write_experiment(forget_set=selection, seeds=[4], methods={"surgery_forget": {}}, figures=figures)
     clone.run("--cores", "2")
     results = clone.path / "results" / "tiny"
     forget_set = json.loads((results / "forget_set.json").read_text())
