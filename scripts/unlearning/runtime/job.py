@@ -81,16 +81,16 @@ def name_snakemake() -> None:
 
 
 def end_with_parents() -> None:
-    """End this process soon after the Snakemake process that waits for it was killed.
+    """End this process soon after its parent ended, or after the Snakemake process that waits for it was killed.
 
-    Otherwise the orphan would compute beside the job that the next Snakemake starts. The shell between Snakemake and
-    this process may survive, so both nearest ancestors are watched. Snakemake may have been killed before, while this
-    process imported torch: then other processes are the ancestors, so Snakemake itself is watched, too.
+    Otherwise the orphan would compute beside the job that the next Snakemake starts. Snakemake is watched itself, for
+    the parent may be a shell that survives it. What started Snakemake is not watched: a user may start it in the
+    background and close the terminal.
     """
-    ancestors = psutil.Process().parents()[:2]
+    parent = psutil.Process().parent()
 
     def watch() -> None:
-        while _snakemake_runs() and all(ancestor.is_running() for ancestor in ancestors):
+        while _snakemake_runs() and parent.is_running():
             time.sleep(0.5)
         stop.requested.set()
         time.sleep(GRACE)

@@ -17,9 +17,16 @@ job.end_with_parents()
 print(os.getpid(), flush=True)
 time.sleep(60)
 """
-ABOVE = """
-import os, subprocess, sys
+SNAKEMAKE = """
+import subprocess, sys
+from unlearning.runtime import job
+job.name_snakemake()
 subprocess.run(["bash", "-c", sys.executable + ' -c "$JOB"; true'])
+"""
+SHELL = """
+import os, subprocess, sys, time
+started = subprocess.Popen([sys.executable, "-c", os.environ["SNAKEMAKE"]], stdout=subprocess.PIPE, text=True)
+print(started.pid, started.stdout.readline(), flush=True)
 """
 
 
@@ -30,13 +37,24 @@ def ends(pid):
     return not Path(f"/proc/{pid}").exists()
 
 
-def test_a_job_ends_when_the_process_above_its_shell_is_killed(monkeypatch):
+def test_a_job_ends_when_its_snakemake_is_killed_but_not_the_shell_between_them(monkeypatch):
     monkeypatch.setenv("JOB", JOB)
-    parent = python(ABOVE)
-    pid = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    snakemake = python(SNAKEMAKE)
+    pid = int(snakemake.stdout.readline())
+    snakemake.kill()
+    snakemake.wait()
     assert ends(pid)
+
+
+def test_a_job_goes_on_when_the_terminal_is_closed_that_snakemake_was_started_from(monkeypatch):
+    monkeypatch.setenv("JOB", JOB)
+    monkeypatch.setenv("SNAKEMAKE", SNAKEMAKE.replace("; true", ""))  # then no shell stays between the two
+    shell = python(SHELL)
+    snakemake, job = map(int, shell.communicate(timeout=20)[0].split())
+    time.sleep(1.5 + GRACE)
+    assert psutil.pid_exists(job)
+    psutil.Process(snakemake).kill()
+    assert ends(job)
 
 
 @pytest.mark.parametrize("named", ["itself", "another process of the same number"])
