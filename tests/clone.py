@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -153,20 +154,43 @@ class Clone:
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["snakemake.cli", "snakemake.report", "pytest", "jsonschema", "ruamel.yaml", "PIL.Image"])
+_OF_SNAKEMAKE = ("snakemake.cli", "snakemake.report", "pytest", "jsonschema", "ruamel.yaml", "PIL.Image")
+_OF_JOBS = ("torch", "torchvision", "pandas", "scipy.stats", "seaborn", "safetensors.torch", "sklearn.datasets")
+_FORKS.set_forkserver_preload([*_OF_SNAKEMAKE, *_OF_JOBS])
 
 
-def _call_snakemake(arguments, folder, environment, outputs):
+def _call_snakemake(arguments, *place):
+    _enter(*place)
+    sys.argv = ["snakemake", *arguments]
+    from snakemake.cli import main
+    from snakemake.script import PythonScript
+
+    def execute_script(_, file, edit=False):
+        """Run a job as Snakemake does, but in a copy of a process that has imported torch: half of a job is imports."""
+        process = _FORKS.Process(target=_call_script, args=(file, Path.cwd(), dict(os.environ), place[-1]))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise subprocess.CalledProcessError(process.exitcode, file)
+
+    PythonScript.execute_script = execute_script
+    main()
+
+
+def _call_script(file, *place):
+    _enter(*place)
+    sys.path.insert(0, str(Path(file).parent))
+    runpy.run_path(file, run_name="__main__")
+
+
+def _enter(folder, environment, outputs):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     for number, path in enumerate(outputs, start=1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    sys.argv, sys.dont_write_bytecode = ["snakemake", *arguments], False
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    sys.dont_write_bytecode = False
     sys.path = [path for path in sys.path if Path(path) != ROOT / "scripts"]  # the clone has scripts of its own
-    from snakemake.cli import main
-
-    main()
 
 
 class _Loader(yaml.SafeLoader):
