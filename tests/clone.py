@@ -165,9 +165,10 @@ def _call_snakemake(arguments, *place):
     from snakemake.cli import main
     from snakemake.script import PythonScript
 
-    def execute_script(_, file, edit=False):
+    def execute_script(script, file, edit=False):
         """Run a job as Snakemake does, but in a copy of a process that has imported torch: half of a job is imports."""
-        process = _FORKS.Process(target=_call_script, args=(file, Path.cwd(), dict(os.environ), place[-1]))
+        environment = os.environ | {"OMP_NUM_THREADS": str(script.threads)}
+        process = _FORKS.Process(target=_call_script, args=(file, Path.cwd(), environment, place[-1]))
         process.start()
         process.join()
         if process.exitcode:

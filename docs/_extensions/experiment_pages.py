@@ -42,7 +42,7 @@ def describe(name: str, time: str, machine: str, disk: str, run: str) -> dict:
         "forget_set": forget_set(settings["forget_set"]),
         "seeds": len(settings["seeds"]),
         "methods": len(settings["methods"]),
-        "command": f".venv/bin/snakemake all check --config 'experiments=[{name}]'",
+        "command": f".venv/bin/python -m snakemake all check --config 'experiments=[{name}]'",
         "time": time,
         "machine": machine,
         "disk": disk,
