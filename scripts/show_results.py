@@ -47,8 +47,9 @@ def show(folder: Path) -> None:
     width = shutil.get_terminal_size((WIDEST, 24)).columns
     for panel in panels(results)[:1]:
         print(f"\n{folder.name}: {panel.title}\n\n{to_terminal(panel.shown, width, encoding)}\n")
-        marks = "≈ within noise of retraining; * best of a column without such methods; table.md explains both"
-        print(spell(marks, encoding))
+        marks = "≈ within noise of retraining; ◂ best of a column without such methods; table.md explains both"
+        advice = "A method can be best here and destroy the samples: see the other tables in table.md"
+        print(spell(f"{marks}\n{advice}", encoding))
     print(*notes(results), sep="\n", end="\n")
     if (folder / "explorer.html").is_file():
         print(f"explorer {folder}/explorer.html, in a browser")

@@ -9,11 +9,11 @@ WIDEST = 100
 CELL_WIDTHS = range(30, 8, -1)
 HEADER_WIDTH = 10
 FILLER = "\0"  # in an empty row, which tabulate would drop
-ASCII = {"±": "+/-", "–": "-", "−": "-", "×": "x", "∞": "inf", "≈": "~"}
+ASCII = {"±": "+/-", "–": "-", "−": "-", "×": "x", "∞": "inf", "≈": "~", "◂": "<"}
 
 
 def to_terminal(shown: Shown, width: int, encoding: str) -> str:
-    """Write a table as text, with * after the best cells and an empty line between groups.
+    """Write a table as text, with ◂ after the best cells and an empty line between groups.
 
     Long cells are broken into lines. Columns that do not fit even so are left out from the right, and a sentence below
     names them.
@@ -26,7 +26,7 @@ def to_terminal(shown: Shown, width: int, encoding: str) -> str:
     Returns:
         Lines no longer than the width, if the names of rows and one column fit.
     """
-    text = shown.marked("{} *").reset_index()
+    text = shown.marked("{} ◂").reset_index()
     text = text.map(lambda cell: spell(cell, encoding)).rename(columns=lambda name: spell(name, encoding))
     for kept in range(len(text.columns), 1, -1):
         for cell_width in CELL_WIDTHS:

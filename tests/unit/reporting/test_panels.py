@@ -130,7 +130,7 @@ def test_a_panel_on_a_terminal_is_no_wider_and_has_all_its_rows(results, width, 
 
 def test_what_a_terminal_lacks_is_spelled_and_what_does_not_fit_is_named(shown):
     text = to_terminal(shown, 40, "ascii")
-    assert "12.10 +/- 0.10 *" in text
+    assert "12.10 +/- 0.10 <" in text
     assert "~ 0.10 +/- 0.20" in text
     assert text.endswith("Not shown, too wide: Steps (x)")
     assert "undecided" not in text
