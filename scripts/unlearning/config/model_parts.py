@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from unlearning.config.experiment import method_constant
 from unlearning.config.messages import nearest
+from unlearning.config.selection import check_selection
 from unlearning.data.forget_set import class_numbers
 from unlearning.plugins.describe import defines, plugin_constant
 from unlearning.plugins.outside import location
@@ -37,6 +38,8 @@ def check_labels(experiment: dict, dataset: dict) -> Iterator[str]:
     Yields:
         One line for each problem.
     """
+    if check_selection(experiment["forget_set"], dataset):
+        return  # the problem is reported where the selection is checked
     ((model, parameters),) = experiment["model"].items()
     evaluation, classes = experiment["evaluation"], len(dataset["classes"])
     by_label = [each for each in evaluation["metrics"] if plugin_constant("metrics", each, "NEEDS") == "by_label"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from unlearning.runtime import basis, failures
 
-FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", "--forcerun", "-R"}
+FORCING_RULES = {"--forcerun", "-R"}  # the words that follow belong to these options
+FORCING_OPTIONS = {"--force", "-f", "--forceall", "-F", *FORCING_RULES}
 RULES_OF_RUNS = ("train", "train_in_processes", "import_original", "unlearn", "evaluate", "evaluate_density")
 
 
@@ -25,7 +26,8 @@ def known_failures(workflow, settings: dict, experiments: dict[str, dict]) -> di
     Returns:
         What failed, in the second call and for the report. Nothing in a first call, which tries everything.
     """
-    leave_out = failures.SECOND_CALL in os.environ or (workflow.is_main_process and "--report" in sys.argv)
+    options = {argument.partition("=")[0] for argument in sys.argv}
+    leave_out = failures.SECOND_CALL in os.environ or (workflow.is_main_process and "--report" in options)
     return {name: failures.read(Path(settings["results"]) / name) if leave_out else [] for name in experiments}
 
 
@@ -41,7 +43,8 @@ def make_the_rest(workflow, settings: dict, experiments: dict[str, dict]) -> Non
         experiments: configurations by name.
     """
     scheduler = workflow.scheduler
-    if scheduler._user_kill or scheduler._executor_error or not scheduler.keepgoing:
+    stopped = scheduler._user_kill or scheduler.running  # by SIGTERM, or by Ctrl-C: then jobs were cancelled
+    if stopped or scheduler._executor_error or not scheduler.keepgoing:
         return  # jobs are missing that nobody tried
     alone, together = set(), set()  # of a group of jobs on SLURM, nobody knows which one failed
     for job in scheduler.failed:
@@ -82,8 +85,8 @@ def without_forcing(arguments: list[str]) -> list[str]:
     kept, forced = [], False
     for argument in arguments:
         if argument.startswith("-"):
-            forced = argument.partition("=")[0] in FORCING_OPTIONS  # the words that follow belong to this option
-        if not forced:
+            forced = argument in FORCING_RULES
+        if not forced and argument.partition("=")[0] not in FORCING_OPTIONS:
             kept.append(argument)
     return kept
 

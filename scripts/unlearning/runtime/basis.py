@@ -200,6 +200,16 @@ def state(rule: str, inputs: dict[str, Path], outputs: list[Path], params: dict)
         "cost": _cost(),
     }
     write_json(basis.statement, content)
+    _forget_other_rules(basis, outputs)
+
+
+def _forget_other_rules(basis: Basis, outputs: list[Path]) -> None:
+    """Forget what jobs of other rules stated of these outputs. An experiment may now import what it trained before."""
+    for file in basis.statement.parent.parent.glob("*/statement.json"):
+        with suppress(OSError, ValueError, KeyError):  # another job may write its own statement now
+            if file != basis.statement and read_json(file)["outputs"].keys() & {path.name for path in outputs}:
+                rule, _, first_output = file.parent.name.partition(".")
+                Basis.of(rule, outputs[0].with_name(first_output)).forget()
 
 
 def _cost() -> dict[str, float]:

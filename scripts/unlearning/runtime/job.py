@@ -76,8 +76,7 @@ def _write_everything_to(log: Path) -> None:
 
 def name_snakemake() -> None:
     """Let the jobs of this process, which is Snakemake's, know which process waits for them."""
-    process = psutil.Process()
-    os.environ[SNAKEMAKE_VARIABLE] = f"{process.pid} {process.create_time()}"
+    os.environ[SNAKEMAKE_VARIABLE] = f"{os.getpid()} {_start_of(os.getpid())}"
 
 
 def end_with_parents() -> None:
@@ -104,7 +103,18 @@ def _snakemake_runs() -> bool:
     if not (named := os.environ.get(SNAKEMAKE_VARIABLE)):
         return True
     number, started = named.split()
+    return _start_of(int(number)) == started
+
+
+def _start_of(number: int) -> str | None:
+    """When a process started; None if the process has ended, even if nobody has asked for its exit status."""
     try:
-        return psutil.Process(int(number)).create_time() == float(started)
-    except psutil.NoSuchProcess:
-        return False
+        process = psutil.Process(number)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        if not Path("/proc/self/stat").exists():
+            return str(process.create_time())
+        # Since the machine started: a change of the clock does not change this number.
+        return Path(f"/proc/{number}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
+    except (psutil.NoSuchProcess, OSError):
+        return None

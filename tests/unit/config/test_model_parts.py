@@ -71,6 +71,7 @@ def test_an_experiment_whose_parts_fit_is_right(root):
     [
         ({"model.dit.classes": 9}, ["model.dit.classes = 9", "'digits' has 10 classes", "set 10"]),
         ({"model.dit.classes": 1}, ["model.dit.classes = 1", "at least 2"]),
+        ({"forget_set": {"classes": ["zero"]}}, ["forget_set.classes", "'zero'"]),
         (
             {"forget_set": {"attribute": "thick"}},
             ["forget_set.attribute: the labels of dit are classes; name 'classes'"],

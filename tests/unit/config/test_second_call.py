@@ -13,6 +13,9 @@ from unlearning.config.second_call import without_forcing
         ("--forcerun unlearn evaluate --cores 2 all", "--cores 2 all"),
         ("--forcerun=unlearn -c2 -R train -- all", "-c2 -- all"),
         ("--force -f --forceall", ""),
+        ("-F results/digits/table.md -c2", "results/digits/table.md -c2"),
+        ("--forceall all", "all"),
+        ("--forcerun=unlearn all", "all"),
     ],
 )
 def test_what_was_forced_is_not_forced_again(given, kept):

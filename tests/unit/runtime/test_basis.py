@@ -249,3 +249,17 @@ def test_a_param_that_only_checks_does_not_count(workflow):
     rule, inputs, outputs, params, place = workflow.about("train0", SETTINGS)
     assert basis.is_valid(rule, inputs, outputs, params | {basis.CHECKED_WITH: {"metrics": ["another"]}}, place)
     assert not basis.is_valid(rule, inputs, outputs, params | {"setting": 1}, place)
+
+
+def test_another_rule_may_make_a_file_that_one_rule_made_before(tmp_path):
+    """As where an original is trained at first, and then imported; and back again."""
+    output = tmp_path / "original" / "model.safetensors"
+    output.parent.mkdir()
+    for number, rule in enumerate(("train", "import_original", "train")):
+        job = rule, {}, [output], {"setting": number}
+        request(*job, "original/model.safetensors")
+        output.write_text(rule)
+        state(*job)
+        request(*job, "original/model.safetensors")
+        check_inputs([output])
+        assert basis.is_valid(*job, "original/model.safetensors")

@@ -6,6 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from unlearning.runtime import job
+
 from ...process import python
 
 GRACE = 0.5  # seconds in place of `job.GRACE`
@@ -50,11 +52,11 @@ def test_a_job_goes_on_when_the_terminal_is_closed_that_snakemake_was_started_fr
     monkeypatch.setenv("JOB", JOB)
     monkeypatch.setenv("SNAKEMAKE", SNAKEMAKE.replace("; true", ""))  # then no shell stays between the two
     shell = python(SHELL)
-    snakemake, job = map(int, shell.communicate(timeout=20)[0].split())
+    snakemake, pid = map(int, shell.communicate(timeout=20)[0].split())
     time.sleep(1.5 + GRACE)
-    assert psutil.pid_exists(job)
+    assert psutil.pid_exists(pid)
     psutil.Process(snakemake).kill()
-    assert ends(job)
+    assert ends(pid)
 
 
 @pytest.mark.parametrize("named", ["itself", "another process of the same number"])
@@ -76,9 +78,9 @@ def test_a_job_ends_whose_snakemake_was_killed_before_it_looked(monkeypatch, nam
 
 
 def test_a_job_goes_on_while_its_snakemake_runs(monkeypatch):
-    snakemake = psutil.Process()
-    monkeypatch.setenv("UNLEARNING_SNAKEMAKE", f"{snakemake.pid} {snakemake.create_time()}")
-    process = python(JOB)
+    monkeypatch.setenv("UNLEARNING_SNAKEMAKE", "")
+    job.name_snakemake()
+    process = python("import time, psutil; psutil._pslinux.boot_time = lambda: 0\n" + JOB)  # as if the clock was set
     process.stdout.readline()
     time.sleep(1.5 + GRACE)
     assert process.poll() is None
