@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,6 +159,8 @@ _FORKS = multiprocessing.get_context("forkserver")
 _OF_SNAKEMAKE = ("snakemake.cli", "snakemake.report", "pytest", "jsonschema", "ruamel.yaml", "PIL.Image")
 _OF_JOBS = ("torch", "torchvision", "pandas", "scipy.stats", "seaborn", "safetensors.torch", "sklearn.datasets")
 _FORKS.set_forkserver_preload([*_OF_SNAKEMAKE, *_OF_JOBS])
+# Starting a process asks all others whether they have ended. The status of one that has can be read only once.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _call_snakemake(arguments, *place):
@@ -169,13 +173,20 @@ def _call_snakemake(arguments, *place):
         """Run a job as Snakemake does, but in a copy of a process that has imported torch: half of a job is imports."""
         environment = os.environ | {"OMP_NUM_THREADS": str(script.threads)}
         process = _FORKS.Process(target=_call_script, args=(file, Path.cwd(), environment, place[-1]))
-        process.start()
-        process.join()
+        with _ONE_AT_A_TIME:
+            process.start()
+        while _is_running(process):
+            time.sleep(0.02)
         if process.exitcode:
             raise subprocess.CalledProcessError(process.exitcode, file)
 
     PythonScript.execute_script = execute_script
     main()
+
+
+def _is_running(process):
+    with _ONE_AT_A_TIME:
+        return process.exitcode is None
 
 
 def _call_script(file, *place):
