@@ -26,7 +26,7 @@ job.name_snakemake()
 subprocess.run(["bash", "-c", sys.executable + ' -c "$JOB"; true'])
 """
 SHELL = """
-import os, subprocess, sys, time
+import os, subprocess, sys
 started = subprocess.Popen([sys.executable, "-c", os.environ["SNAKEMAKE"]], stdout=subprocess.PIPE, text=True)
 print(started.pid, started.stdout.readline(), flush=True)
 """
